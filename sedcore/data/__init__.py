@@ -1,0 +1,1 @@
+"""Data sets: reading and checking sources, features, the feature store, the built-in demo set."""

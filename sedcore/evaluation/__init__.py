@@ -1,0 +1,1 @@
+"""Pure functions over arrays: counts at every threshold, averages, ranking metrics, tables."""

@@ -1,0 +1,1 @@
+"""Plotly figures from tables; usable in a notebook as well as on a page."""

@@ -1,0 +1,1 @@
+"""Starting and stopping training processes. Light: TensorFlow runs in the children."""

@@ -1,0 +1,1 @@
+"""Model families, a file each, and the registry that names them."""

@@ -1,0 +1,1 @@
+"""Training configuration, the fit loop, and what an epoch records."""
