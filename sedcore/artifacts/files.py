@@ -1,0 +1,109 @@
+"""File habits that all formats share: atomic writes, schema numbers, names that are safe as files and URLs.
+
+Every file is written under a temporary name in its own folder and renamed, so that a reader never sees half
+of one. JSON formats carry ``"schema": 1``; a reader that meets another number says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sedcore.errors import SedcoreError
+
+SCHEMA = 1
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def safe_name(text: str, what: str) -> str:
+    """Return `text` if it is safe as a folder name and in a URL, else raise SedcoreError.
+
+    Safe is 1 to 80 letters, digits, ``.``, ``_`` or ``-``, the first a letter or a digit; so it never holds a
+    separator and never starts with a dot.
+    """
+    if not isinstance(text, str) or not _SAFE_NAME.fullmatch(text):
+        raise SedcoreError(
+            f"{what} {text!r} cannot be used: give 1 to 80 letters, digits, '.', '_' or '-', "
+            "starting with a letter or a digit"
+        )
+    return text
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure."""
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(3)}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise SedcoreError(f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def without_nan(value: Any) -> Any:
+    """Return `value` with NaN and infinities as None, tuples as lists and numpy scalars as Python's own."""
+    if isinstance(value, dict):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    if hasattr(value, "tolist"):
+        return without_nan(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path, obj: dict) -> None:
+    """Write `obj` as JSON with its schema number; NaN becomes null."""
+    text = json.dumps({"schema": SCHEMA, **without_nan(obj)}, indent=1, ensure_ascii=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, what: str) -> dict:
+    """Read a JSON object written by this project; `what` names it in errors ("run", "data set")."""
+    path = Path(path)
+    try:
+        obj = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SedcoreError(f"{what}: {path} does not exist") from None
+    except OSError as error:
+        raise SedcoreError(f"{what}: {path} could not be read: {error.strerror or error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SedcoreError(f"{what}: {path} is not valid JSON ({error})") from error
+    if not isinstance(obj, dict):
+        raise SedcoreError(f"{what}: {path} holds a {type(obj).__name__} where an object was expected")
+    if obj.get("schema") != SCHEMA:
+        raise SedcoreError(
+            f"{what}: {path} has schema {obj.get('schema')!r} and this version reads {SCHEMA}; "
+            "it was written by another version of sedcore"
+        )
+    return obj
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table without its index."""
+    with atomic_path(path) as temporary:
+        frame.to_parquet(temporary, index=False, compression="zstd")
+
+
+def read_parquet(path: Path, what: str) -> pd.DataFrame:
+    """Read a parquet table; `what` names it in errors."""
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise SedcoreError(f"{what}: {path} does not exist") from None
+    except Exception as error:  # pyarrow raises several unrelated types for a damaged file
+        raise SedcoreError(f"{what}: {path} could not be read as parquet ({error})") from error

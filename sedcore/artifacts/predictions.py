@@ -1,0 +1,114 @@
+"""Scores of one run on one split, and the two file forms that they have.
+
+Arrays are ``truth (clips, classes) bool`` and ``scores (clips, classes)`` float32 or float64, in the
+precision they came in. A clip is found by its id, never by its place. On disk a table holds ``clip_id``,
+then a column ``y_<class>`` (0 or 1) and a column ``p_<class>`` (the score) for each class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sedcore.artifacts.files import atomic_path, read_parquet, write_parquet
+from sedcore.errors import SedcoreError
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Truth and scores of the clips of one split.
+
+    Attributes
+    ----------
+    split : name of the split ("test").
+    clip_ids : (clips,) array of str, unique.
+    classes : names, in the order of the columns.
+    truth : (clips, classes) bool.
+    scores : (clips, classes) float; any range, higher means more likely.
+    """
+
+    split: str
+    clip_ids: np.ndarray
+    classes: tuple[str, ...]
+    truth: np.ndarray
+    scores: np.ndarray
+
+    def __post_init__(self) -> None:
+        wanted = (len(self.clip_ids), len(self.classes))
+        for name, array in (("truth", self.truth), ("scores", self.scores)):
+            if array.shape != wanted:
+                raise SedcoreError(f"{name} of split {self.split!r} has shape {array.shape}, wanted {wanted}")
+        if len(set(self.clip_ids)) != len(self.clip_ids):
+            raise SedcoreError(f"split {self.split!r} holds a clip id twice")
+
+    def comparison_key(self) -> str:
+        """Hash of clip ids, classes and truth: two runs compare only where it is equal.
+
+        The order of clips and of classes does not matter.
+        """
+        rows, columns = np.argsort(self.clip_ids), np.argsort(np.array(self.classes))
+        digest = hashlib.sha256()
+        digest.update("\n".join(str(self.clip_ids[i]) for i in rows).encode())
+        digest.update(b"\0")
+        digest.update("\n".join(self.classes[i] for i in columns).encode())
+        digest.update(np.packbits(self.truth[np.ix_(rows, columns)]).tobytes())
+        return digest.hexdigest()[:16]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table form: clip_id, y_<class> ..., p_<class> ..."""
+        columns: dict[str, np.ndarray] = {"clip_id": self.clip_ids.astype(str)}
+        columns |= {f"y_{name}": self.truth[:, i].astype(np.int8) for i, name in enumerate(self.classes)}
+        columns |= {f"p_{name}": self.scores[:, i] for i, name in enumerate(self.classes)}
+        return pd.DataFrame(columns)
+
+
+def from_frame(frame: pd.DataFrame, split: str, source: str | Path) -> Predictions:
+    """Return the predictions of a table (clip_id, y_<class>, p_<class>); `source` names it in errors."""
+    classes = [column[2:] for column in frame.columns if column.startswith("p_")]
+    missing = [c for c in ["clip_id", *(f"y_{name}" for name in classes)] if c not in frame.columns]
+    if not classes or missing:
+        lacks = ", ".join(missing) or "p_<class>"
+        raise SedcoreError(
+            f"{source}: predictions need the columns clip_id, y_<class> and p_<class>; it lacks {lacks}"
+        )
+    scores = frame[[f"p_{name}" for name in classes]].to_numpy()
+    if scores.dtype.kind != "f":
+        raise SedcoreError(f"{source}: the columns p_<class> hold {scores.dtype}, wanted numbers")
+    truth = frame[[f"y_{name}" for name in classes]].to_numpy()
+    if not np.isin(truth, (0, 1)).all():
+        raise SedcoreError(f"{source}: the columns y_<class> must hold 0 or 1")
+    return Predictions(
+        split, frame["clip_id"].astype(str).to_numpy(), tuple(classes), truth.astype(bool), scores
+    )
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write predictions as .parquet or .csv, by the ending of `path`."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        write_parquet(path, predictions.frame())
+    elif path.suffix == ".csv":
+        # repr of a float is the shortest text that reads back as the same number
+        with atomic_path(path) as temporary:
+            predictions.frame().to_csv(temporary, index=False, lineterminator="\n")
+    else:
+        raise SedcoreError(
+            f"{path}: predictions are written as .csv or .parquet; give a file with one of these endings"
+        )
+
+
+def read_predictions(path: Path, split: str) -> Predictions:
+    """Read predictions written by `write_predictions` (.parquet or .csv)."""
+    path = Path(path)
+    if path.suffix == ".csv":
+        try:
+            frame = pd.read_csv(path, dtype={"clip_id": str}, float_precision="round_trip")
+        except (OSError, ValueError) as error:
+            raise SedcoreError(f"{path} could not be read as CSV ({error})") from error
+    else:
+        frame = read_parquet(path, f"predictions of split {split!r}")
+    return from_frame(frame, split, path)

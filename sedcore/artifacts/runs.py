@@ -1,0 +1,388 @@
+"""The run folder: the only code that writes or reads it.
+
+A run is a folder ``runs/RUN_ID`` that explains itself: ``run.json`` (what it is), ``status.json`` (how it
+stands), ``history.jsonl`` (a line an epoch), ``predictions/SPLIT.parquet`` (scores), ``reported.json``
+(printed tables, for results that exist on paper only), ``weights.keras``, ``log.txt``. ``progress.json`` is
+rewritten while it trains.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sedcore.artifacts.files import SCHEMA, read_json, safe_name, without_nan, write_json
+from sedcore.artifacts.locks import folder_guard, is_locked
+from sedcore.artifacts.predictions import Predictions, read_predictions, write_predictions
+from sedcore.errors import SedcoreError
+
+STATES = ("queued", "running", "cancelling", "cancelled", "interrupted", "failed", "finished")
+LIVE_STATES = ("queued", "running", "cancelling")
+KINDS = ("trained", "imported", "reported")
+SPLIT_ORDER = ("test", "validation", "train")
+NAME_LENGTH = 120
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Status:
+    """State of a run (one of STATES), since when (ISO 8601 UTC), and why, in words."""
+
+    state: str
+    since: str
+    reason: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether the run waits or trains, so that its files may still change."""
+        return self.state in LIVE_STATES
+
+
+class Run:
+    """A run folder, read lazily. Only `info` is kept between reads; it follows the file's time."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.run_id = self.path.name
+        self._info: dict[str, Any] = {}
+        self._info_time = -1
+
+    def __repr__(self) -> str:
+        return f"Run({self.run_id!r})"
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Contents of run.json; `default_info` says which keys there are."""
+        file = self.path / "run.json"
+        try:
+            time = file.stat().st_mtime_ns
+        except FileNotFoundError:
+            raise SedcoreError(f"run {self.run_id}: {file} does not exist") from None
+        if time != self._info_time:
+            self._info = default_info() | read_json(file, f"run {self.run_id}")
+            self._info_time = time
+        return self._info
+
+    @property
+    def name(self) -> str:
+        """Display name; the run id where none was given."""
+        return self.info["name"] or self.run_id
+
+    def status(self) -> Status:
+        """Return the state as it is: `running` with a free lock is `interrupted`."""
+        stored = read_json(self.path / "status.json", f"run {self.run_id}")
+        status = Status(stored.get("state", ""), stored.get("since", ""), stored.get("reason", ""))
+        if status.state not in STATES:
+            raise SedcoreError(f"run {self.run_id}: state {status.state!r} is none of {', '.join(STATES)}")
+        if status.state in ("running", "cancelling") and not is_locked(self.path):
+            # The trainer may have ended between the two looks: then the file has its last word.
+            again = read_json(self.path / "status.json", f"run {self.run_id}")
+            if again.get("state") == stored.get("state"):
+                return Status("interrupted", status.since, "the training process ended without a word")
+            return Status(again["state"], again.get("since", ""), again.get("reason", ""))
+        return status
+
+    def history(self) -> pd.DataFrame:
+        """Return a row an epoch, nested keys as ``train.loss``; an empty frame before the first epoch."""
+        try:
+            text = (self.path / "history.jsonl").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return pd.DataFrame()
+        # A line without its line end is still being written.
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        try:
+            return pd.json_normalize([json.loads(line) for line in lines])
+        except json.JSONDecodeError as error:
+            raise SedcoreError(
+                f"run {self.run_id}: history.jsonl is not one JSON object a line ({error})"
+            ) from error
+
+    def progress(self) -> dict[str, Any] | None:
+        """Return the last progress record of a training run, None where there is none."""
+        try:
+            return read_json(self.path / "progress.json", f"run {self.run_id}")
+        except SedcoreError:
+            return None  # not there yet, or gone since the run ended
+
+    def splits(self) -> list[str]:
+        """Return the splits that have predictions: test, validation, train, then others by name."""
+        found = [
+            file.stem
+            for file in (self.path / "predictions").glob("*.parquet")
+            if not file.stem.endswith("_events")
+        ]
+        return sorted(
+            found, key=lambda s: (SPLIT_ORDER.index(s) if s in SPLIT_ORDER else len(SPLIT_ORDER), s)
+        )
+
+    def predictions_file(self, split: str) -> Path:
+        """Return the path of the scores of a split, whether or not it exists."""
+        return self.path / "predictions" / f"{safe_name(split, 'split')}.parquet"
+
+    def predictions(self, split: str) -> Predictions:
+        """Read truth and scores of a split."""
+        if not self.predictions_file(split).exists():
+            has = ", ".join(self.splits()) or "none"
+            raise SedcoreError(f"run {self.name} has no predictions for split {split!r}; it has {has}")
+        return read_predictions(self.predictions_file(split), split)
+
+    def reported(self) -> dict[str, Any] | None:
+        """Return printed tables and matrices of a run that has no scores, else None."""
+        file = self.path / "reported.json"
+        return read_json(file, f"run {self.run_id}") if file.exists() else None
+
+    def log_tail(self, lines: int = 40) -> str:
+        """Return the last lines of log.txt."""
+        try:
+            with open(self.path / "log.txt", "rb") as file:
+                file.seek(max(file.seek(0, os.SEEK_END) - 200 * lines, 0))
+                return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+    @property
+    def weights_file(self) -> Path:
+        """Return the path of the weights, whether or not it exists."""
+        return self.path / "weights.keras"
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the run can score new audio."""
+        return self.weights_file.exists()
+
+
+def default_info() -> dict[str, Any]:
+    """Return the keys of run.json with their values for a run that knows nothing yet."""
+    return {
+        "run_id": "",
+        "name": "",
+        "kind": "trained",
+        "created": "",
+        "model": None,
+        "features": None,
+        "dataset": None,
+        "classes": [],
+        "config": {},
+        "seed": None,
+        "versions": {},
+        "data_fingerprint": None,
+        "parameters": None,
+        "wall_s": None,
+        "best_epoch": None,
+        "epochs_run": None,
+        "ms_per_clip": None,
+        "peak_memory_mb": None,
+        "collapsed": False,
+        "git_revision": None,
+        "input": None,
+        "tags": [],
+        "note": "",
+    }
+
+
+def new_run_id(model: str) -> str:
+    """Return a fresh id, ``YYYYMMDD-HHMMSS-model-xxxx`` (UTC), safe as file and URL."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return safe_name(f"{stamp}-{model.replace('_', '-')}-{secrets.token_hex(2)}", "run id")
+
+
+def create_run(root: Path, info: dict[str, Any], state: str = "queued", reason: str = "") -> Run:
+    """Make a run folder and return it. `info` needs `kind`; `run_id` and `created` are filled in.
+
+    Raises
+    ------
+    SedcoreError
+        The run id is taken or unsafe, or a key of `info` is unknown.
+    """
+    unknown = set(info) - set(default_info())
+    if unknown or info.get("kind") not in KINDS:
+        raise SedcoreError(
+            f"a run needs kind ({', '.join(KINDS)}) and knows no {', '.join(sorted(unknown)) or 'other kind'}"
+        )
+    run_id = safe_name(info.get("run_id") or new_run_id(info.get("model") or info["kind"]), "run id")
+    folder = Path(root) / "runs" / run_id
+    # Filled under a hidden name, so that a listing never meets a folder without run.json.
+    filling = folder.with_name(f".new-{run_id}-{secrets.token_hex(2)}")
+    try:
+        filling.mkdir(parents=True)
+        write_json(
+            filling / "run.json",
+            default_info() | info | {"run_id": run_id, "created": info.get("created") or now()},
+        )
+        write_json(filling / "status.json", {"state": state, "since": now(), "reason": reason})
+        if folder.exists():  # rename would replace an empty folder
+            raise SedcoreError(f"run id {run_id!r} is taken; give another --run-id")
+        os.rename(filling, folder)
+    except OSError as error:
+        raise SedcoreError(f"the run folder {folder} could not be made: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(filling, ignore_errors=True)
+    return Run(folder)
+
+
+def set_status(run: Run, state: str, reason: str = "", only_from: tuple[str, ...] = ()) -> bool:
+    """Write the state (only where the stored one is in `only_from`, if given); say whether it was done."""
+    with folder_guard(run.path):
+        if only_from and read_json(run.path / "status.json", f"run {run.run_id}")["state"] not in only_from:
+            return False
+        write_json(run.path / "status.json", {"state": state, "since": now(), "reason": reason})
+    return True
+
+
+def update_info(run: Run, **changes: Any) -> None:
+    """Change keys of run.json, keeping what others changed meanwhile."""
+    unknown = set(changes) - set(default_info())
+    if unknown:
+        raise SedcoreError(f"run.json has no key {', '.join(sorted(unknown))}")
+    with folder_guard(run.path):
+        write_json(run.path / "run.json", run.info | changes)
+
+
+def append_history(run: Run, record: dict[str, Any]) -> None:
+    """Append one epoch's record as one line, in one write."""
+    line = json.dumps(without_nan(record)) + "\n"
+    with open(run.path / "history.jsonl", "a", encoding="utf-8") as file:
+        file.write(line)
+
+
+def write_progress(run: Run, record: dict[str, Any] | None) -> None:
+    """Replace the progress record; None removes it."""
+    if record is None:
+        (run.path / "progress.json").unlink(missing_ok=True)
+    else:
+        write_json(run.path / "progress.json", record)
+
+
+def save_predictions(run: Run, predictions: Predictions) -> None:
+    """Write the scores of a split into the run."""
+    file = run.predictions_file(predictions.split)
+    file.parent.mkdir(exist_ok=True)
+    write_predictions(file, predictions)
+
+
+def save_reported(run: Run, tables: dict[str, Any]) -> None:
+    """Write printed tables (keys source, threshold, classes, tables, confusion, notes) into the run."""
+    write_json(run.path / "reported.json", tables)
+
+
+def list_runs(root: Path) -> list[Run]:
+    """Return the readable runs, newest first."""
+    return sorted(
+        (run for run, problem in _scan(root) if not problem),
+        key=lambda run: (run.info["created"], run.run_id),
+        reverse=True,
+    )
+
+
+def broken_runs(root: Path) -> list[tuple[Path, str]]:
+    """Return the folders that cannot be read as runs, each with the reason."""
+    return [(run.path, problem) for run, problem in _scan(root) if problem]
+
+
+def _scan(root: Path) -> list[tuple[Run, str]]:
+    found = []
+    folder = Path(root) / "runs"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name.startswith(".") or not path.is_dir():
+            continue
+        run, problem = Run(path), ""
+        try:
+            _ = run.info, run.status()
+        except SedcoreError as error:
+            problem = str(error)
+        found.append((run, problem))
+    return found
+
+
+def find_run(root: Path, text: str) -> Run:
+    """Return the run with this id, or with this name where no other has it.
+
+    Raises
+    ------
+    SedcoreError
+        No run, or more than one, answers to `text`.
+    """
+    runs = list_runs(root)
+    for run in runs:
+        if run.run_id == text:
+            return run
+    named = [run for run in runs if run.name == text]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise SedcoreError(
+            f"{len(named)} runs are named {text!r}; give one of the ids {', '.join(r.run_id for r in named)}"
+        )
+    raise SedcoreError(
+        f"no run {text!r} in {Path(root) / 'runs'}; `runs` lists the {len(runs)} that are there"
+    )
+
+
+def rename_run(run: Run, name: str) -> None:
+    """Give the run another display name (1 to 120 characters on one line)."""
+    name = " ".join(name.split())
+    if not 0 < len(name) <= NAME_LENGTH:
+        raise SedcoreError(f"a run's name has 1 to {NAME_LENGTH} characters; given {len(name)}")
+    update_info(run, name=name)
+
+
+def tag_run(run: Run, tags: list[str]) -> None:
+    """Replace the run's tags; an empty list removes them."""
+    update_info(run, tags=sorted({" ".join(tag.split()) for tag in tags if tag.strip()}))
+
+
+def note_run(run: Run, text: str) -> None:
+    """Replace the run's note."""
+    update_info(run, note=text.strip())
+
+
+def delete_run(run: Run) -> None:
+    """Remove the run folder for good.
+
+    Raises
+    ------
+    SedcoreError
+        A process is training it.
+    """
+    if is_locked(run.path):
+        raise SedcoreError(f"run {run.name} is being trained; stop it first")
+    going = run.path.with_name(f".deleted-{run.run_id}-{secrets.token_hex(2)}")
+    try:
+        os.rename(run.path, going)  # a listing sees it whole or not at all
+    except OSError as error:
+        raise SedcoreError(f"run {run.name} could not be deleted: {error.strerror or error}") from error
+    shutil.rmtree(going, ignore_errors=True)
+
+
+__all__ = [
+    "SCHEMA",
+    "Run",
+    "Status",
+    "append_history",
+    "broken_runs",
+    "create_run",
+    "delete_run",
+    "find_run",
+    "list_runs",
+    "new_run_id",
+    "note_run",
+    "rename_run",
+    "save_predictions",
+    "save_reported",
+    "set_status",
+    "tag_run",
+    "update_info",
+    "write_progress",
+]
