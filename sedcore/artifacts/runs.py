@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from sedcore.artifacts.files import SCHEMA, read_json, safe_name, without_nan, write_json
+from sedcore.artifacts.files import read_json, safe_name, without_nan, write_json
 from sedcore.artifacts.locks import folder_guard, is_locked
 from sedcore.artifacts.predictions import Predictions, read_predictions, write_predictions
 from sedcore.errors import SedcoreError
@@ -103,11 +103,12 @@ class Run:
         # A line without its line end is still being written.
         lines = text[: text.rfind("\n") + 1].splitlines()
         try:
-            return pd.json_normalize([json.loads(line) for line in lines])
+            frame = pd.json_normalize([json.loads(line) for line in lines])
         except json.JSONDecodeError as error:
             raise SedcoreError(
                 f"run {self.run_id}: history.jsonl is not one JSON object a line ({error})"
             ) from error
+        return frame.apply(pd.to_numeric, errors="coerce")  # null is NaN
 
     def progress(self) -> dict[str, Any] | None:
         """Return the last progress record of a training run, None where there is none."""
@@ -364,25 +365,3 @@ def delete_run(run: Run) -> None:
     except OSError as error:
         raise SedcoreError(f"run {run.name} could not be deleted: {error.strerror or error}") from error
     shutil.rmtree(going, ignore_errors=True)
-
-
-__all__ = [
-    "SCHEMA",
-    "Run",
-    "Status",
-    "append_history",
-    "broken_runs",
-    "create_run",
-    "delete_run",
-    "find_run",
-    "list_runs",
-    "new_run_id",
-    "note_run",
-    "rename_run",
-    "save_predictions",
-    "save_reported",
-    "set_status",
-    "tag_run",
-    "update_info",
-    "write_progress",
-]
