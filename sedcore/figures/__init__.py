@@ -1,1 +1,1 @@
-"""Plotly figures from tables; usable in a notebook as well as on a page."""
+"""Tables in, Plotly figures out; usable in a notebook too. Nothing here knows the pages."""

@@ -1,0 +1,52 @@
+"""The dashboard's entry: which pages there are, and the frame around them. Start: streamlit run dashboard.py"""
+
+from pathlib import Path
+
+import streamlit as st
+
+try:
+    from sedcore.jobs.launch import training_enabled
+except ModuleNotFoundError:
+
+    def training_enabled() -> bool:
+        return False
+
+
+HERE = Path(__file__).parent
+# group: (file in pages/, title, icon); a page that is not there does not appear
+PAGES = {
+    "Compare": [
+        ("overview", "Overview", ":material/leaderboard:"),
+        ("curves", "Curves", ":material/show_chart:"),
+        ("metrics", "Metrics", ":material/table_chart:"),
+        ("thresholds", "Thresholds", ":material/tune:"),
+        ("confusion", "Confusion", ":material/grid_view:"),
+    ],
+    "Train": [("new_run", "New run", ":material/play_circle:")],
+    "Data": [("data_sets", "Data sets", ":material/library_music:")],
+}
+NEEDS_TRAINING = {"new_run"}
+
+
+def navigation_pages() -> dict[str, list]:
+    """Return the pages to show, by group; the page of a single run is there but not in the menu."""
+    shown: dict[str, list] = {}
+    for group, entries in PAGES.items():
+        for name, title, icon in entries:
+            file = HERE / "pages" / f"{name}.py"
+            if not file.exists() or (name in NEEDS_TRAINING and not training_enabled()):
+                continue
+            page = st.Page(file, title=title, icon=icon, default=name == "overview")
+            shown.setdefault(group, []).append(page)
+    if (HERE / "pages" / "run.py").exists():
+        shown.setdefault("Compare", []).append(
+            st.Page(
+                HERE / "pages" / "run.py", title="Run", icon=":material/description:", visibility="hidden"
+            )
+        )
+    return shown
+
+
+chosen_page = st.navigation(navigation_pages())
+st.set_page_config(layout="wide")
+chosen_page.run()

@@ -1,0 +1,1 @@
+"""Screens, one a file: widgets in, sedcore calls, figures out."""

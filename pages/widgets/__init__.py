@@ -1,0 +1,1 @@
+"""Parts that the pages share: state, context bar, formats, guards."""

@@ -1,0 +1,52 @@
+"""What a page shows when it cannot show what it is for: errors in words, and empty states with a way on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.widgets.format import escape_markdown
+from sedcore.errors import SedcoreError
+
+
+def guarded(page: Callable[[], None]) -> None:
+    """Run a page; bad input ends it with one sentence instead of a traceback."""
+    try:
+        page()
+    except SedcoreError as error:
+        show_error(error)
+
+
+def show_error(error: SedcoreError | str) -> None:
+    """Show one sentence: file, cause, remedy."""
+    st.error(escape_markdown(str(error)), icon=":material/error:")
+
+
+def show_note(text: str, icon: str = ":material/info:") -> None:
+    """Show a quiet line under the page's answer; `text` is Markdown (escape what people wrote)."""
+    st.caption(f"{icon} {text}")
+
+
+def empty_state(title: str, text: str, icon: str = ":material/inbox:") -> DeltaGenerator:
+    """Say what is missing and what to do; returns the box, for the button that does it.
+
+    `title` and `text` are Markdown: escape what comes from people.
+    """
+    box = st.container(border=True, horizontal_alignment="left")
+    box.markdown(f"{icon} **{title}**")
+    box.markdown(text)
+    return box
+
+
+def link_to(page: str, label: str, *, icon: str | None = None, query_params: dict | None = None) -> None:
+    """Link to another page ("new_run"); nothing where the navigation does not have it."""
+    if not Path(__file__).parents[1].joinpath(f"{page}.py").exists():
+        return
+    try:
+        st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=query_params)
+    except (st.errors.StreamlitAPIException, KeyError):
+        # the page stands alone, or is not in this navigation (training is off)
+        st.caption(label)

@@ -1,0 +1,83 @@
+"""One look for all figures: margins, type, grid, hover. Colours of text and page follow the viewer's theme.
+
+Backgrounds are transparent and neutral parts have one grey that reads on white and on dark, so a figure
+looks right in either theme, in the dashboard and in a notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from sedcore.figures.palette import NEUTRAL, faint
+
+FONT_SIZE, SMALL = 12, 11
+GRID = faint(NEUTRAL, 0.22)
+MARGIN = {"l": 48, "r": 16, "t": 28, "b": 40}
+CONFIG = {"displayModeBar": False, "scrollZoom": False}  # for st.plotly_chart and fig.show
+
+
+def styled(figure: go.Figure, *, height: int, margin: dict[str, int] | None = None) -> go.Figure:
+    """Give a figure the project's look, in place; returns it. `height` is in pixels."""
+    figure.update_layout(
+        height=height,
+        margin=MARGIN | (margin or {}),
+        font={"size": FONT_SIZE},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        showlegend=False,
+        hovermode="closest",
+        dragmode=False,
+        hoverlabel={"font": {"size": FONT_SIZE}, "align": "left"},
+    )
+    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "title": {"font": {"size": SMALL}}}
+    figure.update_xaxes(**axis, title_standoff=6)
+    figure.update_yaxes(**axis, title_standoff=6)
+    # Titles of small multiples are annotations of the layout: small, left, above their axes.
+    return figure
+
+
+def panel_title(figure: go.Figure, text: str, *, column: int, columns: int, row: int = 1) -> None:
+    """Write the title of one small multiple, left-aligned above its axes."""
+    number = (row - 1) * columns + column
+    suffix = "" if number == 1 else str(number)
+    figure.add_annotation(
+        text=text,
+        xref=f"x{suffix} domain",
+        yref=f"y{suffix} domain",
+        x=0,
+        y=1,
+        xanchor="left",
+        yanchor="bottom",
+        yshift=4,
+        showarrow=False,
+        font={"size": FONT_SIZE},
+    )
+
+
+def plain(text: str) -> str:
+    """Return text that Plotly shows as it is: it reads a few HTML tags in labels and hovers."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def shortened(text: str, length: int = 24) -> str:
+    """Return text cut to `length` characters, for direct labels."""
+    return plain(text if len(text) <= length else text[: length - 1] + "…")
+
+
+def spread_labels(positions: Sequence[float], gap: float) -> list[float]:
+    """Move label positions apart to at least `gap`, keeping their order and staying near where they were."""
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    moved = list(positions)
+    for _ in range(60):
+        settled = True
+        for below, above in zip(order, order[1:]):
+            lack = gap - (moved[above] - moved[below])
+            if lack > 1e-9:
+                moved[below] -= lack / 2
+                moved[above] += lack / 2
+                settled = False
+        if settled:
+            break
+    return moved
