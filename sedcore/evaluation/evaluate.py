@@ -1,0 +1,177 @@
+"""One run, one split, one operating point: every number that tables, pages and the command line show.
+
+truth and scores are (clips, classes); the rules for undefined values are those of `averages` and `ranking`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.averages import PRF, averages, class_scores, samples_average
+from sedcore.evaluation.counts import Counts, cast_thresholds, checked
+from sedcore.evaluation.counts import counts as count
+from sedcore.evaluation.ranking import average_precision, mean_defined, roc_auc
+
+AVERAGES = ("micro", "macro", "weighted", "samples")
+PARTS = ("precision", "recall", "f1")
+CLASS_COLUMNS = (*PARTS, "ap", "roc_auc", "support", "tp", "fp", "fn", "tn")
+
+# Scores have collapsed when each class spreads less than this share of the widest spread that its mean
+# allows, sqrt(mean * (1 - mean)). Calibrated scores would then explain under 0.04 % of the variance of the
+# labels.
+COLLAPSED_SPREAD = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores of one run on one split at one operating point. Arrays are (classes,), NaN where undefined."""
+
+    classes: tuple[str, ...]
+    thresholds: np.ndarray  # in the type of the scores
+    clips: int
+    averages: dict[str, PRF]  # micro, macro, weighted, samples
+    mAP: float  # the mean of ap over classes with positives
+    macro_roc_auc: float  # the mean of roc_auc over classes with positives and negatives
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    ap: np.ndarray
+    roc_auc: np.ndarray
+    support: np.ndarray  # positive clips
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
+    tn: np.ndarray
+    empty_clips: int  # neither truth nor prediction: 0 in the samples average
+    undefined_classes: tuple[str, ...]  # no positives: left out of macro, weighted and mAP
+    never_predicted_classes: tuple[str, ...]  # positives, but predicted for no clip
+    collapsed: bool  # scores hardly differ between clips
+
+    def to_json(self, split: str, threshold: float | Sequence[float]) -> dict:
+        """Plain numbers for JSON, None where undefined; `threshold` as it was given, a list if one a
+        class."""
+        prfs = {
+            name: {part: _plain(getattr(prf, part)) for part in PARTS} for name, prf in self.averages.items()
+        }
+        return {
+            "split": split,
+            "threshold": np.asarray(threshold, np.float64).tolist(),
+            **prfs,
+            "mAP": _plain(self.mAP),
+            "macro_roc_auc": _plain(self.macro_roc_auc),
+            "classes": {
+                name: {column: _plain(getattr(self, column)[c]) for column in CLASS_COLUMNS}
+                for c, name in enumerate(self.classes)
+            },
+            "clips": self.clips,
+            "empty_clips": self.empty_clips,
+            "undefined_classes": list(self.undefined_classes),
+            "never_predicted_classes": list(self.never_predicted_classes),
+            "collapsed": self.collapsed,
+        }
+
+    def averages_table(self) -> pd.DataFrame:
+        """A row an average: columns average, precision, recall, f1."""
+        rows = [(name, *(getattr(self.averages[name], part) for part in PARTS)) for name in AVERAGES]
+        return pd.DataFrame(rows, columns=["average", *PARTS])
+
+    def class_table(self) -> pd.DataFrame:
+        """A row a class: class, threshold, precision, recall, f1, ap, roc_auc, support, tp, fp, fn, tn."""
+        table = {"class": list(self.classes), "threshold": self.thresholds}
+        return pd.DataFrame(table | {column: getattr(self, column) for column in CLASS_COLUMNS})
+
+
+def evaluate(
+    truth: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    thresholds: float | np.ndarray,
+    counts: Counts | None = None,
+) -> Evaluation:
+    """Everything about these scores at these thresholds, one for all classes or one a class.
+
+    truth: (clips, classes) bool. scores: (clips, classes) float, finite. counts: those of the same truth and
+    scores, where the caller keeps them (a page that moves a threshold), so that nothing is sorted again.
+    Raises SedcoreError where shapes, types or values cannot be evaluated.
+    """
+    truth, scores = checked(truth, scores)
+    if len(classes) != truth.shape[1]:
+        raise SedcoreError(f"{len(classes)} class names for {truth.shape[1]} columns of scores: wrong list?")
+    counts = count(truth, scores) if counts is None else _same(counts, truth, scores)
+    confusion = counts.at(thresholds)
+    thresholds = cast_thresholds(thresholds, len(classes), scores.dtype)
+    by_class = class_scores(confusion)
+    samples, empty_clips = samples_average(truth, scores >= thresholds)
+    ap, auc = average_precision(counts), roc_auc(counts)
+    return Evaluation(
+        classes=tuple(classes),
+        thresholds=thresholds,
+        clips=counts.clips,
+        averages=averages(confusion) | {"samples": samples},
+        mAP=mean_defined(ap),
+        macro_roc_auc=mean_defined(auc),
+        precision=by_class.precision,
+        recall=by_class.recall,
+        f1=by_class.f1,
+        ap=ap,
+        roc_auc=auc,
+        support=by_class.support,
+        tp=confusion.tp,
+        fp=confusion.fp,
+        fn=confusion.fn,
+        tn=confusion.tn,
+        empty_clips=empty_clips,
+        undefined_classes=_named(classes, by_class.undefined),
+        never_predicted_classes=_named(classes, by_class.never_predicted),
+        collapsed=collapsed(scores),
+    )
+
+
+def collapsed(scores: np.ndarray) -> bool:
+    """Whether every class has hardly more than one score for all clips: the run ranks nothing.
+
+    Scores within 0..1 are read as probabilities and held against COLLAPSED_SPREAD: measured against what the
+    mean allows, so that a detector of rare events, near 0 nearly always, is not taken for a collapsed one.
+    Other scores have no natural scale; they have collapsed only if constant up to rounding. One clip says
+    nothing: False.
+    """
+    scores = np.asarray(scores)
+    if len(scores) < 2:
+        return False
+    probabilities = scores.min() >= 0 and scores.max() <= 1
+    for c in range(scores.shape[1]):
+        column = scores[:, c].astype(np.float64)
+        if probabilities:
+            widest = math.sqrt(column.mean() * (1 - column.mean()))
+            hardly = column.std() <= COLLAPSED_SPREAD * widest or column.min() == column.max()
+        else:
+            hardly = np.ptp(column) <= 1e-5 * np.abs(column).max()
+        if not hardly:
+            return False
+    return True
+
+
+def _same(counts: Counts, truth: np.ndarray, scores: np.ndarray) -> Counts:
+    if (counts.clips, counts.classes) != scores.shape or counts.dtype != scores.dtype:
+        raise SedcoreError(
+            f"the counts are of shape {counts.clips, counts.classes}, {counts.dtype}, the scores of {scores.shape}, "
+            f"{scores.dtype}: do they belong to another run or split?"
+        )
+    if not np.array_equal(counts.positives, truth.sum(axis=0)):
+        raise SedcoreError(
+            "the counts hold other numbers of positives than truth: are they of another split?"
+        )
+    return counts
+
+
+def _named(classes: Sequence[str], flags: np.ndarray) -> tuple[str, ...]:
+    return tuple(name for name, flag in zip(classes, flags) if flag)
+
+
+def _plain(value: float) -> float | int | None:
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and math.isnan(value) else value
