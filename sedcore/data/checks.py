@@ -1,0 +1,74 @@
+"""What can be wrong with a source: problems with a file and what to do, listed together.
+
+An error stops an import, a warning is kept in dataset.json and shown. A problem's text says what was found
+and what to do; the file it is about stands beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sedcore.errors import SedcoreError
+
+LISTED = 50  # problems shown of an import; the rest are counted
+_NAMED = 3  # classes, clips or files named in one sentence
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing found: level "error" or "warning", the file (or split) it is about, words."""
+
+    level: str
+    file: str
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        return dataclasses.asdict(self)
+
+    def line(self) -> str:
+        """One line of text; the file stands in front unless the message starts with it already."""
+        text = " ".join(self.message.split())
+        return text if not self.file or text.startswith(self.file) else f"{self.file}: {text}"
+
+
+def raise_errors(problems: Sequence[Problem], opening: str) -> None:
+    """Raise one SedcoreError that lists the errors among `problems`, up to `LISTED` with the count of all."""
+    errors = list(dict.fromkeys(p.line() for p in problems if p.level == "error"))
+    if not errors:
+        return
+    count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''}"
+    first = f", the first {LISTED} are" if len(errors) > LISTED else ""
+    raise SedcoreError("\n".join([f"{opening}: {count}{first}:", *(f"  {line}" for line in errors[:LISTED])]))
+
+
+def duplicate_problems(clips: pd.DataFrame, digests: Sequence[str]) -> list[Problem]:
+    """Warn of each content that lies in more than one split."""
+    places = defaultdict(list)
+    for split, file, digest in zip(clips["split"], clips["source_file"], digests):
+        if digest:
+            places[digest].append((split, file))
+    problems = []
+    for found in places.values():
+        if len({split for split, _ in found}) > 1:
+            where = ", ".join(f"{file} ({split})" for split, file in found[1 : 1 + _NAMED])
+            more = f" and {len(found) - 1 - _NAMED} more" if len(found) > 1 + _NAMED else ""
+            split, file = found[0]
+            message = f"({split}) has the same content as {where}{more}; keep it in one split only"
+            problems.append(Problem("warning", file, message))
+    return problems
+
+
+def class_balance_problems(clips: pd.DataFrame, classes: Sequence[str]) -> list[Problem]:
+    """Warn of each class without a positive in a split: recall and average precision are undefined there."""
+    problems = []
+    for split in dict.fromkeys(clips["split"]):
+        there = set().union(*clips.loc[clips["split"] == split, "labels"])
+        for name in classes:
+            if name not in there:
+                message = f"no clip of {split} has the class {name}; add some: its scores are undefined"
+                problems.append(Problem("warning", split, message))
+    return problems

@@ -1,0 +1,194 @@
+"""Filling feature arrays clip by clip, in worker processes that write into the memory-mapped files.
+
+The parent allocates ``features/KIND.npy`` as (rows, frames, bands); workers load a clip, cut it into windows,
+compute every kind that is asked for and write its rows. Memory stays at a few clips a worker whatever the
+size of the data set. With `kinds` empty clips are only loaded, hashed and checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from sedcore.data.features import (
+    DTYPES,
+    FeatureParams,
+    bands_of,
+    from_mel,
+    mel_basis,
+    mel_power,
+    split_windows,
+    window_count,
+)
+from sedcore.errors import SedcoreError
+
+# load(item) -> (mono float32 samples (n,) at params.sample_rate_hz or mel power (frames, bands), content hash)
+Load = Callable[[Any], tuple[np.ndarray, str]]
+Progress = Callable[[int, int], None]  # (clips done, clips in all)
+
+_CLIPS_A_TASK = 16
+_POOL_FROM = 64  # fewer clips are done before worker processes have started (about 2 s)
+
+
+@dataclasses.dataclass(frozen=True)
+class Filled:
+    """What came of one clip: its content hash, or the error that stopped it; a warning or none."""
+
+    position: int
+    digest: str = ""
+    error: str = ""
+    warning: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """All that a worker needs to know; it goes to each of them once."""
+
+    folder: Path
+    kinds: tuple[str, ...]
+    params: FeatureParams
+    basis: np.ndarray | None
+    load: Load
+
+
+@dataclasses.dataclass(frozen=True)
+class _Clip:
+    position: int
+    item: Any
+    first_row: int
+    rows: int
+
+
+def default_workers(workers: int | None, clips: int) -> int:
+    """Worker processes for `clips` clips: one a processor, at most 8; 1 (this process) for a few clips."""
+    if workers is not None:
+        if workers < 1:
+            raise SedcoreError(f"workers = {workers}: give 1 or more")
+        return min(workers, max(1, clips))
+    return 1 if clips < _POOL_FROM else min(os.cpu_count() or 1, 8)
+
+
+def allocate(folder: Path, kinds: Sequence[str], params: FeatureParams, rows: int) -> None:
+    """Create the empty arrays ``folder/KIND.npy`` (rows, frames, bands)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in kinds:
+        shape = (rows, params.frames, bands_of(kind, params))
+        array = np.lib.format.open_memmap(folder / f"{kind}.npy", mode="w+", dtype=DTYPES[kind], shape=shape)
+        del array
+
+
+def bytes_needed(kinds: Sequence[str], params: FeatureParams, rows: int) -> int:
+    """Bytes that the arrays of `kinds` take on disk."""
+    return sum(rows * params.frames * bands_of(k, params) * np.dtype(DTYPES[k]).itemsize for k in kinds)
+
+
+def fill(
+    folder: Path,
+    kinds: Sequence[str],
+    params: FeatureParams,
+    load: Load,
+    items: Sequence[Any],
+    first_rows: Sequence[int],
+    rows: Sequence[int],
+    *,
+    from_audio: bool,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[Filled]:
+    """Load every item and write its rows into the arrays of `folder`; returns a `Filled` a clip, in order.
+
+    A `SedcoreError` of `load` becomes that clip's error; the others go on. `load` and the items must be
+    picklable (a function of a module, or functools.partial of one).
+    """
+    basis = mel_basis(params.sample_rate_hz, params.n_fft, params.bands) if from_audio and kinds else None
+    if basis is not None:
+        _ = params.hop_samples  # raises once, before all clips, where it is no whole number of samples
+    job = _Job(Path(folder), tuple(kinds), params, basis, load)
+    clips = [_Clip(i, item, int(f), int(r)) for i, (item, f, r) in enumerate(zip(items, first_rows, rows))]
+    tasks = [clips[start : start + _CLIPS_A_TASK] for start in range(0, len(clips), _CLIPS_A_TASK)]
+    done: list[Filled] = []
+    for results in _results(job, tasks, default_workers(workers, len(clips))):
+        done.extend(results)
+        if progress is not None:
+            progress(len(done), len(clips))
+    return sorted(done, key=lambda filled: filled.position)
+
+
+def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list[Filled]]:
+    """Run the tasks here or in a pool, yielding results as they come."""
+    if workers == 1:
+        arrays = _open_arrays(job)
+        with threadpoolctl.threadpool_limits(1):  # the products are small: more threads only wait for each other
+            for task in tasks:
+                yield [_fill_clip(job, arrays, clip) for clip in task]
+        return
+    # spawn: a fork of a process that has threads (TensorFlow, Streamlit) may hang
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(job,))
+    try:
+        for future in as_completed([pool.submit(_run_task, task) for task in tasks]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise SedcoreError(
+            "a worker process died while computing features, most likely out of memory; try fewer workers"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_worker: tuple[_Job, dict[str, np.ndarray]] | None = None
+
+
+def _start_worker(job: _Job) -> None:
+    """Set up a worker: one thread (the pool is the parallelism), Ctrl-C left to the parent."""
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpoolctl.threadpool_limits(1)
+    _worker = (job, _open_arrays(job))
+
+
+def _run_task(task: list[_Clip]) -> list[Filled]:
+    assert _worker is not None  # the initializer ran
+    return [_fill_clip(*_worker, clip) for clip in task]
+
+
+def _open_arrays(job: _Job) -> dict[str, np.ndarray]:
+    return {kind: np.load(job.folder / f"{kind}.npy", mmap_mode="r+") for kind in job.kinds}
+
+
+def _fill_clip(job: _Job, arrays: dict[str, np.ndarray], clip: _Clip) -> Filled:
+    try:
+        data, digest = job.load(clip.item)
+        windows = _mel_windows(job, data, clip.rows)
+    except SedcoreError as error:
+        return Filled(clip.position, error=str(error))
+    for offset, mel in enumerate(windows if arrays else ()):
+        for kind, array in arrays.items():
+            array[clip.first_row + offset] = from_mel(mel, kind, job.params)
+    warning = "" if np.any(data) else "holds only silence (all zeros)"
+    return Filled(clip.position, digest=digest, warning=warning)
+
+
+def _mel_windows(job: _Job, data: np.ndarray, rows: int) -> Iterable[np.ndarray]:
+    """Mel power of each window of a clip; SedcoreError where the data does not fill the rows it was given."""
+    params = job.params
+    if data.ndim == 2:
+        if data.shape != (params.frames, params.bands):
+            raise SedcoreError(f"mel power has shape {data.shape}, wanted {(params.frames, params.bands)}")
+        return [data]
+    found = window_count(len(data) / params.sample_rate_hz, params)
+    if found != rows:
+        raise SedcoreError(
+            f"decodes to {len(data) / params.sample_rate_hz:.2f} s, unlike what its header says; re-encode it"
+        )
+    return (mel_power(window, params, job.basis) for window in split_windows(data, params, rows))

@@ -1,0 +1,271 @@
+"""Writing a data set folder: built complete under a hidden name beside its place, then renamed.
+
+`write_dataset` is the one function that writes a data set; imports and the demo set both use it. Whatever
+stops it (an error in a clip, Ctrl-C, a full disk) leaves nothing behind. `build_features` adds further kinds
+to a stored data set from those it has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sedcore.artifacts.files import atomic_path, safe_name, write_json, write_parquet
+from sedcore.data.checks import Problem, class_balance_problems, duplicate_problems, raise_errors
+from sedcore.data.features import (
+    DERIVED_FROM,
+    DTYPES,
+    NORMALISED,
+    FeatureParams,
+    band_statistics,
+    bands_of,
+    check_kinds,
+    from_mel,
+    mfcc,
+    window_count,
+)
+from sedcore.data.rows import Load, Progress, allocate, bytes_needed, fill
+from sedcore.data.store import CLIP_COLUMNS, EVENT_COLUMNS, DataSet, datasets_folder, multi_hot, open_dataset
+from sedcore.errors import SedcoreError
+
+_CHUNK_BYTES = 32_000_000
+_SPLIT_ORDER = ("train", "validation", "test")
+
+
+def write_dataset(
+    root: str | Path,
+    name: str,
+    *,
+    classes: Sequence[str],
+    clips: pd.DataFrame,
+    load: Load,
+    items: Sequence[Any],
+    params: FeatureParams,
+    features: Sequence[str] = ("logmel",),
+    events: pd.DataFrame | None = None,
+    labels: str = "strong",
+    source: Mapping[str, Any] | None = None,
+    licence_note: str = "",
+    problems: Sequence[Problem] = (),
+    from_audio: bool = True,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> DataSet:
+    """Compute features and write the data set `name`, all or nothing.
+
+    Parameters
+    ----------
+    classes
+        Class names in order.
+    clips
+        One row a clip, grouped by split (train first): clip_id, split, source_file, duration_s, labels (list
+        of str). first_row and rows are added here.
+    load, items
+        ``load(items[i])`` gives clip i as ``(data, digest)``: mono float32 samples (n,) at
+        ``params.sample_rate_hz``, or mel power (frames, bands) where `from_audio` is false; and a hash of the
+        content that is the same on every machine. Runs in worker processes: both must be picklable. A
+        SedcoreError that it raises is listed as a problem of that clip.
+    events
+        One row an event (clip_id, split, onset_s, offset_s, label) where labels are strong, else None.
+    labels
+        "strong", "weak", "columns" or "event rolls", as stored.
+    problems
+        What was found before; errors among them stop the import after the clips have been checked too.
+    progress
+        Called with (clips done, clips in all).
+    """
+    safe_name(name, "data set name")
+    kinds = check_kinds(features)
+    for kind in kinds:
+        bands_of(kind, params)
+    clips = _with_rows(clips, params)
+    problems = list(problems)
+    if any(problem.level == "error" for problem in problems):
+        kinds = ()  # clips are still loaded, so that all problems are listed together
+    with new_dataset_folder(root, name) as folder:
+        total = int(clips["rows"].sum())
+        _check_space(folder, bytes_needed(kinds, params, total))
+        allocate(folder / "features", kinds, params, total)
+        filled = fill(
+            folder / "features", kinds, params, load, items, clips["first_row"], clips["rows"],
+            from_audio=from_audio, workers=workers, progress=progress,
+        )
+        files = clips["source_file"].tolist()
+        problems += [Problem("error", files[f.position], f.error) for f in filled if f.error]
+        problems += [Problem("warning", files[f.position], f.warning) for f in filled if f.warning]
+        problems += duplicate_problems(clips, [f.digest for f in filled])
+        raise_errors(problems, f"data set {name!r} was not imported")
+        problems += class_balance_problems(clips, classes)
+        events = _sorted_events(events)
+        write_parquet(folder / "clips.parquet", clips)
+        if events is not None:
+            write_parquet(folder / "events.parquet", events)
+        train = _train_rows(clips)
+        for kind in kinds:
+            _write_feature_info(folder / "features", kind, params, train)
+        write_json(folder / "dataset.json", {
+            "name": name, "classes": list(classes), "splits": _balance(clips, classes),
+            "sample_rate_hz": params.sample_rate_hz, "hop_s": params.hop_s, "clip_s": params.clip_s,
+            "source": dict(source or {}), "labels": labels,
+            "fingerprint": fingerprint(classes, clips, events, [f.digest for f in filled]),
+            "licence_note": licence_note, "problems": [p.to_json() for p in problems],
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        })
+    return open_dataset(root, name)
+
+
+@contextlib.contextmanager
+def new_dataset_folder(root: str | Path, name: str) -> Iterator[Path]:
+    """Yield a hidden folder that becomes ``datasets/NAME`` on success and goes away on any failure."""
+    parent = datasets_folder(root)
+    target = parent / name
+    _check_free(target)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = parent / f".{name}.tmp-{os.getpid()}-{secrets.token_hex(3)}"
+        folder.mkdir()
+    except OSError as error:
+        raise SedcoreError(f"{parent} cannot be written: {error.strerror or error}") from error
+    try:
+        yield folder
+        _check_free(target)
+        os.rename(folder, target)
+    except OSError as error:
+        raise SedcoreError(f"{target} could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_free(target: Path) -> None:
+    if target.exists():
+        raise SedcoreError(
+            f"there is already a data set {target.name!r} in {target.parent}; choose another name, or delete "
+            f"the folder {target} first"
+        )
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    """Raise before a memory-mapped file meets a full disk (which kills the process instead of raising)."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise SedcoreError(
+            f"{folder.parent}: the features take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
+            "make room, or ask for fewer features"
+        )
+
+
+def _with_rows(clips: pd.DataFrame, params: FeatureParams) -> pd.DataFrame:
+    """Add first_row and rows to the clips and put the columns in order."""
+    rows = np.array([window_count(duration, params) for duration in clips["duration_s"]], dtype=np.int64)
+    clips = clips.assign(first_row=np.cumsum(rows) - rows, rows=rows).reset_index(drop=True)
+    return clips[list(CLIP_COLUMNS)]
+
+
+def _sorted_events(events: pd.DataFrame | None) -> pd.DataFrame | None:
+    if events is None:
+        return None
+    order = ["split", "clip_id", "onset_s", "offset_s", "label"]
+    return events[list(EVENT_COLUMNS)].sort_values(order, kind="stable", ignore_index=True)
+
+
+def _train_rows(clips: pd.DataFrame) -> np.ndarray:
+    """Row indices of the train split: what features are normalised by."""
+    train = clips[clips["split"] == "train"]
+    spans = zip(train["first_row"], train["rows"])
+    return np.concatenate([np.arange(first, first + count) for first, count in spans] or [np.zeros(0, int)])
+
+
+def _balance(clips: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """{split: {"clips": n, "positives": {class: n}}}, train first."""
+    out = {}
+    for split in split_order(clips["split"]):
+        chosen = clips[clips["split"] == split]
+        positives = multi_hot(chosen["labels"], tuple(classes)).sum(axis=0)
+        out[split] = {"clips": len(chosen), "positives": dict(zip(classes, positives.tolist()))}
+    return out
+
+
+def split_order(splits: Sequence[str]) -> list[str]:
+    """The splits that occur, train, validation and test first."""
+    there = list(dict.fromkeys(splits))
+    return [s for s in _SPLIT_ORDER if s in there] + sorted(s for s in there if s not in _SPLIT_ORDER)
+
+
+def fingerprint(
+    classes: Sequence[str], clips: pd.DataFrame, events: pd.DataFrame | None, digests: Sequence[str]
+) -> str:
+    """Hash of classes, clip ids, splits, labels, events and content; the same on every machine."""
+    lines = [json.dumps(["classes", *classes])]
+    rows = zip(clips["split"], clips["clip_id"], clips["labels"], digests)
+    lines += sorted(json.dumps([split, clip, sorted(names), digest]) for split, clip, names, digest in rows)
+    for event in [] if events is None else events.itertuples(index=False):
+        times = (round(float(event.onset_s), 6), round(float(event.offset_s), 6))
+        lines.append(json.dumps([event.split, event.clip_id, *times, event.label]))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def _write_feature_info(folder: Path, kind: str, params: FeatureParams, train: np.ndarray) -> None:
+    array = np.load(folder / f"{kind}.npy", mmap_mode="r")
+    mean, std = band_statistics(array, train)
+    rows, frames, bands = array.shape
+    write_json(folder / f"{kind}.json", {
+        "kind": kind, "rows": rows, "frames": frames, "bands": bands, "hop_s": params.hop_s,
+        "sample_rate_hz": params.sample_rate_hz, "dtype": str(array.dtype), "normalise": NORMALISED[kind],
+        "mean": mean.tolist(), "std": std.tolist(), "params": params.to_json(),
+    })
+
+
+def build_features(
+    root: str | Path, name: str, kinds: Sequence[str], *, n_mfcc: int | None = None,
+    progress: Progress | None = None,
+) -> DataSet:
+    """Add `kinds` to a stored data set, derived from what it has: mfcc from log-mel, all others from mel.
+
+    Kinds that are built already are left alone. Works in chunks of whole arrays. `progress` is called with
+    (rows done, rows in all). SedcoreError where nothing stored can give a kind.
+    """
+    dataset = open_dataset(root, name)
+    for kind in check_kinds(kinds):
+        built = dataset.feature_names()
+        if kind in built:
+            continue
+        base = next((source for source in DERIVED_FROM[kind] if source in built), None)
+        if base is None:
+            needs = " or ".join(DERIVED_FROM[kind])
+            raise SedcoreError(
+                f"data set {name!r} cannot give {kind}: it holds {', '.join(built) or 'no features'}"
+                + (f" and {kind} is computed from {needs}" if needs else "")
+                + f"; import it again under another name with --features {','.join([*built, kind])}"
+            )
+        _derive(dataset, base, kind, n_mfcc, progress)
+    return open_dataset(root, name)
+
+
+def _derive(dataset: DataSet, base: str, kind: str, n_mfcc: int | None, progress: Progress | None) -> None:
+    source, folder = dataset.open_features(base), dataset.path / "features"
+    stored = FeatureParams.from_json(dataset.feature_info(base)["params"])
+    params = stored if n_mfcc is None else FeatureParams(**{**stored.to_json(), "n_mfcc": n_mfcc})
+    rows, frames, bands = len(source), source.shape[1], bands_of(kind, params)
+    _check_space(folder, bytes_needed([kind], params, rows))
+    step = max(1, _CHUNK_BYTES // (4 * frames * source.shape[2]))
+    with atomic_path(folder / f"{kind}.npy") as temporary:
+        out = np.lib.format.open_memmap(temporary, "w+", dtype=DTYPES[kind], shape=(rows, frames, bands))
+        for start in range(0, rows, step):
+            part = source[start : start + step]
+            derived = mfcc(part, bands) if base == "logmel" else from_mel(part, kind, params)
+            out[start : start + step] = derived
+            if progress is not None:
+                progress(min(start + step, rows), rows)
+        out.flush()
+    _write_feature_info(folder, kind, params, _train_rows(dataset.clips))
