@@ -42,7 +42,8 @@ def safe_name(text: str, what: str) -> str:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure."""
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(3)}")
+    # Hidden, and with the ending kept: some writers choose the format by it.
+    temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}-{secrets.token_hex(3)}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -119,11 +119,8 @@ class Run:
 
     def splits(self) -> list[str]:
         """Return the splits that have predictions: test, validation, train, then others by name."""
-        found = [
-            file.stem
-            for file in (self.path / "predictions").glob("*.parquet")
-            if not file.stem.endswith("_events")
-        ]
+        files = (self.path / "predictions").glob("[!.]*.parquet")
+        found = [file.stem for file in files if not file.stem.endswith("_events")]
         return sorted(
             found, key=lambda s: (SPLIT_ORDER.index(s) if s in SPLIT_ORDER else len(SPLIT_ORDER), s)
         )

@@ -1,0 +1,7 @@
+"""``python -m sedcore``."""
+
+import sys
+
+from sedcore.cli import main
+
+sys.exit(main())

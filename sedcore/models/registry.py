@@ -1,0 +1,37 @@
+"""From a model's name to the model. Imports TensorFlow; `catalog` has what can be known without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from sedcore.errors import SedcoreError
+from sedcore.models import ann, cnn, crnn, rnn
+from sedcore.models.catalog import model_card
+
+BUILDERS: dict[str, Callable[[int, int, int], keras.Model]] = {
+    "ann": ann.ann,
+    "cnn": cnn.cnn,
+    "cnn_per_class": cnn.cnn_per_class,
+    "rnn": rnn.rnn,
+    "rnn_time": rnn.rnn_time,
+    "crnn": crnn.crnn,
+    "crnn_time": crnn.crnn_time,
+}
+
+
+def build(name: str, classes: int, bands: int, frames: int) -> keras.Model:
+    """Return a fresh model: input (batch, frames, bands) float32, output (batch, classes) in 0..1.
+
+    Raises
+    ------
+    SedcoreError
+        There is no such model, there is no class, or the input is too small for it.
+    """
+    misfit = model_card(name).misfit(bands, frames)
+    if misfit:
+        raise SedcoreError(misfit)
+    if classes < 1:
+        raise SedcoreError(f"model {name} needs at least one class; the data set has {classes}")
+    return BUILDERS[name](classes, bands, frames)

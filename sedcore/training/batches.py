@@ -1,0 +1,93 @@
+"""Batches from the memory-mapped feature store: (batch, frames, bands) float32, normalised.
+
+Memory does not grow with the data set: a batch is copied out of the map, and the pages it touched are given
+back to the kernel, which would otherwise count them as this process's own until it needs them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import queue
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+
+from sedcore.data.store import DataSet
+
+_AHEAD = 2  # batches prepared while one is trained on
+
+
+class RowReader:
+    """Reads rows (windows) of one kind of features, normalised by the train split's mean and deviation.
+
+    Attributes
+    ----------
+    frames, bands : size of a row.
+    mean, std : (bands,) float32 that rows are normalised with; 0 and 1 where the features come normalised.
+    """
+
+    def __init__(self, dataset: DataSet, features: str):
+        self.array = dataset.open_features(features)
+        info = dataset.feature_info(features)
+        _, self.frames, self.bands = self.array.shape
+        if info.get("normalise", True):
+            self.mean = np.asarray(info["mean"], np.float32)
+            self.std = np.asarray(info["std"], np.float32)
+        else:
+            self.mean, self.std = np.zeros(self.bands, np.float32), np.ones(self.bands, np.float32)
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows with these numbers, (len(rows), frames, bands) float32."""
+        batch = np.empty((len(rows), self.frames, self.bands), np.float32)
+        for place, row in enumerate(rows):
+            batch[place] = self.array[row]
+        batch -= self.mean
+        batch /= self.std
+        self._give_back()
+        return batch
+
+    def _give_back(self) -> None:
+        mapped = getattr(self.array, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)  # the file is unchanged; pages come back when read again
+
+
+def in_background(batches: Iterator) -> Iterator:
+    """Yield from `batches`, preparing the next ones in a thread; an error in it is raised here."""
+    done, ready = object(), queue.Queue(_AHEAD)
+    stop = threading.Event()
+
+    def put(item: object) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if stop.is_set():
+                    return
+            put(done)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not done:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def shuffled(rows: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the rows in random order, cut into batches; the last one may be smaller."""
+    order = rng.permutation(rows)
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

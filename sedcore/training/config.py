@@ -1,0 +1,89 @@
+"""The configuration of a training run: plain data, saved in run.json. Light: no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from sedcore.errors import SedcoreError
+from sedcore.models.catalog import model_card
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a run is trained on and how. None stands for the default of the model's card.
+
+    Attributes
+    ----------
+    dataset, model, features : names; the features must have been built for the data set.
+    epochs : most epochs to train; early stopping usually ends sooner. None: the model's default (the report's
+        epochs for the report's models).
+    batch_size : clips a step. The report's 32.
+    learning_rate : Adam's. None: the model's default (1e-2 for `ann`, 1e-3 for the others, as in the report).
+    seed : of the weights, the order of clips and dropout.
+    patience : epochs without a better validation macro AP before training ends; 0 switches early stopping off.
+    threshold : at which the F1 of each epoch is computed; a score equal to it counts as positive.
+    """
+
+    dataset: str
+    model: str
+    features: str = "logmel"
+    epochs: int | None = None
+    batch_size: int = 32
+    learning_rate: float | None = None
+    seed: int = 0
+    patience: int = 10
+    threshold: float = 0.5
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> TrainConfig:
+        """Return the configuration saved as `values`; an unknown key is an error that names the nearest."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                raise SedcoreError(
+                    f"training knows no setting {key!r}; "
+                    + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}")
+                )
+        missing = [key for key in ("dataset", "model") if key not in values]
+        if missing:
+            raise SedcoreError(f"training needs the setting {missing[0]!r}")
+        return cls(**values)
+
+    def resolved(self) -> TrainConfig:
+        """Return the configuration with the model's defaults filled in and every value checked.
+
+        Raises
+        ------
+        SedcoreError
+            There is no such model, or a value is out of range.
+        """
+        card = model_card(self.model)
+        filled = dataclasses.replace(
+            self,
+            epochs=card.epochs if self.epochs is None else self.epochs,
+            learning_rate=card.learning_rate if self.learning_rate is None else self.learning_rate,
+        )
+        for name, lowest, highest in (
+            ("epochs", 1, 100_000),
+            ("batch_size", 1, 65_536),
+            ("seed", 0, 2**32 - 1),
+            ("patience", 0, 100_000),
+        ):
+            value = getattr(filled, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+                raise SedcoreError(f"{name} is a whole number from {lowest} to {highest}; given {value!r}")
+        rate = filled.learning_rate
+        if not isinstance(rate, (int, float)) or not 0 < rate <= 100:
+            raise SedcoreError(f"learning_rate is a number above 0 and at most 100; given {rate!r}")
+        if not isinstance(filled.threshold, (int, float)) or not math.isfinite(filled.threshold):
+            raise SedcoreError(f"threshold is a finite number; given {filled.threshold!r}")
+        return filled
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the configuration as plain values."""
+        return dataclasses.asdict(self)

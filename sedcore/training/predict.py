@@ -1,0 +1,54 @@
+"""Scores of new recordings by a trained run: audio file to one score a class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sedcore.artifacts.runs import Run
+from sedcore.data.audio import read_audio
+from sedcore.data.features import FeatureParams, clip_features, split_windows
+from sedcore.errors import SedcoreError
+
+
+def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
+    """Yield each file with its scores (classes,) float32, the maximum over its windows.
+
+    The recording is resampled and cut into windows exactly as on import, and normalised as in training.
+
+    Raises
+    ------
+    SedcoreError
+        The run has no weights, or a file is not audio.
+    """
+    if run.info["kind"] != "trained":
+        raise SedcoreError(f"run {run.name} is {run.info['kind']}: only a trained run can score audio")
+    if not run.has_weights:
+        raise SedcoreError(
+            f"run {run.name} has no weights, so it cannot score audio: they were not kept, or it has not finished; "
+            "train it again to get them"
+        )
+    missing = [file for file in files if not Path(file).is_file()]
+    if missing:
+        raise SedcoreError(f"{missing[0]} is not a file; give audio files to score")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    import sedcore.models.registry  # noqa: F401  (registers the layers that a saved model names)
+
+    try:
+        model = keras.models.load_model(run.weights_file, compile=False)
+    except (ValueError, OSError) as error:
+        raise SedcoreError(f"{run.weights_file} could not be loaded: {str(error).splitlines()[0]}") from error
+    taken = run.info["input"]
+    kind, params = taken["features"]["kind"], FeatureParams.from_json(taken["features"]["params"])
+    mean, std = np.asarray(taken["mean"], np.float32), np.asarray(taken["std"], np.float32)
+    for file in files:
+        windows = split_windows(read_audio(file, params.sample_rate_hz), params)
+        scores = [
+            model.predict_on_batch(((clip_features(w, kind, params) - mean) / std)[None]) for w in windows
+        ]
+        yield file, np.max(np.concatenate(scores), axis=0).astype(np.float32)

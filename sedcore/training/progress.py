@@ -1,0 +1,83 @@
+"""How far a training has come: a record in the run folder for pages, and a bar on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from sedcore.artifacts import runs
+from sedcore.artifacts.runs import Run
+
+_WRITE_EVERY_S = 0.5
+_BAR_WIDTH = 24
+
+
+class Progress:
+    """Writes progress.json at most twice a second and removes it at the end. Use it as a context manager.
+
+    The record: phase ("training", "validating" or "scoring"), epoch and epochs, batch and batches, clips_per_s
+    in this epoch's training, seconds_left if all epochs are trained (early stopping may end sooner).
+    """
+
+    def __init__(self, run: Run, bar: bool):
+        self._run, self._bar = run, bar
+        self._record: dict = {}
+        self._written = self._epoch_began = self._epoch_s = 0.0
+        self._clips = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        runs.write_progress(self._run, None)
+        self._wipe()
+
+    def begin(self, epoch: int, epochs: int, batches: int) -> None:
+        """Start an epoch; the time since the last start tells how long one takes with its validation."""
+        now = time.monotonic()
+        if epoch > 1:
+            self._epoch_s = now - self._epoch_began
+        self._epoch_began, self._clips = now, 0
+        self._record = {"phase": "training", "epoch": epoch, "epochs": epochs, "batch": 0, "batches": batches}
+        self._write()
+
+    def step(self, batch: int, clips: int) -> None:
+        """Note a trained batch."""
+        self._clips += clips
+        self._record["batch"] = batch
+        if batch == self._record["batches"]:
+            self._record["phase"] = "validating"
+        elif time.monotonic() - self._written < _WRITE_EVERY_S:
+            return
+        spent = time.monotonic() - self._epoch_began
+        share = batch / self._record["batches"]
+        epoch_s = self._epoch_s or spent / share
+        left = epoch_s * (self._record["epochs"] - self._record["epoch"]) + max(epoch_s - spent, 0)
+        self._record |= {"clips_per_s": round(self._clips / spent, 2), "seconds_left": round(left, 1)}
+        self._write()
+
+    def phase(self, name: str) -> None:
+        """Note that something other than training goes on."""
+        self._record |= {"phase": name, "seconds_left": None}
+        self._write()
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        runs.write_progress(self._run, self._record)
+        if self._bar:
+            self._draw()
+
+    def _draw(self) -> None:
+        r = self._record
+        done = int(_BAR_WIDTH * r["batch"] / max(r["batches"], 1))
+        print(
+            f"\r\033[Kepoch {r['epoch']}/{r['epochs']} [{'#' * done}{'.' * (_BAR_WIDTH - done)}] "
+            f"{r.get('clips_per_s', 0):.0f} clips/s {r['phase']}",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _wipe(self) -> None:
+        if self._bar:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
