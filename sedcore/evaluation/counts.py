@@ -175,8 +175,8 @@ def checked(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     if not finite.all():
         clip, c = np.argwhere(~finite)[0]
         raise SedcoreError(
-            f"scores holds {np.count_nonzero(~finite)} values that are not finite, the first {scores[clip, c]} "
-            f"at clip {clip}, class {c} (counted from 0): did training diverge, or was a logarithm taken of 0?"
+            f"scores holds {np.count_nonzero(~finite)} values that are not finite, first {scores[clip, c]} at "
+            f"clip {clip}, class {c} (counted from 0): did training diverge, or was a logarithm taken of 0?"
         )
     return truth, scores
 
@@ -186,7 +186,7 @@ def _as_scores(scores: np.ndarray) -> np.ndarray:
     if scores.dtype.kind in "biu":
         scores = scores.astype(np.float64)
     if scores.dtype.kind != "f":
-        raise SedcoreError(f"scores has type {scores.dtype}, wanted numbers: is a column of ids among them?")
+        raise SedcoreError(f"scores has type {scores.dtype}, wanted numbers: is an id column in it?")
     if scores.ndim != 2:
         guess = (
             "is it one class or one clip? Give it two axes." if scores.ndim < 2 else "are these frame scores?"

@@ -158,8 +158,8 @@ def collapsed(scores: np.ndarray) -> bool:
 def _same(counts: Counts, truth: np.ndarray, scores: np.ndarray) -> Counts:
     if (counts.clips, counts.classes) != scores.shape or counts.dtype != scores.dtype:
         raise SedcoreError(
-            f"the counts are of shape {counts.clips, counts.classes}, {counts.dtype}, the scores of {scores.shape}, "
-            f"{scores.dtype}: do they belong to another run or split?"
+            f"the counts are of shape {counts.clips, counts.classes}, {counts.dtype}, the scores of "
+            f"{scores.shape}, {scores.dtype}: do they belong to another run or split?"
         )
     if not np.array_equal(counts.positives, truth.sum(axis=0)):
         raise SedcoreError(

@@ -36,7 +36,7 @@ def average_precision(counts: Counts) -> np.ndarray:
     values = np.full(counts.classes, np.nan)
     for c in np.flatnonzero(counts.positives):
         _, tp, fp = counts.distinct(c)
-        values[c] = np.dot(np.diff(tp, prepend=0), tp / (tp + fp)) / counts.positives[c]
+        values[c] = np.sum(np.diff(tp, prepend=0) * (tp / (tp + fp))) / counts.positives[c]
     return values
 
 
@@ -51,7 +51,7 @@ def roc_auc(counts: Counts) -> np.ndarray:
     for c in np.flatnonzero((counts.positives > 0) & (negatives > 0)):
         _, tp, fp = counts.distinct(c)
         tied_tp, tied_fp = np.diff(tp, prepend=0), np.diff(fp, prepend=0)
-        won = np.dot(tied_tp, negatives[c] - fp + tied_fp / 2)
+        won = np.sum(tied_tp * (negatives[c] - fp + tied_fp / 2))
         values[c] = won / (float(counts.positives[c]) * float(negatives[c]))
     return values
 
