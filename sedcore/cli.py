@@ -219,7 +219,7 @@ def _import(args) -> None:
 
 
 def _build_features(args) -> None:
-    from sedcore.data.importing import build_features
+    from sedcore.data.writing import build_features
 
     build_features(artifact_root(args.artifacts), args.name, args.features, progress=_progress())
 

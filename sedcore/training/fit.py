@@ -225,8 +225,11 @@ def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str
 def _keep(t: _Training, best: _Best) -> None:
     """Save the best epoch's weights and its scores of validation and test."""
     t.model.set_weights(best.weights)
+    # A .keras file takes the optimizer of a compiled model along, three times the size: save a plain one.
+    plain = build(t.config.model, len(t.dataset.classes), t.reader.bands, t.reader.frames)
+    plain.set_weights(best.weights)
     with atomic_path(t.run.weights_file) as temporary:
-        t.model.save(temporary, include_optimizer=False)
+        plain.save(temporary)
     for split in ("validation", "test"):
         if split not in t.dataset.splits:
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.data.audio import read_audio
 from sedcore.data.features import FeatureParams, clip_features, split_windows
 from sedcore.errors import SedcoreError
+from sedcore.models.backend import load_keras
 
 
 def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarray]]:
@@ -34,7 +34,7 @@ def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarra
     missing = [file for file in files if not Path(file).is_file()]
     if missing:
         raise SedcoreError(f"{missing[0]} is not a file; give audio files to score")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    load_keras()
     import keras
 
     import sedcore.models.registry  # noqa: F401  (registers the layers that a saved model names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import subprocess
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from sedcore.artifacts import runs
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
+from sedcore.models.backend import load_keras
 from sedcore.models.catalog import model_card
 from sedcore.training.config import TrainConfig
 
@@ -61,9 +61,7 @@ def queue_run(root: Path, config: TrainConfig, run_id: str | None = None, name: 
 
 def train(root: Path, run: Run, announce: Callable[[str], None] | None = None, bar: bool = False) -> str:
     """Train a queued run here and now (see `sedcore.training.fit.train_run`); return its final state."""
-    # TensorFlow's notes about its build would bury the run's own lines.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    load_keras()
     from sedcore.training.fit import train_run
 
     return train_run(root, run, announce, bar)
