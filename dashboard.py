@@ -1,16 +1,10 @@
-"""The dashboard's entry: which pages there are, and the frame around them. Start: streamlit run dashboard.py"""
+"""The entry of the dashboard: its pages and the frame around them. Start: streamlit run dashboard.py"""
 
 from pathlib import Path
 
 import streamlit as st
 
-try:
-    from sedcore.jobs.launch import training_enabled
-except ModuleNotFoundError:
-
-    def training_enabled() -> bool:
-        return False
-
+from sedcore.jobs.launch import training_enabled
 
 HERE = Path(__file__).parent
 # group: (file in pages/, title, icon); a page that is not there does not appear

@@ -1,0 +1,209 @@
+"""The context bar on top of a page: chosen runs as chips, the split, the thresholds in force."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.widgets import loading, state
+from pages.widgets.format import epochs, escape_markdown, listing, moment, plural, score, threshold
+from pages.widgets.guard import empty_state, link_to
+from pages.widgets.picker import open_picker
+from pages.widgets.scene import Scene, build_scene
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import Run, broken_runs
+from sedcore.figures.palette import Ink
+
+_OWN_CSS = """<style>
+.st-key-context-bar button {min-height: 1.9rem; padding: 0.1rem 0.6rem}
+.st-key-context-chips [data-testid="stPopoverButton"] {border-radius: 1rem}
+.st-key-context-bar button p {white-space: nowrap; font-size: 0.9rem}
+@media (max-width: 640px) {
+  .st-key-context-chips, .st-key-context-rest {flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none}
+  .st-key-context-chips > *, .st-key-context-rest > * {flex-shrink: 0}
+}
+</style>"""
+
+
+def context_bar(*, thresholds: bool = True) -> Scene:
+    """Show the bar and return the scene it stands for. Raises SedcoreError where the root is unusable.
+
+    thresholds: whether the page's numbers depend on them.
+    """
+    choice = state.current()
+    scene = build_scene(artifact_root(), choice)
+    st.html(_OWN_CSS)
+    with st.container(key="context-bar", gap="xsmall"):
+        with st.container(key="context-chips", horizontal=True, gap="xsmall", vertical_alignment="center"):
+            for run in scene.chosen:
+                _chip(scene, run)
+            if scene.runs:
+                icon = ":material/add:" if scene.chosen else ":material/search:"
+                if st.button("Choose runs", icon=icon, type="tertiary", key="bar-choose"):
+                    open_picker(scene)
+        with st.container(key="context-rest", horizontal=True, gap="small", vertical_alignment="center"):
+            _split_control(scene)
+            if thresholds:
+                _threshold_control(scene)
+    _say_problems(scene)
+    return scene
+
+
+def swatch(ink: Ink) -> str:
+    """Return the coloured mark of a run as Markdown; colour and glyph are this project's own constants."""
+    return f':color[{ink.glyph}]{{foreground="{ink.color}"}}'
+
+
+def run_mark(scene: Scene, run: Run) -> str:
+    """Return the run's mark and name as Markdown."""
+    return f"{swatch(scene.ink(run))} {escape_markdown(scene.labels[run.run_id])}"
+
+
+def nothing_to_show(scene: Scene, needs: str) -> bool:
+    """Show the empty state that fits, if no chosen run has scores; `needs` ends "This page needs ..."."""
+    if scene.scored:
+        return False
+    if not scene.runs:
+        no_runs(scene)
+    elif scene.unscored:
+        box = empty_state("None of the chosen runs has scores", f"This page needs {needs}.")
+        box.markdown(
+            "\n".join(f"- {run_mark(scene, run)}: {escape_markdown(why)}" for run, why in scene.unscored)
+        )
+        if box.button("Choose other runs", key="empty-choose"):
+            open_picker(scene)
+    else:
+        empty_state("No run has scores yet", f"This page needs {needs}. Runs appear here when they end.")
+    return True
+
+
+def no_runs(scene: Scene) -> None:
+    """Say that the artifact root holds no run, and how one comes to be."""
+    where = f"`{str(scene.root).replace('`', '')}`"
+    if not scene.root.exists():
+        text = (
+            f"The artifact root {where} does not exist. Set `SEDCORE_ARTIFACTS` to the folder that holds "
+            "`runs/`, or train a first run: it makes the folder."
+        )
+        box = empty_state("No artifact root", text, ":material/folder_off:")
+    else:
+        text = f"There is no run in {where} yet. Make the demo data set and train a first run on it."
+        box = empty_state("No runs yet", text)
+    box.code("python -m sedcore demo-data\npython -m sedcore train demo --model crnn_time", language="bash")
+    with box:
+        link_to("new_run", "New run", icon=":material/play_circle:")
+
+
+def say_unscored(scene: Scene) -> None:
+    """Say in a sentence which chosen runs the page leaves out, and why."""
+    if scene.unscored and scene.scored:
+        parts = [f"{run_mark(scene, run)} ({escape_markdown(why)})" for run, why in scene.unscored]
+        st.caption(f"Left out, having no scores on {escape_markdown(scene.split)}: {listing(parts)}.")
+
+
+def _chip(scene: Scene, run: Run) -> None:
+    star = " :material/star:" if run is scene.baseline and len(scene.scored) > 1 else ""
+    run_id, info = run.run_id, run.info
+    with st.popover(f"{run_mark(scene, run)}{star}", key=f"chip-{run_id}"):
+        st.markdown(f"**{run_mark(scene, run)}**")
+        known = [info["model"], info["features"], info["dataset"]]
+        facts = [escape_markdown(" · ".join(str(fact) for fact in known if fact)) or info["kind"]]
+        facts.append(f"{run.status().state}, {moment(info['created'])}")
+        if info["best_epoch"]:
+            facts.append(f"best epoch {epochs(info['best_epoch'], info['epochs_run'])}")
+        ap = loading.macro_ap(run, scene.split)
+        if ap is not None:
+            facts.append(f"macro AP {score(ap)} on {escape_markdown(scene.split)}")
+        st.markdown("  \n".join(facts))
+        if star:
+            st.caption(":material/star: The baseline: differences are against it.")
+        ids = tuple(r.run_id for r in scene.chosen)
+        scored = run in [s.run for s in scene.scored]
+        with st.container(horizontal=True, gap="small"):
+            if st.button("Details", icon=":material/description:", key=f"chip-open-{run_id}"):
+                st.switch_page("pages/run.py", query_params={"run": run_id, **scene.choice.params()})
+            st.button(
+                "Baseline",
+                icon=":material/star:",
+                key=f"chip-base-{run_id}",
+                disabled=bool(star) or not scored,
+                help="Differences on all pages are against the baseline.",
+                on_click=state.change,
+                kwargs={"baseline": run_id, "runs": ids},
+            )
+            st.button(
+                "Remove",
+                icon=":material/close:",
+                key=f"chip-remove-{run_id}",
+                disabled=len(ids) < 2,
+                on_click=state.change,
+                kwargs={"runs": tuple(i for i in ids if i != run_id)},
+            )
+
+
+def _split_control(scene: Scene) -> None:
+    if not scene.splits:
+        return
+    st.session_state["bar-split"] = scene.split
+    st.segmented_control(
+        "Split",
+        scene.splits,
+        key="bar-split",
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: state.change(split=st.session_state["bar-split"]),
+    )
+
+
+def _threshold_control(scene: Scene) -> None:
+    choice = scene.choice
+    words = f"{threshold(choice.threshold)} for all"
+    if choice.by_class:
+        words = f"{threshold(choice.threshold)}, own for {plural(len(choice.by_class), 'class', 'classes')}"
+    with st.popover(f"Threshold {words}", icon=":material/tune:", key="bar-threshold-open"):
+        low, high = scene.score_range()
+        st.session_state["bar-threshold"] = float(choice.threshold)
+        st.number_input(
+            "Threshold for all classes",
+            key="bar-threshold",
+            step=0.05 if high - low <= 1 else (high - low) / 20,
+            format="%.4g",
+            help="A class is predicted for a clip when its score is at least the threshold.",
+            on_change=lambda: state.change(threshold=float(st.session_state["bar-threshold"])),
+        )
+        for name, value in choice.by_class:
+            st.caption(f"{escape_markdown(name)}: {threshold(value)}")
+        with st.container(horizontal=True, gap="small"):
+            for value in (0.1, 0.5):
+                st.button(
+                    f"{value}",
+                    key=f"bar-threshold-{value}",
+                    on_click=state.change,
+                    kwargs={"threshold": value, "by_class": ()},
+                )
+            link_to("thresholds", "One a class", icon=":material/tune:")
+
+
+def _say_problems(scene: Scene) -> None:
+    for problem in state.problems():
+        st.warning(escape_markdown(problem), icon=":material/link_off:")
+    if scene.missing:
+        named = listing([f"`{run_id}`" for run_id in dict.fromkeys(scene.missing)])
+        st.warning(
+            f"The link names {named}, which {'is' if len(scene.missing) == 1 else 'are'} not in this artifact "
+            f"root; {'the rest is shown' if not scene.automatic else 'other runs are shown instead'}.",
+            icon=":material/link_off:",
+        )
+    if scene.choice.split and scene.splits and scene.choice.split != scene.split:
+        st.warning(
+            f"No chosen run has a split named {escape_markdown(scene.choice.split)}; "
+            f"{escape_markdown(scene.split)} is shown.",
+            icon=":material/link_off:",
+        )
+    broken = broken_runs(scene.root)
+    if broken:
+        with st.expander(f"{plural(len(broken), 'run folder')} cannot be read", icon=":material/warning:"):
+            st.markdown("\n".join(f"- {escape_markdown(problem)}" for _, problem in broken))
+    if scene.automatic and scene.chosen:
+        dataset = scene.chosen[0].info["dataset"]
+        where = f" on {escape_markdown(dataset)}" if dataset else ""
+        st.caption(f"No runs chosen: these are the best of each model{where}, by macro AP.")

@@ -1,0 +1,225 @@
+"""The choice met with what is on disk: which runs a page shows, on which split, in which colours.
+
+A page asks `build_scene` once and then works with `Scene.scored` (runs with scores) and `Scene.unscored`
+(runs without, each with the reason); every page says the second in a sentence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pages.widgets import loading
+from pages.widgets.format import class_title, escape_markdown, listing, plural
+from pages.widgets.loading import Scores
+from pages.widgets.state import Choice
+from sedcore.artifacts.predictions import Predictions
+from sedcore.artifacts.runs import SPLIT_ORDER, Run, list_runs
+from sedcore.evaluation.evaluate import Evaluation
+from sedcore.figures.palette import UNCHOSEN, Ink, assign_inks
+
+MAX_AUTOMATIC = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A run with its scores on the split in force, evaluated at the thresholds in force."""
+
+    run: Run
+    label: str  # its name, told apart from others of the same name; plain text
+    ink: Ink
+    scores: Scores
+    evaluation: Evaluation
+
+    @property
+    def key(self) -> str:
+        """Comparison key: runs compare only where it is equal."""
+        return self.scores.key
+
+
+@dataclass(eq=False)
+class Scene:
+    """What a page shows. `groups` holds the scored runs by comparison key, the baseline's group first."""
+
+    root: Path
+    runs: list[Run]
+    chosen: list[Run]
+    automatic: bool  # nobody chose; these are the best of each model
+    split: str
+    splits: list[str]
+    baseline: Run | None
+    choice: Choice
+    inks: dict[str, Ink]
+    labels: dict[str, str]
+    missing: list[str] = field(default_factory=list)  # ids asked for that do not exist
+    scored: list[Scored] = field(default_factory=list)
+    unscored: list[tuple[Run, str]] = field(default_factory=list)
+    groups: list[list[Scored]] = field(default_factory=list)
+
+    @property
+    def lead_group(self) -> list[Scored]:
+        """Scored runs that compare with the baseline (or, without it, the largest group)."""
+        return self.groups[0] if self.groups else []
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of all scored runs, in the order of their columns."""
+        return tuple(dict.fromkeys(name for s in self.scored for name in s.evaluation.classes))
+
+    def ink(self, run: Run) -> Ink:
+        """Return the run's ink; grey where it is not chosen."""
+        return self.inks.get(run.run_id, UNCHOSEN)
+
+    def score_range(self) -> tuple[float, float]:
+        """Return the range that thresholds move in: 0 to 1 for probabilities, else that of the scores."""
+        lowest = min((s.scores.lowest for s in self.scored), default=0.0)
+        highest = max((s.scores.highest for s in self.scored), default=1.0)
+        return (0.0, 1.0) if lowest >= 0 and highest <= 1 else (lowest, highest)
+
+
+def build_scene(root: Path, choice: Choice) -> Scene:
+    """Resolve a choice against the runs of a root."""
+    runs = list_runs(root)
+    by_id = {run.run_id: run for run in runs}
+    chosen = [by_id[run_id] for run_id in choice.runs if run_id in by_id]
+    automatic = not chosen
+    if automatic:
+        chosen = best_of_each_model(runs, choice.split or "test")
+    splits = _splits_of(chosen)
+    split = choice.split if choice.split in splits else next(iter(splits), choice.split or "test")
+    oldest_first = sorted(
+        runs, key=lambda run: (run.info["kind"] == "reported", run.info["created"], run.run_id)
+    )
+    scene = Scene(
+        root=root,
+        runs=runs,
+        chosen=chosen,
+        automatic=automatic,
+        split=split,
+        splits=splits,
+        baseline=None,
+        choice=choice,
+        inks=assign_inks([run.run_id for run in chosen], [run.run_id for run in oldest_first]),
+        labels=unique_labels(runs),
+        missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
+    )
+    for run in chosen:
+        reason = loading.why_no_scores(run, split)
+        if reason:
+            scene.unscored.append((run, reason))
+        else:
+            scene.scored.append(score(scene, run))
+    scene.baseline = _baseline(scene)
+    scene.groups = _grouped(scene)
+    return scene
+
+
+def score(scene: Scene, run: Run) -> Scored:
+    """Return a run with its scores at the thresholds in force. Raises SedcoreError where it has none."""
+    held = loading.scores(run, scene.split)
+    thresholds = scene.choice.class_thresholds(held.predictions.classes)
+    return Scored(
+        run=run,
+        label=scene.labels[run.run_id],
+        ink=scene.ink(run),
+        scores=held,
+        evaluation=loading.evaluation(run, scene.split, thresholds),
+    )
+
+
+def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
+    """Return the best run of each model on the newest data set that has scores, best first."""
+    with_scores = [run for run in runs if split in run.splits()] or [run for run in runs if run.splits()]
+    if not with_scores:
+        return []
+    newest = with_scores[0].info["dataset"]
+    best: dict[str, tuple[float, Run]] = {}
+    for run in (run for run in with_scores if run.info["dataset"] == newest):
+        found = loading.macro_ap(run, split if split in run.splits() else run.splits()[0])
+        value = -1.0 if found is None or np.isnan(found) else found
+        model = run.info["model"] or run.name
+        if model not in best or value > best[model][0]:
+            best[model] = (value, run)
+    ranked = sorted(best.values(), key=lambda pair: -pair[0])
+    return [run for _, run in ranked[:MAX_AUTOMATIC]]
+
+
+def unique_labels(runs: list[Run]) -> dict[str, str]:
+    """Return a name for each run that no other run has.
+
+    A run without a name goes by its model; the end of the id tells namesakes apart.
+    """
+    names = {run.run_id: run.info["name"] or run.info["model"] or run.run_id for run in runs}
+    often = Counter(names.values())
+    return {
+        run_id: name if often[name] == 1 or name == run_id else f"{name} ({run_id[-4:]})"
+        for run_id, name in names.items()
+    }
+
+
+def names_of(group: list[Scored], limit: int = 4) -> str:
+    """Return the names of runs as a Markdown phrase."""
+    return listing([f"**{escape_markdown(s.label)}**" for s in group], limit)
+
+
+def group_differences(groups: list[list[Scored]]) -> list[str]:
+    """Return what keeps the runs of other groups from comparing with those of the first, in words."""
+    sentences = []
+    for group in groups[1:]:
+        ours, theirs = groups[0][0].scores.predictions, group[0].scores.predictions
+        verb = "is" if len(group) == 1 else "are"
+        sentences.append(
+            f"{names_of(group)} {verb} not comparable with {names_of(groups[0])}: "
+            f"{listing(_what_differs(ours, theirs))}."
+        )
+    return sentences
+
+
+def _what_differs(ours: Predictions, theirs: Predictions) -> list[str]:
+    words = []
+    other_classes = set(theirs.classes) ^ set(ours.classes)
+    if other_classes:
+        named = listing([escape_markdown(class_title(name)) for name in sorted(other_classes)], 4)
+        words.append(f"other classes ({named} on one side only)")
+    shared = np.intersect1d(ours.clip_ids, theirs.clip_ids)
+    if len(shared) < max(len(ours.clip_ids), len(theirs.clip_ids)):
+        words.append(
+            f"other clips ({plural(len(theirs.clip_ids), 'clip')} against "
+            f"{plural(len(ours.clip_ids), 'clip')}, {plural(len(shared), 'clip')} in common)"
+        )
+    common = [name for name in ours.classes if name in theirs.classes]
+    if len(shared) and common:
+        changed = int((_truth(ours, shared, common) != _truth(theirs, shared, common)).any(axis=1).sum())
+        if changed:
+            words.append(f"other labels for {plural(changed, 'clip')}")
+    return words
+
+
+def _truth(predictions: Predictions, clips: np.ndarray, classes: list[str]) -> np.ndarray:
+    order = np.argsort(predictions.clip_ids)
+    rows = order[np.searchsorted(predictions.clip_ids[order], clips)]
+    return predictions.truth[np.ix_(rows, [predictions.classes.index(name) for name in classes])]
+
+
+def _splits_of(runs: list[Run]) -> list[str]:
+    found = {split for run in runs for split in run.splits()}
+    for run in runs:
+        found |= set(((run.reported() or {}) if run.info["kind"] == "reported" else {}).get("tables", {}))
+    return sorted(found, key=lambda s: (SPLIT_ORDER.index(s) if s in SPLIT_ORDER else len(SPLIT_ORDER), s))
+
+
+def _baseline(scene: Scene) -> Run | None:
+    for s in scene.scored:
+        if s.run.run_id == scene.choice.baseline:
+            return s.run
+    return scene.scored[0].run if scene.scored else None
+
+
+def _grouped(scene: Scene) -> list[list[Scored]]:
+    groups: dict[str, list[Scored]] = {}
+    for s in scene.scored:
+        groups.setdefault(s.key, []).append(s)
+    return sorted(groups.values(), key=lambda group: scene.baseline not in [s.run for s in group])

@@ -1,0 +1,158 @@
+"""What the reader has chosen: runs, split, baseline, thresholds. One state for all pages, kept in the URL.
+
+The URL holds ``runs=ID,ID``, ``split=test``, ``baseline=ID``, ``t=0.5``, ``tc=Class:0.3,Class:0.7``; a value
+that is the default is left out. The session keeps the same, because moving on through the menu empties the
+URL. A URL that did not come from this session (a link, a reload, a hand) wins over the session.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
+
+import streamlit as st
+
+from sedcore.artifacts.files import safe_name
+from sedcore.errors import SedcoreError
+
+DEFAULT_THRESHOLD = 0.5
+KEYS = ("runs", "split", "baseline", "t", "tc")
+_STATE, _WRITTEN, _PROBLEMS = "choice", "choice-written", "choice-problems"
+_REMEMBERED = 30  # URLs of this session that are known to be its own
+_MAX_RUNS = 40
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A reader's choice; empty fields mean "not chosen", and the pages say what they show then."""
+
+    runs: tuple[str, ...] = ()  # run ids, in the order of the chips
+    split: str = ""
+    baseline: str = ""  # a run id; differences are against it
+    threshold: float = DEFAULT_THRESHOLD
+    by_class: tuple[tuple[str, float], ...] = ()  # (class, threshold), each in place of `threshold`
+
+    def class_thresholds(self, classes: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the threshold of each class."""
+        own = dict(self.by_class)
+        return tuple(own.get(name, self.threshold) for name in classes)
+
+    def params(self) -> dict[str, str]:
+        """Return the choice as URL parameters, without what is the default."""
+        own = ",".join(f"{quote(name, safe='')}:{value:.10g}" for name, value in self.by_class)
+        every = {
+            "runs": ",".join(self.runs),
+            "split": self.split,
+            "baseline": self.baseline,
+            "t": "" if self.threshold == DEFAULT_THRESHOLD else f"{self.threshold:.10g}",
+            "tc": own,
+        }
+        return {key: value for key, value in every.items() if value}
+
+
+def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
+    """Return the choice in URL parameters, and a sentence for each part that cannot be read.
+
+    Nothing here is trusted: ids and splits must be safe names (they become paths), thresholds finite.
+    """
+    problems: list[str] = []
+    ids = _safe_names(params.get("runs", ""), "run id", problems)
+    if len(ids) > _MAX_RUNS:
+        problems.append(f"The link names {len(ids)} runs; the first {_MAX_RUNS} are used.")
+    split = _safe_names(params.get("split", ""), "split", problems)
+    baseline = _safe_names(params.get("baseline", ""), "baseline", problems)
+    threshold = _number(params.get("t", ""), "t", problems)
+    by_class = _class_thresholds(params.get("tc", ""), problems)
+    choice = Choice(
+        runs=tuple(ids[:_MAX_RUNS]),
+        split=split[0] if split else "",
+        baseline=baseline[0] if baseline else "",
+        threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+        by_class=tuple(sorted(by_class.items())),
+    )
+    return choice, problems
+
+
+def current() -> Choice:
+    """Return the choice in force and make the URL say it. Call it once, at the top of a page."""
+    found = {key: st.query_params[key] for key in KEYS if key in st.query_params}
+    state, written = st.session_state, st.session_state.setdefault(_WRITTEN, [])
+    # An URL of this session's own may come back late (a click while the page was still running): only a
+    # foreign one is a wish.
+    if _STATE not in state or (found and found not in written):
+        state[_STATE], state[_PROBLEMS] = parse(found)
+    _write_url(state[_STATE])
+    return state[_STATE]
+
+
+def problems() -> list[str]:
+    """Return what the URL of this visit asked for and cannot be had."""
+    return st.session_state.get(_PROBLEMS, [])
+
+
+def change(**changes: object) -> None:
+    """Change parts of the choice (for callbacks of widgets); the URL follows with the next `current`."""
+    state = st.session_state
+    state[_STATE] = replace(state.get(_STATE, Choice()), **changes)
+    state[_PROBLEMS] = []
+    _write_url(state[_STATE])
+
+
+def set_class_threshold(name: str, value: float | None) -> None:
+    """Give a class its own threshold; None takes it away."""
+    own = dict(st.session_state[_STATE].by_class)
+    own.pop(name, None)
+    if value is not None:
+        own[name] = value
+    change(by_class=tuple(sorted(own.items())))
+
+
+def _write_url(choice: Choice) -> None:
+    wanted = choice.params()
+    written = st.session_state.setdefault(_WRITTEN, [])
+    if wanted not in written:
+        written.append(wanted)
+        del written[:-_REMEMBERED]
+    for key in KEYS:
+        if key in wanted and st.query_params.get(key) != wanted[key]:
+            st.query_params[key] = wanted[key]
+        elif key not in wanted and key in st.query_params:
+            del st.query_params[key]
+
+
+def _safe_names(text: str, what: str, problems: list[str]) -> list[str]:
+    names = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            names.append(safe_name(part, what))
+        except SedcoreError:
+            problems.append(f"The link names a {what} that cannot be one: {part[:80]!r}.")
+    return list(dict.fromkeys(names))
+
+
+def _number(text: str, what: str, problems: list[str]) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        problems.append(f"The link gives {what}={text[:40]!r}, which is not a threshold.")
+        return None
+    return value
+
+
+def _class_thresholds(text: str, problems: list[str]) -> dict[str, float]:
+    own = {}
+    for part in filter(None, text.split(",")):
+        name, colon, number = part.rpartition(":")
+        value = _number(number, "tc", problems) if colon else None
+        if value is not None and name:
+            own[re.sub(r"\s+", " ", unquote(name))] = value
+        elif not colon:
+            problems.append(f"The link gives tc={part[:40]!r}; wanted is Class:0.3.")
+    return own

@@ -1,0 +1,121 @@
+"""Tables of runs and numbers: one way to format, to mark the best, to colour the marks of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets import format as fmt
+from sedcore.figures.palette import NEUTRAL, Ink
+
+ROW, HEADER = 35, 36  # pixels, for heights that show whole rows
+MARK = "mark"  # the column of coloured marks
+
+Formatter = Callable[[object], str]
+
+
+def best_mask(values: pd.Series, decimals: int = 3, lowest: bool = False) -> np.ndarray:
+    """Say which values are the best as shown: those that tie after rounding are all best."""
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float).round(decimals)
+    if np.isnan(numbers).all():
+        return np.zeros(len(numbers), bool)
+    return numbers == (np.nanmin(numbers) if lowest else np.nanmax(numbers))
+
+
+def styled(
+    frame: pd.DataFrame,
+    formats: Mapping[str, Formatter],
+    *,
+    bold: pd.DataFrame | None = None,
+    faint_rows: Sequence[int] = (),
+) -> pd.io.formats.style.Styler:
+    """Return a Styler: numbers as `formats` says, `bold` (cells, bool) bold, some rows grey."""
+    css = pd.DataFrame("", index=frame.index, columns=frame.columns)
+    if bold is not None:
+        for column in bold.columns:
+            css.loc[bold[column].to_numpy(), column] += "font-weight: bold;"
+    for row in faint_rows:
+        css.iloc[row] += f"color: {NEUTRAL};"
+    present = {column: form for column, form in formats.items() if column in frame.columns}
+    return frame.style.format(present).apply(lambda _: css, axis=None)
+
+
+def bold_best(frame: pd.DataFrame, highest: Sequence[str], lowest: Sequence[str] = ()) -> pd.DataFrame:
+    """Return which cells are the best of their column; a table of one row has no best."""
+    columns = [c for c in (*highest, *lowest) if c in frame.columns]
+    many = len(frame) > 1
+    return pd.DataFrame(
+        {c: best_mask(frame[c], lowest=c in lowest) & many for c in columns}, index=frame.index
+    )
+
+
+def height_of(rows: int, most: int = 16) -> int:
+    """Return the height in pixels that shows `rows` rows, at most `most`."""
+    return HEADER + ROW * min(max(rows, 1), most) + 2
+
+
+def mark_cells(run_ids: Sequence[str]) -> list[list[str]]:
+    """Return the cells of the column of marks; `mark_column` draws them."""
+    return [[run_id] for run_id in run_ids]
+
+
+def mark_column(inks: Mapping[str, Ink]) -> dict:
+    """Return the configuration of the narrow column that shows each run's colour and glyph.
+
+    Cells hold the run id (`mark_cells`). Text of pinned columns is drawn faded, these pills are not.
+    """
+    return st.column_config.MultiselectColumn(
+        "",
+        options=list(inks),
+        color=[mark.color for mark in inks.values()],
+        format_func=lambda run_id: inks[run_id].glyph,
+        width=42,
+        pinned=True,
+    )
+
+
+def name_column(label: str, help: str, key: str, on_click: Callable, *args: object) -> dict:
+    """Return the configuration of the pinned first column: names that one can click."""
+    return st.column_config.ButtonColumn(
+        label,
+        help=help,
+        type="tertiary",
+        alignment="left",
+        pinned=True,
+        key=key,
+        on_click=on_click,
+        args=args,
+        width="medium",
+    )
+
+
+def number_column(label: str | None = None, help: str | None = None, **more: object) -> dict:
+    """Return the configuration of a number column whose text comes from the Styler."""
+    return st.column_config.NumberColumn(label, help=help, **more)
+
+
+def csv_button(frame: pd.DataFrame, file_name: str, key: str) -> None:
+    """Offer a table as CSV, with all digits and undefined as an empty cell."""
+    st.download_button(
+        "CSV",
+        frame.to_csv(index=False, lineterminator="\n").encode(),
+        file_name=file_name,
+        mime="text/csv",
+        icon=":material/download:",
+        type="tertiary",
+        key=key,
+        on_click="ignore",
+    )
+
+
+def undefined_note(classes: Sequence[str], split: str) -> None:
+    """Say why a class has dashes: it has no positive clip in the split."""
+    if classes:
+        named = fmt.listing([fmt.escape_markdown(fmt.class_title(name)) for name in classes])
+        st.caption(
+            f"{fmt.DASH} {named}: no positive clip in {fmt.escape_markdown(split)}, so recall, F1 and AP are "
+            "undefined; left out of macro and weighted averages."
+        )

@@ -1,0 +1,126 @@
+"""What quality costs: macro AP against time, size or speed, a point a run, with the Pareto front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from sedcore.figures.palette import NEUTRAL, Ink
+from sedcore.figures.style import plain, shortened, styled
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run in the plane: `cost` in the axis' unit, `quality` 0 to 1, `hover` plain text a line each."""
+
+    label: str
+    cost: float
+    quality: float
+    ink: Ink
+    hover: tuple[str, ...] = ()
+
+
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """Return the points that no other beats in both cost and quality, cheapest first."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.cost, -p.quality)):
+        if not front or point.quality > front[-1].quality:
+            front.append(point)
+    return front
+
+
+def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str = "Macro AP") -> go.Figure:
+    """Return the figure; the cost axis is logarithmic, since costs differ by orders."""
+    figure = go.Figure()
+    front = pareto_front(points)
+    if len(front) > 1:
+        figure.add_trace(
+            go.Scatter(
+                x=[p.cost for p in front],
+                y=[p.quality for p in front],
+                mode="lines",
+                line={"color": NEUTRAL, "width": 1.5, "dash": "dot", "shape": "hv"},
+                hoverinfo="skip",
+            )
+        )
+    low, high = _padded([p.quality for p in points], 0.08)
+    left, right = _padded([math.log10(p.cost) for p in points], 0.1)
+    places = [
+        ((math.log10(p.cost) - left) / (right - left), (p.quality - low) / (high - low)) for p in points
+    ]
+    for point, side in zip(points, _label_sides(places, [len(shortened(p.label)) for p in points])):
+        figure.add_trace(
+            go.Scatter(
+                x=[point.cost],
+                y=[point.quality],
+                mode="markers+text",
+                text=[shortened(point.label)],
+                textposition=side,
+                marker={"color": point.ink.color, "symbol": point.ink.symbol, "size": 11},
+                hovertemplate="<br>".join([f"<b>{plain(point.label)}</b>", *map(plain, point.hover)])
+                + "<extra></extra>",
+                cliponaxis=False,
+            )
+        )
+    ticks = _ticks(10**left, 10**right)
+    figure.update_xaxes(
+        type="log",
+        title_text=cost_title,
+        range=[left, right],
+        tickvals=ticks,
+        ticktext=[_short(t) for t in ticks],
+    )
+    figure.update_yaxes(title_text=quality_title, tickformat=".2f", range=[low, high])
+    return styled(figure, height=300, margin={"r": 24, "t": 12})
+
+
+def _padded(values: Sequence[float], share: float) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    room = (high - low) * share or 0.1
+    return low - room, high + room
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return round numbers (1, 2, 5 and their tens) in a range, few enough for a narrow figure."""
+    every = [step * 10.0**power for power in range(-6, 13) for step in (1, 2, 5)]
+    inside = [tick for tick in every if low <= tick <= high]
+    return inside if len(inside) <= 7 else [t for t in inside if math.log10(t) % 1 < 1e-9]
+
+
+def _short(value: float) -> str:
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def _label_sides(places: Sequence[tuple[float, float]], lengths: Sequence[int]) -> list[str]:
+    """Return where each label goes so that few cross a point or another label; places are shares of the axes."""
+    width, height, letter = 620.0, 230.0, 6.5  # pixels of a figure between phone and desk
+    points = [(x * width, y * height) for x, y in places]
+    taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in points]
+    sides = []
+    for (x, y), length in zip(points, lengths):
+        long = length * letter
+        boxes = {
+            "middle right": (x + 9, y - 7, x + 9 + long, y + 7),
+            "middle left": (x - 9 - long, y - 7, x - 9, y + 7),
+            "top center": (x - long / 2, y + 9, x + long / 2, y + 22),
+            "bottom center": (x - long / 2, y - 22, x + long / 2, y - 9),
+        }
+        cost = {
+            side: sum(_overlap(box, other) for other in taken)
+            + 10 * (max(0, -box[0]) + max(0, box[2] - width - 20))
+            for side, box in boxes.items()
+        }
+        side = min(cost, key=cost.__getitem__)
+        taken.append(boxes[side])
+        sides.append(side)
+    return sides
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
