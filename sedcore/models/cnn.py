@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from sedcore.models.layers import FusedBatchNormalization, PointwisePerClass
+from sedcore.models.layers import MOMENTUM, FusedBatchNormalization, PointwisePerClass
 
 
 def cnn(classes: int, bands: int, frames: int) -> keras.Model:
@@ -49,11 +49,11 @@ def cnn_per_class(classes: int, bands: int, frames: int) -> keras.Model:
     x = layers.Reshape((frames, bands, 1))(inputs)
     # One input channel: every output channel already belongs to one class alone.
     x = layers.Conv2D(8 * classes, 7, strides=4, padding="same", use_bias=False)(x)
-    x = layers.Activation("relu")(FusedBatchNormalization()(x))
+    x = layers.Activation("relu")(FusedBatchNormalization(momentum=MOMENTUM)(x))
     for pool in ((2, 2), (1, 1)):
         x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
         x = PointwisePerClass(classes, 16)(x)
-        x = layers.Activation("relu")(FusedBatchNormalization()(x))
+        x = layers.Activation("relu")(FusedBatchNormalization(momentum=MOMENTUM)(x))
         x = layers.MaxPooling2D(pool, padding="same")(x) if pool != (1, 1) else x
     x = layers.GlobalMaxPooling2D()(x)
     x = layers.Dropout(0.2)(x)

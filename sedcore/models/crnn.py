@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from sedcore.models.layers import FusedBatchNormalization, LinearSoftmaxPooling
+from sedcore.models.layers import MOMENTUM, FusedBatchNormalization, LinearSoftmaxPooling
 
 
 def crnn(classes: int, bands: int, frames: int) -> keras.Model:
@@ -45,7 +45,7 @@ def crnn_time(classes: int, bands: int, frames: int) -> keras.Model:
     x = layers.Reshape((frames, bands, 1))(inputs)
     for filters, pool in ((16, (2, 2)), (32, (2, 2)), (64, (2, 2)), (64, (1, 2))):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = layers.Activation("relu")(FusedBatchNormalization()(x))
+        x = layers.Activation("relu")(FusedBatchNormalization(momentum=MOMENTUM)(x))
         x = layers.MaxPooling2D(pool, padding="same")(x)
     x = layers.Dropout(0.2)(x)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)

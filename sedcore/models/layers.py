@@ -5,6 +5,10 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+# Keras' default of .99 needs some 300 steps to forget its start, which is many epochs of a small data set: until
+# then validation looks far worse than training. The report's models keep the default, as printed.
+MOMENTUM = 0.9
+
 
 @keras.saving.register_keras_serializable(package="sedcore")
 class FusedBatchNormalization(keras.layers.BatchNormalization):

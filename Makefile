@@ -1,0 +1,48 @@
+# Two commands matter: `make dashboard` and `make test`. Both make .venv first; a second call starts at once.
+PYTHON ?= python3
+PORT ?= 8501
+VENV := .venv
+RUN := $(VENV)/bin/python
+ARTIFACTS := $(or $(SEDCORE_ARTIFACTS),artifacts)
+DEMO := artifacts/datasets/demo/features/logmel.npy
+
+.PHONY: dashboard test lint demo-runs chromium
+.DELETE_ON_ERROR:
+
+# Training is switched on because the page is open to this machine alone.
+dashboard: $(VENV)/installed $(if $(SEDCORE_ARTIFACTS),,$(DEMO))
+	SEDBOARD_TRAINING=on SEDCORE_ARTIFACTS="$(ARTIFACTS)" $(RUN) -m streamlit run dashboard.py \
+		--server.address 127.0.0.1 --server.port $(PORT)
+
+test: $(VENV)/installed-tests chromium
+	$(RUN) -m ruff check .
+	$(RUN) -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/installed-tests
+	$(RUN) -m ruff check .
+
+# The committed results, made again: about an hour on two cores.
+demo-runs: $(VENV)/installed
+	$(RUN) -m sedcore demo-runs
+
+$(DEMO): | $(VENV)/installed
+	$(RUN) -m sedcore demo-data
+
+chromium: $(VENV)/installed-tests
+	@sh tests/browser/get-chromium.sh $(VENV)/bin/playwright
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } || \
+		{ echo "Python's venv module is missing. Try: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-tests: requirements-test.txt $(VENV)/installed | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	@touch $@
