@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Protocol
 
 import pandas as pd
 
@@ -30,9 +31,9 @@ class Problem:
         return dataclasses.asdict(self)
 
     def line(self) -> str:
-        """One line of text; the file stands in front unless the message starts with it already."""
+        """One line of text; the file stands in front unless the message names it."""
         text = " ".join(self.message.split())
-        return text if not self.file or text.startswith(self.file) else f"{self.file}: {text}"
+        return text if not self.file or self.file in text else f"{self.file}: {text}"
 
 
 def raise_errors(problems: Sequence[Problem], opening: str) -> None:
@@ -43,6 +44,29 @@ def raise_errors(problems: Sequence[Problem], opening: str) -> None:
     count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''}"
     first = f", the first {LISTED} are" if len(errors) > LISTED else ""
     raise SedcoreError("\n".join([f"{opening}: {count}{first}:", *(f"  {line}" for line in errors[:LISTED])]))
+
+
+class Checked(Protocol):
+    """What came of reading the clip at a position: an error, a warning, or neither."""
+
+    position: int
+    error: str
+    warning: str
+
+
+def content_problems(clips: pd.DataFrame, checked: Sequence[Checked]) -> list[Problem]:
+    """Problems of clip contents; a warning that many clips share is told once, with their number."""
+    files, splits = clips["source_file"].tolist(), clips["split"].tolist()
+    problems = [Problem("error", files[c.position], c.error) for c in checked if c.error]
+    sharing: dict[str, list[int]] = defaultdict(list)
+    for c in checked:
+        if c.warning:
+            sharing[c.warning].append(c.position)
+    for warning, positions in sharing.items():
+        for position in positions if len(positions) <= LISTED else positions[:1]:
+            more = f" (and {len(positions) - 1} more clips)" if len(positions) > LISTED else ""
+            problems.append(Problem("warning", files[position], f"({splits[position]}) {warning}{more}"))
+    return problems
 
 
 def duplicate_problems(clips: pd.DataFrame, digests: Sequence[str]) -> list[Problem]:

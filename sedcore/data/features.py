@@ -21,6 +21,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import mmap
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -256,6 +257,13 @@ def clip_features(
     return from_mel(mel, kind, params)
 
 
+def give_back(array: np.ndarray) -> None:
+    """Return the pages of a memory-mapped array to the kernel, which counts them as this process's own."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 def band_statistics(
     features: np.ndarray, rows: np.ndarray, chunk_bytes: int = 32_000_000
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -276,5 +284,6 @@ def band_statistics(
         # the pairwise update of Chan, Golub and LeVeque (1979): sums of squares alone would cancel
         squares += ((part - part_mean) ** 2).sum(axis=0) + shift**2 * (count * len(part) / total)
         mean, count = mean + shift * (len(part) / total), total
+        give_back(features)
     deviation = np.sqrt(squares / count)
     return mean, np.where(deviation < 1e-6, 1.0, deviation)

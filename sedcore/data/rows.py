@@ -127,10 +127,9 @@ def fill(
 def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list[Filled]]:
     """Run the tasks here or in a pool, yielding results as they come."""
     if workers == 1:
-        arrays = _open_arrays(job)
         with threadpoolctl.threadpool_limits(1):  # the products are small: more threads only wait for each other
             for task in tasks:
-                yield [_fill_clip(job, arrays, clip) for clip in task]
+                yield _fill_clips(job, task)
         return
     # spawn: a fork of a process that has threads (TensorFlow, Streamlit) may hang
     context = multiprocessing.get_context("spawn")
@@ -146,24 +145,25 @@ def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_worker: tuple[_Job, dict[str, np.ndarray]] | None = None
+_worker_job: _Job | None = None
 
 
 def _start_worker(job: _Job) -> None:
     """Set up a worker: one thread (the pool is the parallelism), Ctrl-C left to the parent."""
-    global _worker
+    global _worker_job
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpoolctl.threadpool_limits(1)
-    _worker = (job, _open_arrays(job))
+    _worker_job = job
 
 
 def _run_task(task: list[_Clip]) -> list[Filled]:
-    assert _worker is not None  # the initializer ran
-    return [_fill_clip(*_worker, clip) for clip in task]
+    return _fill_clips(_worker_job, task)
 
 
-def _open_arrays(job: _Job) -> dict[str, np.ndarray]:
-    return {kind: np.load(job.folder / f"{kind}.npy", mmap_mode="r+") for kind in job.kinds}
+def _fill_clips(job: _Job, task: list[_Clip]) -> list[Filled]:
+    """Fill the rows of a few clips; the arrays are opened anew so that written pages leave the process."""
+    arrays = {kind: np.load(job.folder / f"{kind}.npy", mmap_mode="r+") for kind in job.kinds}
+    return [_fill_clip(job, arrays, clip) for clip in task]
 
 
 def _fill_clip(job: _Job, arrays: dict[str, np.ndarray], clip: _Clip) -> Filled:
@@ -175,8 +175,16 @@ def _fill_clip(job: _Job, arrays: dict[str, np.ndarray], clip: _Clip) -> Filled:
     for offset, mel in enumerate(windows if arrays else ()):
         for kind, array in arrays.items():
             array[clip.first_row + offset] = from_mel(mel, kind, job.params)
-    warning = "" if np.any(data) else "holds only silence (all zeros)"
-    return Filled(clip.position, digest=digest, warning=warning)
+    return Filled(clip.position, digest=digest, warning=_oddity(data))
+
+
+def _oddity(data: np.ndarray) -> str:
+    """What is allowed and yet likely a mistake, as a warning, or nothing."""
+    if not np.any(data):
+        return "holds only silence (all zeros); replace or remove it unless that is meant"
+    if data.ndim == 2 and data.min() < 0:
+        return "holds negative values, which mel power never has; if it is log-mel already, give linear mel power"
+    return ""
 
 
 def _mel_windows(job: _Job, data: np.ndarray, rows: int) -> Iterable[np.ndarray]:

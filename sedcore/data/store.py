@@ -23,6 +23,7 @@ from sedcore.artifacts.files import read_json, read_parquet
 from sedcore.errors import SedcoreError
 
 FOLDER = "datasets"
+STRONG_LABELS = ("strong", "event rolls")
 CLIP_COLUMNS = ("clip_id", "split", "source_file", "duration_s", "labels", "first_row", "rows")
 EVENT_COLUMNS = ("clip_id", "split", "onset_s", "offset_s", "label")
 
@@ -104,6 +105,10 @@ class DataSet:
         path = self.path / "events.parquet"
         return read_parquet(path, "data set") if path.exists() else None
 
+    def labels_of(self, split: str) -> str:
+        """What the labels of a split were: strong, weak, columns or event rolls."""
+        return self.info.get("labels_by_split", {}).get(split, self.info.get("labels", "weak"))
+
     def clips_of(self, split: str) -> pd.DataFrame:
         """The clips of one split, in stored order, numbered from 0."""
         if split not in self.splits:
@@ -136,7 +141,7 @@ class DataSet:
         counts = clips["rows"].to_numpy()
         out = np.repeat(whole, counts, axis=0)
         long = counts > 1
-        if self.events is None or not long.any():
+        if self.events is None or not long.any() or self.labels_of(split) not in STRONG_LABELS:
             return out
         starts = np.cumsum(counts) - counts
         for position in np.flatnonzero(long):

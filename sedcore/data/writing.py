@@ -22,7 +22,13 @@ import numpy as np
 import pandas as pd
 
 from sedcore.artifacts.files import atomic_path, safe_name, write_json, write_parquet
-from sedcore.data.checks import Problem, class_balance_problems, duplicate_problems, raise_errors
+from sedcore.data.checks import (
+    Problem,
+    class_balance_problems,
+    content_problems,
+    duplicate_problems,
+    raise_errors,
+)
 from sedcore.data.features import (
     DERIVED_FROM,
     DTYPES,
@@ -32,6 +38,7 @@ from sedcore.data.features import (
     bands_of,
     check_kinds,
     from_mel,
+    give_back,
     mfcc,
     window_count,
 )
@@ -54,7 +61,7 @@ def write_dataset(
     params: FeatureParams,
     features: Sequence[str] = ("logmel",),
     events: pd.DataFrame | None = None,
-    labels: str = "strong",
+    labels: str | Mapping[str, str] = "strong",
     source: Mapping[str, Any] | None = None,
     licence_note: str = "",
     problems: Sequence[Problem] = (),
@@ -79,7 +86,7 @@ def write_dataset(
     events
         One row an event (clip_id, split, onset_s, offset_s, label) where labels are strong, else None.
     labels
-        "strong", "weak", "columns" or "event rolls", as stored.
+        "strong", "weak", "columns" or "event rolls"; a dict {split: one of these} where splits differ.
     problems
         What was found before; errors among them stop the import after the clips have been checked too.
     progress
@@ -101,9 +108,7 @@ def write_dataset(
             folder / "features", kinds, params, load, items, clips["first_row"], clips["rows"],
             from_audio=from_audio, workers=workers, progress=progress,
         )
-        files = clips["source_file"].tolist()
-        problems += [Problem("error", files[f.position], f.error) for f in filled if f.error]
-        problems += [Problem("warning", files[f.position], f.warning) for f in filled if f.warning]
+        problems += content_problems(clips, filled)
         problems += duplicate_problems(clips, [f.digest for f in filled])
         raise_errors(problems, f"data set {name!r} was not imported")
         problems += class_balance_problems(clips, classes)
@@ -117,7 +122,7 @@ def write_dataset(
         write_json(folder / "dataset.json", {
             "name": name, "classes": list(classes), "splits": _balance(clips, classes),
             "sample_rate_hz": params.sample_rate_hz, "hop_s": params.hop_s, "clip_s": params.clip_s,
-            "source": dict(source or {}), "labels": labels,
+            "source": dict(source or {}), **_label_kinds(labels, clips),
             "fingerprint": fingerprint(classes, clips, events, [f.digest for f in filled]),
             "licence_note": licence_note, "problems": [p.to_json() for p in problems],
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -128,9 +133,8 @@ def write_dataset(
 @contextlib.contextmanager
 def new_dataset_folder(root: str | Path, name: str) -> Iterator[Path]:
     """Yield a hidden folder that becomes ``datasets/NAME`` on success and goes away on any failure."""
+    check_new(root, name)
     parent = datasets_folder(root)
-    target = parent / name
-    _check_free(target)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder = parent / f".{name}.tmp-{os.getpid()}-{secrets.token_hex(3)}"
@@ -139,15 +143,17 @@ def new_dataset_folder(root: str | Path, name: str) -> Iterator[Path]:
         raise SedcoreError(f"{parent} cannot be written: {error.strerror or error}") from error
     try:
         yield folder
-        _check_free(target)
-        os.rename(folder, target)
+        check_new(root, name)
+        os.rename(folder, parent / name)
     except OSError as error:
-        raise SedcoreError(f"{target} could not be written: {error.strerror or error}") from error
+        raise SedcoreError(f"{parent / name} could not be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_free(target: Path) -> None:
+def check_new(root: str | Path, name: str) -> None:
+    """SedcoreError where a data set of this name exists already."""
+    target = datasets_folder(root) / name
     if target.exists():
         raise SedcoreError(
             f"there is already a data set {target.name!r} in {target.parent}; choose another name, or delete "
@@ -194,6 +200,15 @@ def _balance(clips: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
         positives = multi_hot(chosen["labels"], tuple(classes)).sum(axis=0)
         out[split] = {"clips": len(chosen), "positives": dict(zip(classes, positives.tolist()))}
     return out
+
+
+def _label_kinds(labels: str | Mapping[str, str], clips: pd.DataFrame) -> dict[str, Any]:
+    """The label kind of the whole set (the weakest where splits differ) and of each split."""
+    splits = split_order(clips["split"])
+    by_split = {split: labels if isinstance(labels, str) else labels[split] for split in splits}
+    distinct = set(by_split.values())
+    whole = next(kind for kind in ("columns", "weak", "strong", "event rolls") if kind in distinct)
+    return {"labels": whole, "labels_by_split": by_split}
 
 
 def split_order(splits: Sequence[str]) -> list[str]:
@@ -265,6 +280,8 @@ def _derive(dataset: DataSet, base: str, kind: str, n_mfcc: int | None, progress
             part = source[start : start + step]
             derived = mfcc(part, bands) if base == "logmel" else from_mel(part, kind, params)
             out[start : start + step] = derived
+            give_back(source)
+            give_back(out)
             if progress is not None:
                 progress(min(start + step, rows), rows)
         out.flush()

@@ -1,0 +1,288 @@
+"""Importing a data set: folders in, a checked and complete data set out, or a list of what is wrong.
+
+The steps: see what the folders hold, read labels and headers, divide into splits where one folder was given,
+then compute features clip by clip (which also checks every file's content) and write. All problems of an
+import are listed together; nothing half-imported stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from sedcore.artifacts.files import safe_name
+from sedcore.data.audio import load_audio
+from sedcore.data.checks import Problem, raise_errors
+from sedcore.data.features import FeatureParams, bands_of, check_kinds, empty_bands, mel_basis
+from sedcore.data.labels import LabelTable, read_table, unknown_labels
+from sedcore.data.npy_pairs import REPORT_CLASSES, SILENCE, check_fold, common_shape, load_mel, read_npy_split
+from sedcore.data.rows import Load, Progress
+from sedcore.data.sources import (
+    SourceSplit,
+    audio_files,
+    check_folder,
+    find_classes,
+    find_table,
+    read_audio_split,
+    source_kind,
+)
+from sedcore.data.splits import DEFAULT_FRACTIONS, check_fractions, stratify
+from sedcore.data.store import EVENT_COLUMNS, DataSet, multi_hot
+from sedcore.data.writing import build_features, check_new, write_dataset
+from sedcore.errors import SedcoreError
+
+__all__ = ["build_features", "import_dataset", "write_dataset"]
+
+DEFAULT_BANDS = 64
+
+
+@dataclasses.dataclass
+class _Read:
+    """What was read of all folders: enough to write the data set."""
+
+    splits: dict[str, SourceSplit]
+    classes: tuple[str, ...]
+    classes_from: str
+    params: FeatureParams
+    load: Load
+    problems: list[Problem]
+
+
+def import_dataset(
+    root: str | Path,
+    name: str,
+    train: str | Path,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    fractions: Sequence[float] | None = None,
+    features: Sequence[str] = ("logmel",),
+    source: str | None = None,
+    labels: str | Path | None = None,
+    clip_s: float = 10.0,
+    bands: int | None = None,
+    sample_rate_hz: int = 16000,
+    hop_s: float = 0.01,
+    n_fft: int = 1024,
+    n_mfcc: int = 20,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    announce: Callable[[str], object] = print,
+) -> DataSet:
+    """Import folders of .npy pairs or of audio as the data set `name`.
+
+    Parameters
+    ----------
+    train, validation, test
+        Folders. With `train` alone it is divided by `fractions`.
+    fractions
+        Shares of train, validation and test, stratified by label with `seed`; 0.7, 0.15, 0.15 unless given. With
+        a folder for test, two numbers divide `train` into train and validation.
+    source, labels
+        "npy" or "audio", and a label table (a path, or its name in each folder); None finds out.
+    clip_s
+        Seconds of a window; shorter clips are padded, longer ones become several windows. For .npy pairs the
+        length of a clip, from which the hop follows.
+    bands
+        Mel bands: 64 for audio; .npy pairs keep theirs, or are folded to this divisor of them.
+    sample_rate_hz, hop_s, n_fft, n_mfcc
+        How audio becomes features. For .npy pairs, what they were made with.
+    workers
+        Processes; one a processor, at most 8, unless given.
+    progress, announce
+        Called with (clips done, clips in all), and with the one line that says what was taken.
+
+    Raises
+    ------
+    SedcoreError
+        With one line a problem, each naming a file and what to do.
+    """
+    check_new(root, safe_name(name, "data set name"))
+    kinds = check_kinds(features)
+    folders = {"train": train, "validation": validation, "test": test}
+    paths = {s: check_folder(folder, s) for s, folder in folders.items() if folder is not None}
+    shares = _shares(list(paths), fractions)
+    params = FeatureParams(
+        sample_rate_hz=sample_rate_hz, n_fft=n_fft, hop_s=hop_s, bands=bands or DEFAULT_BANDS, clip_s=clip_s,
+        n_mfcc=n_mfcc,
+    )  # fmt: skip
+    found = {split: source_kind(folder, source, labels) for split, folder in paths.items()}
+    if len(set(found.values())) > 1:
+        each = ", ".join(f"{paths[split]} holds {kind}" for split, kind in found.items())
+        raise SedcoreError(f"all folders must be of one kind; {each}")
+    kind = found["train"]
+    read = _read_npy(paths, params, bands) if kind == "npy" else _read_audio(paths, params, labels)
+    for each in kinds:
+        bands_of(each, read.params)
+    if not any(split.clips for split in read.splits.values()):
+        raise_errors(read.problems, f"data set {name!r} was not imported")
+        raise SedcoreError(f"{paths['train']}: holds no clips; give a folder with labelled clips")
+    clips, events, items = _tables(read.splits)
+    if shares:
+        clips, events, items = _divide(clips, events, items, read.classes, shares, seed)
+    announce(_taken(kind, read, clips, shares))
+    label_kinds = {s: read.splits.get(s, read.splits["train"]).labels for s in clips["split"].unique()}
+    return write_dataset(
+        root, name, classes=read.classes, clips=clips, load=read.load, items=items, params=read.params,
+        features=kinds, events=events, labels=label_kinds, problems=read.problems + _split_problems(paths, shares),
+        source={"kind": kind, "folders": {s: str(p.resolve()) for s, p in paths.items()},
+                "labels": {s: split.label_file for s, split in read.splits.items()},
+                "fractions": shares or None, "seed": seed if shares else None},
+        from_audio=kind == "audio", workers=workers, progress=progress,
+    )  # fmt: skip
+
+
+def _shares(folders: Sequence[str], fractions: Sequence[float] | None) -> dict[str, float]:
+    """Return {split: share} by which the train folder is divided, empty where it is not."""
+    if fractions is None:
+        if len(folders) > 1:
+            return {}
+        fractions = DEFAULT_FRACTIONS
+    elif "validation" in folders:
+        raise SedcoreError("fractions divide the train folder, and a validation folder was given: leave one away")
+    names = ["train", "validation"] if "test" in folders else ["train", "validation", "test"]
+    if "test" not in folders and len(fractions) == 2:
+        names = names[:2]
+    return dict(zip(names, check_fractions(fractions, names)))
+
+
+def _split_problems(paths: dict[str, Path], shares: dict[str, float]) -> list[Problem]:
+    if "validation" in paths or "validation" in shares:
+        return []
+    text = "there is none, and training chooses its best epoch by it; give --validation, or --fractions 0.85,0.15"
+    return [Problem("warning", "validation", text)]
+
+
+def _read_npy(paths: dict[str, Path], params: FeatureParams, bands: int | None) -> _Read:
+    names, where = _given_classes(paths)
+    rows = names or REPORT_CLASSES
+    splits, shapes = {}, {}
+    for split, folder in paths.items():
+        splits[split], found = read_npy_split(folder, rows, params.clip_s)
+        shapes.update(found)
+    problems = [problem for split in splits.values() for problem in split.problems]
+    if shapes:
+        (given, frames), odd = common_shape(shapes)
+        problems += odd
+        wrong = {problem.file for problem in odd}
+        for split in splits.values():
+            split.clips = [clip for clip in split.clips if clip.item not in wrong]
+        check_fold(given, bands or given)
+        params = dataclasses.replace(params, bands=bands or given, hop_s=params.clip_s / frames)
+    classes = tuple(name for name in rows if name.lower() != SILENCE.lower())
+    load = functools.partial(load_mel, bands=bands)
+    return _Read(splits, classes, where or "the report's list", params, load, problems)
+
+
+def _read_audio(paths: dict[str, Path], params: FeatureParams, labels: str | Path | None) -> _Read:
+    found = {split: find_table(folder, labels) for split, folder in paths.items()}
+    tables = {path.resolve(): read_table(path) for path in found.values()}
+    sharing = {s: [o for o in found if o != s and found[o].resolve() == found[s].resolve()] for s in found}
+    splits = {}
+    for split, folder in paths.items():
+        elsewhere = [paths[other] for other in sharing[split]]
+        table = tables[found[split].resolve()]
+        splits[split] = read_audio_split(folder, table, hop_s=params.hop_s, elsewhere=elsewhere)
+    problems = [problem for split in splits.values() for problem in split.problems]
+    problems += _same_names(paths, sharing, found)
+    classes, where = _given_classes(paths)
+    if classes is None:
+        classes = tuple(sorted({label for table in tables.values() for label in table.first_lines()}))
+        where = "the labels"
+        if not classes:
+            raise_errors(problems, "nothing was imported")
+            raise SedcoreError(f"{found['train']}: holds no label at all; write labels or a classes.json beside it")
+    else:
+        classes = _without_silence(classes, list(tables.values()))
+        problems += [problem for table in tables.values() for problem in unknown_labels(table, classes)]
+    basis = mel_basis(params.sample_rate_hz, params.n_fft, params.bands)
+    if empty := empty_bands(basis):
+        text = f"{empty} of {params.bands} mel bands are narrower than a bin of the FFT and stay empty; use fewer bands"
+        problems.append(Problem("warning", "features", text))
+    _ = params.hop_samples  # raises where it is no whole number
+    load = functools.partial(load_audio, sample_rate_hz=params.sample_rate_hz)
+    return _Read(splits, classes, where, params, load, problems)
+
+
+def _same_names(
+    paths: dict[str, Path], sharing: dict[str, list[str]], found: dict[str, Path]
+) -> list[Problem]:
+    """A file name that two folders hold cannot be told apart by a table for both."""
+    problems = []
+    for split, others in sharing.items():
+        for other in [o for o in others if o > split and paths[o].resolve() != paths[split].resolve()]:
+            both = sorted(audio_files(paths[split]).keys() & audio_files(paths[other]).keys())
+            for name in both:
+                text = f"{name} is in {paths[split]} and in {paths[other]}; give each split a table of its own"
+                problems.append(Problem("error", str(found[split]), text))
+    return problems
+
+
+def _without_silence(classes: tuple[str, ...], tables: Sequence[LabelTable]) -> tuple[str, ...]:
+    """Drop Silence from a class list unless some clip is labelled so (event rolls alone have that row)."""
+    used = {label for table in tables for labels in table.labels.values() for label in labels}
+    return tuple(name for name in classes if name.lower() != SILENCE.lower() or name in used)
+
+
+def _given_classes(paths: dict[str, Path]) -> tuple[tuple[str, ...] | None, str]:
+    """The classes.json of the folders, which must agree, and where it lies; None where there is none."""
+    given = {folder: names for folder in paths.values() if (names := find_classes(folder)) is not None}
+    if not given:
+        return None, ""
+    first = next(iter(given))
+    for folder, names in given.items():
+        if names != given[first]:
+            raise SedcoreError(f"{folder / 'classes.json'} differs from {first / 'classes.json'}; make them equal")
+    return given[first], "classes.json"
+
+
+def _tables(splits: dict[str, SourceSplit]) -> tuple[pd.DataFrame, pd.DataFrame | None, list]:
+    """Clips, events (None where no split has strong labels) and items, split by split."""
+    clips = [
+        (clip.clip_id, split, clip.source_file, clip.duration_s, sorted(clip.labels), clip.item)
+        for split, read in splits.items()
+        for clip in read.clips
+    ]
+    columns = ["clip_id", "split", "source_file", "duration_s", "labels", "item"]
+    frame = pd.DataFrame(clips, columns=columns)
+    events = None
+    if any(read.labels in ("strong", "event rolls") for read in splits.values()):
+        rows = [(e[0], split, *e[1:]) for split, read in splits.items() for e in read.events]
+        events = pd.DataFrame(rows, columns=list(EVENT_COLUMNS))
+        events = events.astype({"onset_s": float, "offset_s": float})
+    return frame.drop(columns="item"), events, frame["item"].tolist()
+
+
+def _divide(clips, events, items, classes, shares, seed):
+    """Divide the train clips by `shares`; clips and items are grouped by split again."""
+    order = {name: i for i, name in enumerate(("train", "validation", "test"))}
+    names = list(shares)
+    train = clips["split"] == "train"
+    known = [[label for label in labels if label in classes] for labels in clips.loc[train, "labels"]]
+    parts = stratify(multi_hot(known, classes), list(shares.values()), seed)
+    split = clips["split"].to_numpy(copy=True)
+    split[train.to_numpy()] = [names[part] for part in parts]
+    if events is not None:
+        new = dict(zip(clips.loc[train, "clip_id"], split[train.to_numpy()]))
+        moved = [new[e.clip_id] if e.split == "train" else e.split for e in events.itertuples()]
+        events = events.assign(split=moved)
+    clips = clips.assign(split=split)
+    by_split = clips["split"].map(order).sort_values(kind="stable").index
+    return clips.loc[by_split].reset_index(drop=True), events, [items[i] for i in by_split]
+
+
+def _taken(kind: str, read: _Read, clips: pd.DataFrame, shares: dict[str, float]) -> str:
+    """The one line that says what was taken for what."""
+    first = next(iter(read.splits.values()))
+    sizes = ", ".join(f"{split} {count}" for split, count in clips["split"].value_counts(sort=False).items())
+    tables = ", ".join(dict.fromkeys(split.label_file for split in read.splits.values()))
+    what = {
+        "npy": f".npy pairs X/ and Y/, {read.params.bands} bands x {read.params.frames} frames",
+        "audio": f"audio with {first.labels} labels ({tables})",
+    }[kind]
+    how = f", divided by {':'.join(f'{share:g}' for share in shares.values())}" if shares else ""
+    return f"taken: {what}; {len(read.classes)} classes from {read.classes_from}; clips: {sizes}{how}"

@@ -1,0 +1,164 @@
+"""The report's pairs: ``X/*.npy`` mel power and ``Y/*.npy`` event rolls, joined on the number in the file name.
+
+X holds (1, bands, frames) or (bands, frames) mel power, Y (classes, frames) of 0 and 1, one row a class in the
+order of ``classes.json`` beside X/, else of the report's eleven. The row named Silence says that nothing else is
+on and is left out. A class is on in a clip where it is on for at least one frame, as in the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from sedcore.data.checks import Problem
+from sedcore.data.sources import SourceClip, SourceSplit
+from sedcore.errors import SedcoreError
+
+REPORT_CLASSES = (
+    "Alarm_bell_ringing", "Blender", "Cat", "Dishes", "Dog", "Electric_shaver_toothbrush", "Frying",
+    "Running_water", "Silence", "Speech", "Vacuum_cleaner",
+)  # fmt: skip
+SILENCE = "Silence"
+
+
+Shapes = dict[str, tuple[int, int]]  # X file -> (bands, frames)
+
+
+def read_npy_split(folder: Path, classes: tuple[str, ...], clip_s: float) -> tuple[SourceSplit, Shapes]:
+    """Join X/ and Y/ of a folder; read the rolls, and of X the headers.
+
+    `classes` are the names of the roll's rows, Silence included.
+    """
+    split = SourceSplit(folder, "event rolls", "Y", [], [], [])
+    xs, ys = _numbered(folder / "X", split.problems), _numbered(folder / "Y", split.problems)
+    shapes: Shapes = {}
+    for number in sorted(xs.keys() | ys.keys()):
+        x, y = xs.get(number), ys.get(number)
+        if x is None or y is None:
+            there, lacking = (y, "X") if x is None else (x, "Y")
+            text = f"has no partner number {number} in {folder / lacking}; add it or remove this file"
+            split.problems.append(Problem("error", str(there), text))
+            continue
+        try:
+            shapes[str(x)] = _mel_shape(x)
+            roll = _read_roll(y, len(classes), shapes[str(x)][1])
+        except SedcoreError as error:
+            split.problems.append(Problem("error", "", str(error)))
+            continue
+        _add_clip(split, x, roll, classes, clip_s)
+    return split, shapes
+
+
+def common_shape(shapes: Shapes) -> tuple[tuple[int, int], list[Problem]]:
+    """Return the (bands, frames) of most files and an error for each file of another shape."""
+    (bands, frames), _ = Counter(shapes.values()).most_common(1)[0]
+    problems = [
+        Problem("error", file, f"has {b} bands x {f} frames, most have {bands} x {frames}; make them equal")
+        for file, (b, f) in shapes.items()
+        if (b, f) != (bands, frames)
+    ]
+    return (bands, frames), problems
+
+
+def load_mel(path: str, bands: int | None = None) -> tuple[np.ndarray, str]:
+    """Return mel power (frames, bands) float32 of an X file, folded to `bands`, and a hash of its values."""
+    mel = _load(Path(path))
+    if not np.isfinite(mel).all():
+        count = int((~np.isfinite(mel)).sum())
+        raise SedcoreError(f"{path}: {count} values are NaN or infinite; compute the file again or remove it")
+    mel = np.ascontiguousarray(mel.reshape(mel.shape[-2:]), dtype=np.float32)
+    digest = hashlib.sha256(repr(mel.shape).encode() + mel.astype("<f4").tobytes()).hexdigest()
+    return (mel if bands is None else fold_bands(mel, bands)).T, digest
+
+
+def fold_bands(mel: np.ndarray, bands: int) -> np.ndarray:
+    """Sum the power of neighbouring bands of (bands, frames) so that `bands` are left."""
+    if len(mel) == bands:
+        return mel
+    check_fold(len(mel), bands)
+    return mel.reshape(bands, len(mel) // bands, -1).sum(axis=1)
+
+
+def check_fold(given: int, bands: int) -> None:
+    """SedcoreError unless `given` bands can be summed in equal groups to `bands`."""
+    if bands < 1 or given % bands:
+        fits = ", ".join(str(n) for n in range(1, given + 1) if given % n == 0)
+        hint = f"; possible are {fits}"
+        raise SedcoreError(f"{given} mel bands cannot be folded to {bands}: that is not a divisor{hint}")
+
+
+def _numbered(folder: Path, problems: list[Problem]) -> dict[int, Path]:
+    """.npy files of a folder by the last number in their name."""
+    files: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() != ".npy" or path.name.startswith("."):
+            continue
+        numbers = re.findall(r"\d+", path.stem)
+        if not numbers:
+            text = "has no number in its name, by which X and Y are joined; name it like melspec_00001.npy"
+            problems.append(Problem("error", str(path), text))
+        elif int(numbers[-1]) in files:
+            text = f"has the same number as {files[int(numbers[-1])].name}; each number stands for one clip"
+            problems.append(Problem("error", str(path), text))
+        else:
+            files[int(numbers[-1])] = path
+    return files
+
+
+def _load(path: Path, mmap_mode: str | None = None) -> np.ndarray:
+    """Load one array of numbers without ever unpickling."""
+    try:
+        array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        pickled = "pickle" in str(error) or "Python objects" in str(error)
+        why = "it is no array of numbers, or holds Python objects" if pickled else str(error) or "it is empty"
+        raise SedcoreError(f"{path}: unreadable or truncated ({why}); save it again with numpy.save") from error
+    if not isinstance(array, np.ndarray):
+        raise SedcoreError(f"{path}: is an archive of several arrays (.npz); save one array with numpy.save")
+    if array.dtype.kind not in "fiub":
+        raise SedcoreError(f"{path}: holds values of type {array.dtype}; wanted are real numbers")
+    return array
+
+
+def _mel_shape(path: Path) -> tuple[int, int]:
+    shape = _load(path, "r").shape
+    if len(shape) == 3 and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) != 2 or 0 in shape:
+        raise SedcoreError(f"{path}: has shape {shape}; wanted is mel power (1, bands, frames)")
+    return shape[0], shape[1]
+
+
+def _read_roll(path: Path, classes: int, frames: int) -> np.ndarray:
+    """Read an event roll (classes, frames) as numbers, checked."""
+    roll = _load(path)
+    roll = roll[0] if roll.ndim == 3 and roll.shape[0] == 1 else roll
+    if roll.shape != (classes, frames):
+        hint = "its axes are exchanged" if roll.shape == (frames, classes) else "write it again"
+        if roll.ndim == 2 and roll.shape[1] == frames and roll.shape[0] != classes:
+            hint = f"name the {roll.shape[0]} rows in a classes.json beside X/"
+        raise SedcoreError(f"{path}: has shape {roll.shape}; wanted is an event roll {(classes, frames)}: {hint}")
+    roll = roll.astype(np.float64)
+    if not np.isfinite(roll).all():
+        raise SedcoreError(f"{path}: holds NaN or infinite values; wanted are 0 and 1")
+    if roll.min() < 0 or roll.max() > 1:
+        raise SedcoreError(f"{path}: holds values from {roll.min():g} to {roll.max():g}; wanted are 0 and 1")
+    return roll
+
+
+def _add_clip(
+    split: SourceSplit, x: Path, roll: np.ndarray, classes: tuple[str, ...], clip_s: float
+) -> None:
+    on = roll.sum(axis=1) >= 0.5
+    names = [name for name, active in zip(classes, on) if active and name.lower() != SILENCE.lower()]
+    split.clips.append(SourceClip(x.name, f"X/{x.name}", str(x), clip_s, names))
+    frame_s = clip_s / roll.shape[1]
+    for name, row in zip(classes, roll):
+        if name in names:
+            edges = np.flatnonzero(np.diff(row >= 0.5, prepend=False, append=False))
+            for start, end in edges.reshape(-1, 2):
+                split.events.append((x.name, round(start * frame_s, 6), round(end * frame_s, 6), name))
