@@ -71,7 +71,7 @@ def test_samples_average_refuses_what_does_not_belong_together():
         samples_average(np.zeros((2, 3), bool), np.zeros((3, 2), bool))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(truth_and_scores(), thresholds)
 def test_averages_equal_scikit_learn(inputs, threshold):
     truth, scores = inputs
@@ -99,7 +99,7 @@ def test_averages_equal_scikit_learn(inputs, threshold):
     assert parts(found["weighted"]) == pytest.approx(expected("weighted", with_positives))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(truth_and_scores(), thresholds)
 def test_class_scores_equal_scikit_learn_where_defined(inputs, threshold):
     truth, scores = inputs

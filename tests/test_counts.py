@@ -39,7 +39,7 @@ def test_a_threshold_out_of_the_range_of_float16_excludes_everything():
     assert counts([[True]], np.array([[60000]], np.float16)).at(1e6).tp.tolist() == [0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(truth_and_scores(), st.lists(thresholds, min_size=4, max_size=4))
 def test_any_operating_point_equals_scikit_learn(inputs, chosen):
     truth, scores = inputs
@@ -54,7 +54,7 @@ def test_any_operating_point_equals_scikit_learn(inputs, chosen):
     assert Confusion.from_matrices(expected).matrices().tolist() == expected.tolist()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(truth_and_scores(), st.lists(thresholds, min_size=1, max_size=6))
 def test_a_grid_holds_what_each_of_its_thresholds_gives(inputs, grid):
     held = counts(*inputs)
@@ -65,7 +65,7 @@ def test_a_grid_holds_what_each_of_its_thresholds_gives(inputs, grid):
         assert fp[row].tolist() == held.at(threshold).fp.tolist()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(truth_and_scores())
 def test_distinct_scores_hold_the_counts_of_each_tie_once(inputs):
     truth, scores = inputs

@@ -83,7 +83,7 @@ def test_then_the_weighted_f1_of_the_other_three_is_impossible():
         "This row forces one class to hold at least 99.47 % of all labels; then the weighted F1 of cnn, rnn and "
         "crnn is impossible. Exchanging precision and recall removes this."
     ]
-    for model, bounds in {"cnn": "0.587 to 0.608", "rnn": "0.443 to 0.468", "crnn": "0.466 to 0.488"}.items():
+    for model, bounds in {"cnn": "0.586 to 0.608", "rnn": "0.443 to 0.468", "crnn": "0.466 to 0.488"}.items():
         assert len(found[model]) == 1 and found[model][0].endswith(f"that allows {bounds}.")
 
 
@@ -137,6 +137,15 @@ def test_a_single_table_can_refute_itself():
         "Weighted R 0.60 cannot be: it always equals micro R, here 0.50.",
     ]
 
+    table["f1"] = {
+        "micro": 0.48,
+        "macro": 0.1,
+        "weighted": 0.1,
+        "samples": 0.1,
+    }  # only micro has a lower bound
+    table["recall"]["weighted"] = 0.51
+    assert check_table(table) == ["Micro F1 0.48 cannot be: P 0.50 and R 0.50 allow 0.495 to 0.505."]
+
 
 def test_a_table_in_per_cent_or_with_a_hole_is_an_error():
     table = tables("test")["cnn"]
@@ -148,7 +157,7 @@ def test_a_table_in_per_cent_or_with_a_hole_is_an_error():
         check_tables_together({"cnn": table}, 10)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(truth_and_scores(max_classes=3), thresholds, thresholds)
 def test_tables_printed_from_real_counts_pass_every_check(inputs, threshold, other):
     """The bounds may be loose, never wrong: what comes from counts is possible, alone and together."""
@@ -163,7 +172,7 @@ def test_tables_printed_from_real_counts_pass_every_check(inputs, threshold, oth
     assert not any(check_tables_together(rows, truth.shape[1]).values())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(truth_and_scores(max_clips=30), thresholds)
 def test_the_dominant_share_is_never_above_the_true_one(inputs, threshold):
     truth, scores = inputs

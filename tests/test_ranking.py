@@ -37,7 +37,7 @@ def test_the_mean_leaves_undefined_values_out():
     assert np.isnan(mean_defined(np.array([np.nan])))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(truth_and_scores(max_clips=20))
 def test_ranking_equals_scikit_learn(inputs):
     truth, scores = inputs
@@ -55,7 +55,7 @@ def test_ranking_equals_scikit_learn(inputs):
             assert np.isnan(auc[c])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(truth_and_scores(max_clips=20))
 def test_curves_have_the_operating_points_of_scikit_learn(inputs):
     truth, scores = inputs
