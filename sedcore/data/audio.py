@@ -16,6 +16,7 @@ import numpy as np
 from sedcore.errors import SedcoreError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+_BLOCK = 1 << 20  # samples decoded at once, so that channels of a long recording are never all in memory
 _UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # what a program that writes wav into a pipe puts for the size
 
 
@@ -87,19 +88,27 @@ def _decode(path: Path, info: AudioInfo) -> np.ndarray:
     """Decode to mono at the file's own rate; SedcoreError where fewer samples come than promised."""
     import soundfile
 
+    samples, done = np.empty(info.frames, dtype=np.float32), 0
     try:
-        samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            # not SoundFile.blocks: where a file ends early that yields whatever was in memory
+            while done < info.frames:
+                block = file.read(min(_BLOCK, info.frames - done), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                samples[done : done + len(block)] = block.mean(axis=1)
+                done += len(block)
     except (soundfile.SoundFileError, OSError, MemoryError) as error:
         raise SedcoreError(
             f"{path}: cannot be decoded ({_reason(error)}); re-encode or replace it"
         ) from error
-    if len(samples) < info.frames:
+    if done < info.frames:
         rate = info.sample_rate_hz
         raise SedcoreError(
-            f"{path}: truncated, holds {len(samples) / rate:.2f} s of the {info.frames / rate:.2f} s that "
+            f"{path}: truncated, holds {done / rate:.2f} s of the {info.frames / rate:.2f} s that "
             "its header promises; copy it again or replace it"
         )
-    return samples[:, 0] if info.channels == 1 else samples.mean(axis=1)
+    return samples
 
 
 def _reason(error: Exception) -> str:

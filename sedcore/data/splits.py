@@ -29,6 +29,7 @@ def stratify(truth: np.ndarray, fractions: Sequence[float], seed: int = 0) -> np
 
     Iterative stratification: Sechidis, Tsoumakas and Vlahavas (2011), On the stratification of multi-label
     data. The rarest label that is left is dealt out first, each of its clips to the part that lacks it most.
+    Unlike there a part that is full takes no more: many rare labels would all go to the largest part.
 
     Parameters
     ----------
@@ -79,8 +80,9 @@ def _rarest(left: np.ndarray, rng: np.random.Generator) -> int | None:
 
 
 def _neediest(lacking: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> int:
-    """The part that lacks most of a label, then most clips, then any."""
-    best = np.flatnonzero(np.isclose(lacking, lacking.max()))
+    """The part, of those not full, that lacks most of a label, then most clips, then any."""
+    open_parts = np.flatnonzero(wanted > 1e-9)
+    best = open_parts[np.isclose(lacking[open_parts], lacking[open_parts].max())]
     best = best[np.isclose(wanted[best], wanted[best].max())]
     return int(best[0] if len(best) == 1 else rng.choice(best))
 

@@ -152,8 +152,8 @@ class DataSet:
         for event in events.itertuples(index=False):
             position = place[event.clip_id]
             last = counts[position] - 1  # it also holds the few milliseconds for which no window was made
-            begin = min(int(event.onset_s / clip_s), last)
-            end = min(max(int(np.ceil(event.offset_s / clip_s)) - 1, begin), last)
+            begin = min(int(round(event.onset_s / clip_s, 9)), last)  # 0.3 / 0.1 is 2.9999999999999996
+            end = min(max(int(np.ceil(round(event.offset_s / clip_s, 9))) - 1, begin), last)
             out[starts[position] + begin : starts[position] + end + 1, column[event.label]] = True
         return out
 

@@ -1,0 +1,279 @@
+"""The data set folder: what is written, how it is read, and that nothing half-written stays."""
+
+import functools
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sedcore.artifacts.files import read_json, write_json
+from sedcore.data.checks import Problem
+from sedcore.data.features import FeatureParams, clip_features, split_windows
+from sedcore.data.store import list_datasets, open_dataset
+from sedcore.data.writing import build_features, write_dataset
+from sedcore.errors import SedcoreError
+
+PARAMS = FeatureParams(sample_rate_hz=8000, n_fft=256, hop_s=0.02, bands=20, clip_s=1.0, n_mfcc=8)
+CLASSES = ("Cat", "Dog")
+
+
+def tone(item, scale=1.0):
+    """Loads a clip: (seed, seconds), or what an item that is an exception stands for."""
+    if isinstance(item, BaseException):
+        raise item
+    seed, seconds = item
+    samples = scale * np.random.default_rng(seed).normal(0, 0.1, int(seconds * 8000)).astype(np.float32)
+    return samples, f"content {seed}"
+
+
+def make_clips(rows):
+    """Clips from (clip_id, split, seconds, labels), and their items."""
+    frame = pd.DataFrame([(c, s, f"audio/{c}", d, x) for c, s, d, x in rows],
+                         columns=["clip_id", "split", "source_file", "duration_s", "labels"])  # fmt: skip
+    return frame, [(i, row[2]) for i, row in enumerate(rows)]
+
+
+def three_clips():
+    return make_clips([("a.wav", "train", 1.0, ["Dog"]), ("b.wav", "train", 2.5, ["Cat", "Dog"]),
+                       ("a.wav", "test", 0.5, [])])  # fmt: skip
+
+
+EVENTS = pd.DataFrame(
+    [("b.wav", "train", 0.2, 0.9, "Cat"), ("b.wav", "train", 0.5, 1.0, "Dog"), ("b.wav", "train", 2.0, 2.4, "Dog"),
+     ("a.wav", "train", 0.0, 1.0, "Dog")],
+    columns=["clip_id", "split", "onset_s", "offset_s", "label"],
+)  # fmt: skip
+
+
+def write(root, name="set", clips=None, items=None, **options):
+    given, loaded = three_clips()
+    options = {"classes": CLASSES, "load": tone, "params": PARAMS, "events": EVENTS, **options}
+    clips = given if clips is None else clips
+    return write_dataset(root, name, clips=clips, items=loaded if items is None else items, **options)
+
+
+def test_what_is_written_can_be_read(tmp_path):
+    dataset = write(tmp_path, features=("mel", "logmel"), source={"kind": "audio"}, licence_note="free")
+    assert dataset.classes == CLASSES and dataset.splits == ("train", "test")
+    assert dataset.clips["first_row"].tolist() == [0, 1, 4] and dataset.clips["rows"].tolist() == [1, 3, 1]
+    assert dataset.clips["labels"].tolist() == [["Dog"], ["Cat", "Dog"], []]
+    assert dataset.clips["duration_s"].tolist() == [1.0, 2.5, 0.5]
+    assert dataset.truth("train").tolist() == [[False, True], [True, True]]
+    assert dataset.truth("test").tolist() == [[False, False]]
+    info = dataset.info
+    assert info["schema"] == 1 and info["labels"] == "strong" and info["licence_note"] == "free"
+    assert info["splits"]["train"] == {"clips": 2, "positives": {"Cat": 1, "Dog": 2}}
+    assert (info["sample_rate_hz"], info["hop_s"], info["clip_s"]) == (8000, 0.02, 1.0)
+
+
+def test_windows_have_the_labels_of_their_own_events(tmp_path):
+    truth = write(tmp_path).row_truth("train")
+    assert truth.tolist() == [[False, True], [True, True], [False, False], [False, True]]
+
+
+def test_windows_of_weak_labels_have_those_of_the_clip(tmp_path):
+    dataset = write(tmp_path, labels="weak", events=None)
+    assert dataset.events is None and not (dataset.path / "events.parquet").exists()
+    assert dataset.row_truth("train").tolist() == [[False, True], [True, True], [True, True], [True, True]]
+
+
+def test_events_beyond_the_last_window_count_for_it(tmp_path):
+    clips, items = make_clips([("a.wav", "train", 1.008, ["Dog"]), ("b.wav", "train", 2.0, ["Dog"])])
+    times = {"onset_s": [1.001, 1.0], "offset_s": [1.008, 2.0]}
+    events = EVENTS.iloc[:2].assign(clip_id=["a.wav", "b.wav"], label="Dog", **times)
+    dataset = write(tmp_path, clips=clips, items=items, events=events)
+    assert dataset.clips["rows"].tolist() == [1, 2]
+    assert dataset.row_truth("train")[:, 1].tolist() == [True, False, True]
+
+
+def test_row_labels_of_splits_with_different_tables(tmp_path):
+    dataset = write(tmp_path, labels={"train": "weak", "test": "strong"})
+    assert dataset.info["labels"] == "weak" and dataset.labels_of("test") == "strong"
+    assert dataset.row_truth("train").tolist() == [[False, True], [True, True], [True, True], [True, True]]
+
+
+def test_rows_of_a_split(tmp_path):
+    clips, items = make_clips([("a", "test", 2.0, []), ("b", "train", 1.0, []), ("c", "test", 1.0, ["Dog"])])
+    dataset = write(tmp_path, clips=clips, items=items, events=None, labels="weak")
+    assert dataset.splits == ("train", "test")
+    assert dataset.rows_of("test").tolist() == [0, 1, 3] and dataset.rows_of("train").tolist() == [2]
+    assert dataset.row_clips("test").tolist() == [0, 0, 1]
+    assert dataset.clips_of("test")["clip_id"].tolist() == ["a", "c"]
+    with pytest.raises(SedcoreError, match="no split 'validation'; it has train, test"):
+        dataset.truth("validation")
+
+
+def test_features_are_those_of_the_windows(tmp_path):
+    dataset = write(tmp_path, features=("mel", "logmel", "mfcc", "mfcc_report"))
+    samples = [window for item in three_clips()[1] for window in split_windows(tone(item)[0], PARAMS)]
+    for kind, bands in (("mel", 20), ("logmel", 20), ("mfcc", 8), ("mfcc_report", 8)):
+        stored = dataset.open_features(kind)
+        assert isinstance(stored, np.memmap) and not stored.flags.writeable
+        assert stored.shape == (5, 50, bands)
+        np.testing.assert_array_equal(stored, [clip_features(window, kind, PARAMS) for window in samples])
+        info = dataset.feature_info(kind)
+        flat = np.asarray(stored[:4], np.float64).reshape(-1, bands)  # the four windows of train
+        np.testing.assert_allclose(info["mean"], flat.mean(axis=0))
+        np.testing.assert_allclose(info["std"], flat.std(axis=0))
+        assert info["normalise"] == (kind != "mfcc_report")
+        assert FeatureParams.from_json(info["params"]) == PARAMS
+
+
+def test_derived_features_equal_those_of_an_import(tmp_path):
+    at_once = write(tmp_path, "once", features=("mel", "logmel", "mfcc", "mfcc_report"))
+    write(tmp_path, "later", features=("mel",))
+    later = build_features(tmp_path, "later", ["logmel", "mfcc", "mfcc_report"])
+    assert later.feature_names() == at_once.feature_names() == ["logmel", "mel", "mfcc", "mfcc_report"]
+    for kind in later.feature_names():
+        np.testing.assert_allclose(later.open_features(kind), at_once.open_features(kind), atol=1e-4)
+    write(tmp_path, "dB")
+    np.testing.assert_allclose(
+        build_features(tmp_path, "dB", "mfcc").open_features("mfcc"), at_once.open_features("mfcc"), atol=1e-4
+    )
+
+
+def test_what_cannot_be_derived_says_why(tmp_path):
+    write(tmp_path)
+    for kind, words in (("mel", "cannot give mel"), ("mfcc_report", "computed from mel")):
+        with pytest.raises(SedcoreError, match=words):
+            build_features(tmp_path, "set", [kind])
+
+
+def test_workers_write_the_same(tmp_path):
+    rows = [(f"{i}.wav", "train", 1.0, ["Dog"]) for i in range(40)]
+    clips, items = make_clips(rows)
+    calls = []
+    load = functools.partial(tone, scale=0.5)
+    one = write(tmp_path, "one", clips, items, load=load, events=None, workers=1)
+    two = write(tmp_path, "two", clips, items, load=load, events=None, workers=2,
+                progress=lambda done, total: calls.append((done, total)))  # fmt: skip
+    np.testing.assert_array_equal(one.open_features("logmel"), two.open_features("logmel"))
+    assert one.fingerprint == two.fingerprint
+    assert calls[-1] == (40, 40) and calls == sorted(calls) and len(calls) == 3
+
+
+def test_a_worker_that_dies_is_an_error_in_words(tmp_path):
+    clips, _ = make_clips([(f"{i}.wav", "train", 1.0, []) for i in range(20)])
+    with pytest.raises(SedcoreError, match="worker process died"):
+        write(tmp_path, clips=clips, items=[3] * 20, load=os._exit, events=None, workers=2)
+    assert os.listdir(tmp_path / "datasets") == []
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError("disk gone"), SedcoreError("bad.wav: bad")])
+def test_nothing_stays_after_a_stop(tmp_path, stop):
+    _, items = three_clips()
+    with pytest.raises(type(stop) if isinstance(stop, KeyboardInterrupt) else SedcoreError):
+        write(tmp_path, items=[items[0], stop, items[2]])
+    assert os.listdir(tmp_path / "datasets") == [] and list_datasets(tmp_path) == []
+
+
+def test_all_problems_are_told_together(tmp_path):
+    _, items = three_clips()
+    items[0] = SedcoreError("audio/a.wav: truncated")
+    items[2] = (2, 1.6)  # 0.5 s were promised
+    problems = [Problem("error", "strong.tsv", "line 3: bad"), Problem("warning", "x", "harmless")]
+    with pytest.raises(SedcoreError) as error:
+        write(tmp_path, items=items, problems=problems)
+    first, *lines = str(error.value).splitlines()
+    assert first == "data set 'set' was not imported: 3 problems:"
+    assert lines[:2] == ["  strong.tsv: line 3: bad", "  audio/a.wav: truncated"]
+    assert lines[2].startswith("  audio/a.wav: decodes to 1.60 s")
+
+
+def test_fifty_problems_are_listed_and_all_are_counted(tmp_path):
+    problems = [Problem("error", f"{i}.wav", "bad") for i in range(120)]
+    with pytest.raises(SedcoreError) as error:
+        write(tmp_path, problems=problems)
+    lines = str(error.value).splitlines()
+    assert "120 problems, the first 50 are:" in lines[0] and len(lines) == 51
+
+
+def test_warnings_are_kept(tmp_path):
+    clips, items = make_clips([("a", "train", 1.0, ["Dog"]), ("b", "train", 1.0, ["Cat"]), ("c", "test", 1.0, ["Dog"])])
+    items = [(1, 1.0), (2, 1.0), (1, 1.0)]
+    dataset = write(tmp_path, clips=clips, items=items, events=None, problems=[Problem("warning", "a", "cut")])
+    told = [(p["level"], p["file"], p["message"].split(";")[0]) for p in dataset.problems]
+    assert told == [
+        ("warning", "a", "cut"),
+        ("warning", "audio/a", "(train) has the same content as audio/c (test)"),
+        ("warning", "test", "no clip of test has the class Cat"),
+    ]
+
+
+def test_silence_is_a_warning(tmp_path):
+    dataset = write(tmp_path, load=functools.partial(tone, scale=0))
+    silent = [p["file"] for p in dataset.problems if "silence" in p["message"]]
+    assert silent == ["audio/a.wav", "audio/b.wav", "audio/a.wav"]
+    assert dataset.feature_info("logmel")["std"].tolist() == [1] * 20
+    many, items = make_clips([(f"{i}.wav", "train", 1.0, []) for i in range(60)])
+    dataset = write(tmp_path, "many", many, items, load=functools.partial(tone, scale=0), events=None)
+    assert [p["file"] for p in dataset.problems if "and 59 more" in p["message"]] == ["audio/0.wav"]
+
+
+def test_the_fingerprint_is_of_the_content(tmp_path):
+    clips, items = three_clips()
+    base = write(tmp_path, "base").fingerprint
+    assert write(tmp_path, "again", clips.assign(source_file="elsewhere")).fingerprint == base
+    assert write(tmp_path, "shuffled", clips.iloc[[2, 0, 1]], [items[2], items[0], items[1]]).fingerprint == base
+    other_events = EVENTS.assign(onset_s=EVENTS["onset_s"] + 0.01)
+    changed = [
+        write(tmp_path, "id", clips.assign(clip_id=["x", "b.wav", "a.wav"])).fingerprint,
+        write(tmp_path, "split", clips.assign(split=["train", "train", "validation"])).fingerprint,
+        write(tmp_path, "labels", clips.assign(labels=[["Cat"], ["Cat"], []]), labels="weak", events=None).fingerprint,
+        write(tmp_path, "content", items=[(9, 1.0), *items[1:]]).fingerprint,
+        write(tmp_path, "events", events=other_events).fingerprint,
+        write(tmp_path, "classes", classes=("Dog", "Cat")).fingerprint,
+    ]
+    assert len({base, *changed}) == 7
+
+
+def test_a_name_is_taken_once(tmp_path):
+    write(tmp_path)
+    with pytest.raises(SedcoreError, match="already a data set 'set'.*delete the folder"):
+        write(tmp_path)
+    with pytest.raises(SedcoreError, match="data set name '../x'"):
+        write(tmp_path, "../x")
+
+
+def test_a_full_disk_is_said_before_anything_is_written(tmp_path, monkeypatch):
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(SedcoreError, match="make room"):
+        write(tmp_path)
+    assert os.listdir(tmp_path / "datasets") == []
+
+
+def test_opening_what_is_not_there(tmp_path):
+    with pytest.raises(SedcoreError, match="there is none yet"):
+        open_dataset(tmp_path, "set")
+    write(tmp_path)
+    with pytest.raises(SedcoreError, match="no data set 'sett'.*there are: set"):
+        open_dataset(tmp_path, "sett")
+    with pytest.raises(SedcoreError, match="no data set"):
+        open_dataset(tmp_path / "datasets" / "set", "../set")
+    with pytest.raises(SedcoreError, match="no features 'mel'; built are: logmel"):
+        open_dataset(tmp_path, "set").open_features("mel")
+
+
+def test_broken_folders_are_left_out_of_the_list(tmp_path):
+    write(tmp_path)
+    for name, text in (("empty", ""), ("old", '{"schema": 99}'), (".hidden", "{}")):
+        (tmp_path / "datasets" / name).mkdir()
+        (tmp_path / "datasets" / name / "dataset.json").write_text(text)
+    assert [dataset.name for dataset in list_datasets(tmp_path)] == ["set"]
+    with pytest.raises(SedcoreError, match="schema 99"):
+        open_dataset(tmp_path, "old")
+
+
+def test_damaged_features_are_named(tmp_path):
+    folder = write(tmp_path).path / "features"
+    info = read_json(folder / "logmel.json", "features")
+    write_json(folder / "logmel.json", info | {"rows": 7})
+    with pytest.raises(SedcoreError, match="has shape .* build them again"):
+        open_dataset(tmp_path, "set").open_features("logmel")
+    (folder / "logmel.npy").write_bytes(b"nothing")
+    with pytest.raises(SedcoreError, match="could not be opened"):
+        open_dataset(tmp_path, "set").open_features("logmel")
