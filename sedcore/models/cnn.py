@@ -12,7 +12,7 @@ def cnn(classes: int, bands: int, frames: int) -> keras.Model:
     """Build the report's CNN (section 3.4): four convolution blocks, global maximum, two dense layers.
 
     Input (batch, frames, bands), output (batch, classes) probabilities. For 10 classes, 64 bands and 1000 frames:
-    516,426 parameters, 3.1 GFLOP a clip, about three times that for a training step. Its `Flatten` after
+    516,426 parameters, 3.0 GFLOP a clip, about three times that for a training step. Its `Flatten` after
     the global maximum does nothing and is left out.
     """
     model = keras.Sequential(
@@ -43,7 +43,7 @@ def cnn_per_class(classes: int, bands: int, frames: int) -> keras.Model:
     Input (batch, frames, bands), output (batch, classes) probabilities. Each class owns 8, 16 and 16 channels: a 7x7
     convolution with stride 4, two depthwise separable blocks (Chollet 2017), the global maximum, one sigmoid.
     Nothing crosses between classes, so the sum of their losses trains each as if alone. The cost grows with
-    the number of classes: 1,0xx parameters and about 8 MFLOP a clip for each.
+    the number of classes: 1,201 parameters and about 5.5 MFLOP a clip for each.
     """
     inputs = layers.Input((frames, bands))
     x = layers.Reshape((frames, bands, 1))(inputs)
