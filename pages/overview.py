@@ -8,7 +8,7 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import state, tables
 from pages.widgets.bar import context_bar, no_runs
-from pages.widgets.guard import guarded
+from pages.widgets.guard import go_to, guarded
 from pages.widgets.scene import Scene, Scored, group_differences, score
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
@@ -33,8 +33,6 @@ REPORTED_FORMATS = {f"{name} F1": fmt.score for name in ("Micro", "Macro", "Weig
 
 
 def main() -> None:
-    if "open-run" in st.session_state:
-        st.switch_page("pages/run.py", query_params={"run": st.session_state.pop("open-run")})
     st.title("Overview", anchor=False)
     scene = context_bar()
     if not scene.runs:
@@ -184,8 +182,8 @@ def choose_rows(scene: Scene, runs: list[Run], key: str) -> None:
 
 
 def open_run(runs: list[Run], click: str) -> None:
-    """Remember the run whose name was clicked; the page opens it (a callback cannot leave the page)."""
-    st.session_state["open-run"] = runs[st.session_state[click]["row"]].run_id
+    """Open the run whose name was clicked."""
+    go_to("run", run=runs[st.session_state[click]["row"]].run_id)
 
 
 def leaderboard_frame(scene: Scene, scored: list[Scored], others: list[Run]) -> pd.DataFrame:

@@ -13,37 +13,37 @@ from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, broken_runs
 from sedcore.figures.palette import Ink
 
+# Compact chips, and on a phone one line that scrolls sideways.
 _OWN_CSS = """<style>
 .st-key-context-bar button {min-height: 1.9rem; padding: 0.1rem 0.6rem}
-.st-key-context-chips [data-testid="stPopoverButton"] {border-radius: 1rem}
+.st-key-context-bar [class*="st-key-chip"] [data-testid="stPopoverButton"] {border-radius: 1rem}
 .st-key-context-bar button p {white-space: nowrap; font-size: 0.9rem}
 @media (max-width: 640px) {
-  .st-key-context-chips, .st-key-context-rest {flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none}
-  .st-key-context-chips > *, .st-key-context-rest > * {flex-shrink: 0}
+  .st-key-context-bar {flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none}
+  .st-key-context-bar > * {flex-shrink: 0}
 }
 </style>"""
 
 
-def context_bar(*, thresholds: bool = True) -> Scene:
+def context_bar(*, thresholds: bool = True, split: bool = True) -> Scene:
     """Show the bar and return the scene it stands for. Raises SedcoreError where the root is unusable.
 
-    thresholds: whether the page's numbers depend on them.
+    thresholds, split : whether the page's numbers depend on them.
     """
     choice = state.current()
     scene = build_scene(artifact_root(), choice)
     st.html(_OWN_CSS)
-    with st.container(key="context-bar", gap="xsmall"):
-        with st.container(key="context-chips", horizontal=True, gap="xsmall", vertical_alignment="center"):
-            for run in scene.chosen:
-                _chip(scene, run)
-            if scene.runs:
-                icon = ":material/add:" if scene.chosen else ":material/search:"
-                if st.button("Choose runs", icon=icon, type="tertiary", key="bar-choose"):
-                    open_picker(scene)
-        with st.container(key="context-rest", horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(key="context-bar", horizontal=True, gap="xsmall", vertical_alignment="center"):
+        if split:
             _split_control(scene)
-            if thresholds:
-                _threshold_control(scene)
+        if thresholds:
+            _threshold_control(scene)
+        for run in scene.chosen:
+            _chip(scene, run)
+        if scene.runs:
+            label = "Choose runs" if scene.automatic else "Change"
+            if st.button(label, icon=":material/add:", type="tertiary", key="bar-choose"):
+                open_picker(scene)
     _say_problems(scene)
     return scene
 
@@ -101,7 +101,7 @@ def say_unscored(scene: Scene) -> None:
 
 
 def _chip(scene: Scene, run: Run) -> None:
-    star = " :material/star:" if run is scene.baseline and len(scene.scored) > 1 else ""
+    star = " ★" if run is scene.baseline and len(scene.scored) > 1 else ""
     run_id, info = run.run_id, run.info
     with st.popover(f"{run_mark(scene, run)}{star}", key=f"chip-{run_id}"):
         st.markdown(f"**{run_mark(scene, run)}**")
@@ -115,7 +115,7 @@ def _chip(scene: Scene, run: Run) -> None:
             facts.append(f"macro AP {score(ap)} on {escape_markdown(scene.split)}")
         st.markdown("  \n".join(facts))
         if star:
-            st.caption(":material/star: The baseline: differences are against it.")
+            st.caption("★ The baseline: differences are against it.")
         ids = tuple(r.run_id for r in scene.chosen)
         scored = run in [s.run for s in scene.scored]
         with st.container(horizontal=True, gap="small"):

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.pages_manager import PagesManager
 
 from pages.widgets.format import escape_markdown
 from sedcore.errors import SedcoreError
 
+_NEXT = "next-page"
+
 
 def guarded(page: Callable[[], None]) -> None:
     """Run a page; bad input ends it with one sentence instead of a traceback."""
+    if PagesManager.uses_pages_directory:
+        # The first visit of a fresh server is a deep link: Streamlit has found pages/ by itself and runs this
+        # file alone. The entry puts its own navigation in place, and runs this page within it.
+        runpy.run_path(str(Path(__file__).parents[2] / "dashboard.py"))
+        return
+    if _NEXT in st.session_state:
+        name, params = st.session_state.pop(_NEXT)
+        st.switch_page(f"pages/{name}.py", query_params=params)
     try:
         page()
     except SedcoreError as error:
         show_error(error)
+
+
+def go_to(page: str, **params: str) -> None:
+    """Ask, from a callback (which cannot leave the page itself), for another page: "run", run=ID."""
+    st.session_state[_NEXT] = (page, params)
 
 
 def show_error(error: SedcoreError | str) -> None:

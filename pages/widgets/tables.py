@@ -11,7 +11,7 @@ import streamlit as st
 from pages.widgets import format as fmt
 from sedcore.figures.palette import NEUTRAL, Ink
 
-ROW, HEADER = 35, 36  # pixels, for heights that show whole rows
+ROW = 33  # pixels, at the theme's font size
 MARK = "mark"  # the column of coloured marks
 
 Formatter = Callable[[object], str]
@@ -52,9 +52,9 @@ def bold_best(frame: pd.DataFrame, highest: Sequence[str], lowest: Sequence[str]
     )
 
 
-def height_of(rows: int, most: int = 16) -> int:
-    """Return the height in pixels that shows `rows` rows, at most `most`."""
-    return HEADER + ROW * min(max(rows, 1), most) + 2
+def height_of(rows: int, most: int = 16) -> int | str:
+    """Return the height that shows all rows, or the first `most` of a longer table."""
+    return "content" if rows <= most else ROW * (most + 1)
 
 
 def mark_cells(run_ids: Sequence[str]) -> list[list[str]]:

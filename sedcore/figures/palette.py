@@ -18,7 +18,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 GLYPHS = ("●", "◆", "■", "▲")
 
 NEUTRAL = "#8792A2"  # reads on white and on dark: rules, runs that are not chosen, truth
-RIGHT, WRONG = "#2E86C1", "#E69F00"  # blue and orange, never red and green alone
+RIGHT, WRONG = "#2E86C1", "#E08A1E"  # blue and orange, never red and green alone
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,259 @@
+"""What kind of errors? A 2x2 a class and run, and what else fires beside a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets import tables
+from pages.widgets.bar import context_bar, nothing_to_show, run_mark, say_unscored, swatch
+from pages.widgets.guard import guarded
+from pages.widgets.scene import Scene, Scored, group_differences
+from sedcore.evaluation.counts import Confusion, decide
+from sedcore.figures import style
+from sedcore.figures.classes import confusion_bars, fires_figure
+from sedcore.figures.palette import RIGHT, WRONG
+
+PANEL = 330  # pixels of a small multiple at least
+MOST_PANELS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Matrices:
+    """2x2 matrices of a run, (classes, 2, 2), [[tn, fp], [fn, tp]] a class."""
+
+    label: str
+    mark: str  # Markdown
+    classes: tuple[str, ...]
+    cells: np.ndarray
+    note: str = ""
+
+
+def main() -> None:
+    st.title("Confusion", anchor=False)
+    scene = context_bar()
+    if nothing_to_show(scene, "runs with scores"):
+        return
+    st.markdown(answer(scene))
+    say_unscored(scene)
+    for sentence in group_differences(scene.groups):
+        st.caption(f":material/info: {sentence}")
+    view = st.segmented_control(
+        "View",
+        ["Hits and errors", "What else fires"],
+        default="Hits and errors",
+        required=True,
+        key="confusion-view",
+        label_visibility="collapsed",
+    )
+    if view == "Hits and errors":
+        small_multiples(scene)
+    else:
+        fires(scene)
+
+
+def answer(scene: Scene) -> str:
+    """Return the page's answer in words."""
+    best = max(scene.lead_group, key=lambda s: np.nan_to_num(s.evaluation.averages["macro"].f1, nan=-1))
+    e = best.evaluation
+    missed, false = int(e.fn.sum()), int(e.fp.sum())
+    kind = "misses more than it invents" if missed > false else "invents more than it misses"
+    if missed == false:
+        kind = "misses as much as it invents"
+    text = (
+        f"At the thresholds in force **{fmt.escape_markdown(best.label)}** {kind}: "
+        f"{fmt.plural(missed, 'miss', 'misses')} and {fmt.plural(false, 'false alarm')} "
+        f"beside {fmt.plural(int(e.tp.sum()), 'hit')}"
+    )
+    errors = e.fn + e.fp
+    if errors.sum():
+        worst = int(errors.argmax())
+        name = fmt.escape_markdown(fmt.class_title(e.classes[worst]))
+        return f"{text}. Most errors are on **{name}** ({fmt.count(errors[worst])} of {fmt.count(errors.sum())})."
+    return f"{text}."
+
+
+def matrices(scene: Scene) -> list[Matrices]:
+    """Return the matrices of all chosen runs; printed ones where a reported run has them."""
+    found = [
+        Matrices(s.label, run_mark(scene, s.run), s.evaluation.classes, _confusion(s).matrices())
+        for s in scene.scored
+    ]
+    for run, _ in scene.unscored:
+        printed = run.reported() or {}
+        cells = printed.get("confusion", {}).get(scene.split)
+        if cells:
+            note = f"printed, at its own threshold {fmt.threshold(printed.get('threshold'))}"
+            cells = Confusion.from_matrices(np.array(cells)).matrices()
+            classes = tuple(printed["classes"])
+            found.append(Matrices(scene.labels[run.run_id], run_mark(scene, run), classes, cells, note))
+    return found
+
+
+def _confusion(s: Scored) -> Confusion:
+    e = s.evaluation
+    return Confusion(tp=e.tp, fp=e.fp, fn=e.fn, tn=e.tn)
+
+
+def small_multiples(scene: Scene) -> None:
+    """Show the 2x2 matrices as bars: a panel a run with its classes, or a panel a class with the runs."""
+    found = matrices(scene)
+    classes = tuple(dict.fromkeys(name for m in found for name in m.classes))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        by = st.segmented_control(
+            "Panels",
+            ["A panel a run", "A panel a class"],
+            default="A panel a run",
+            required=True,
+            key="confusion-by",
+            label_visibility="collapsed",
+        )
+        rates = st.segmented_control(
+            "Numbers",
+            ["Counts", "Rates"],
+            default="Counts",
+            required=True,
+            key="confusion-numbers",
+            label_visibility="collapsed",
+        )
+        tables.csv_button(confusion_csv(found, scene.split), f"confusion-{scene.split}.csv", "confusion-csv")
+    st.caption(legend(rates == "Rates"))
+    if len(classes) > MOST_PANELS:
+        named = st.multiselect(
+            "Classes",
+            classes,
+            default=classes[:MOST_PANELS],
+            format_func=fmt.class_title,
+            key="confusion-classes",
+        )
+        classes = tuple(name for name in classes if name in named)
+    panels = run_panels(found, classes) if by == "A panel a run" else class_panels(found, classes)
+    # one scale for all panels, so that they compare
+    every = np.concatenate([cells for _, _, cells, _ in panels]) if panels else np.zeros((1, 2, 2))
+    scale = (max(every[:, 1].sum(axis=1).max(), 1), max(every[:, 0].sum(axis=1).max(), 1))
+    with st.container(horizontal=True, gap="medium", key="confusion-panels"):
+        for number, (title, rows, cells, hover) in enumerate(panels):
+            with st.container(width=PANEL, gap="xxsmall"):
+                st.markdown(title)
+                figure = confusion_bars(rows, cells, rates=rates == "Rates", scale=scale, hover=hover)
+                st.plotly_chart(figure, key=f"confusion-panel-{number}", config=style.CONFIG)
+
+
+def legend(rates: bool) -> str:
+    """Return how to read the bars."""
+    right = swatch_text("right", RIGHT)
+    wrong = swatch_text("wrong", WRONG)
+    numbers = (
+        "Numbers are shares of the clips of a bar."
+        if rates
+        else "Numbers are clips; the upper bars share one scale and the lower ones another."
+    )
+    return (
+        "Upper bar: clips that hold the class. Lower bar: clips that do not. Right of the line they are predicted, "
+        f"left of it they are not. {right}, {wrong}. {numbers}"
+    )
+
+
+def swatch_text(word: str, color: str) -> str:
+    """Return a word after a mark in a colour, as Markdown; both are this page's own constants."""
+    return f':color[■]{{foreground="{color}"}} {word}'
+
+
+def run_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
+    """Return (title, rows, cells, hover) a run."""
+    panels = []
+    for m in found:
+        inside = [m.classes.index(name) for name in classes if name in m.classes]
+        rows = [fmt.class_title(m.classes[i]) for i in inside]
+        note = f" :small[{m.note}]" if m.note else ""
+        panels.append((f"**{m.mark}**{note}", rows, m.cells[inside], m.label))
+    return [panel for panel in panels if panel[1]]
+
+
+def class_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
+    """Return (title, rows, cells, hover) a class."""
+    panels = []
+    for name in classes:
+        having = [m for m in found if name in m.classes]
+        rows = [f"{m.label} ({m.note})" if m.note else m.label for m in having]
+        cells = np.stack([m.cells[m.classes.index(name)] for m in having])
+        title = fmt.class_title(name)
+        panels.append((f"**{fmt.escape_markdown(title)}**", rows, cells, title))
+    return panels
+
+
+def confusion_csv(found: list[Matrices], split: str) -> pd.DataFrame:
+    """Return the four numbers of each run and class, long."""
+    rows = [
+        {"name": m.label, "split": split, "class": name, "tp": tp, "fp": fp, "fn": fn, "tn": tn}
+        for m in found
+        for name, ((tn, fp), (fn, tp)) in zip(m.classes, m.cells.tolist())
+    ]
+    return pd.DataFrame(rows)
+
+
+def fires(scene: Scene) -> None:
+    """Show, for one run, what is predicted on clips that hold a class."""
+    by_id = {s.run.run_id: s for s in scene.scored}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        run_id = st.segmented_control(
+            "Run",
+            list(by_id),
+            default=next(iter(by_id)),
+            format_func=lambda i: f"{swatch(by_id[i].ink)} {fmt.escape_markdown(by_id[i].label)}",
+            required=True,
+            key="confusion-run",
+            label_visibility="collapsed",
+        )
+        wrong_only = st.toggle(
+            "Only false alarms",
+            value=True,
+            key="confusion-wrong",
+            help="Leave out clips in which the other class is present too: there it fires rightly.",
+        )
+    s = by_id[run_id]
+    shares, counts = fires_given(s, wrong_only)
+    names = [fmt.class_title(name) for name in s.evaluation.classes]
+    off = np.where(np.eye(len(names), dtype=bool), np.nan, shares)
+    if np.isfinite(off).any() and np.nanmax(off) > 0:
+        row, column = np.unravel_index(np.nanargmax(off), off.shape)
+        what = "wrongly" if wrong_only else "also"
+        st.markdown(
+            f"On clips with **{fmt.escape_markdown(names[row])}**, **{fmt.escape_markdown(names[column])}** "
+            f"{what} fires most: {fmt.percent(off[row, column])} of {fmt.plural(int(counts[row, column, 1]), 'clip')}."
+        )
+    own = "predicted though it is not there" if wrong_only else "predicted too"
+    figure = fires_figure(names, shares, counts, own)
+    st.plotly_chart(figure, key="confusion-fires", config=style.CONFIG)
+    base = (
+        "clips with the row's class and without the column's" if wrong_only else "clips with the row's class"
+    )
+    st.caption(
+        f"A row: {base}; a cell: the share of them on which the column's class is predicted. The diagonal is recall."
+    )
+
+
+def fires_given(s: Scored, wrong_only: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each class fires on clips that hold each class.
+
+    Returns (classes, classes) shares, NaN where no clip is left, and (classes, classes, 2) fired and clips.
+    wrong_only : leave out, off the diagonal, clips that hold the column's class too.
+    """
+    truth = s.scores.predictions.truth.astype(int)
+    fired = decide(s.scores.predictions.scores, s.evaluation.thresholds.astype(float)).astype(int)
+    if wrong_only:
+        hits, clips = truth.T @ (fired * (1 - truth)), truth.T @ (1 - truth)
+        own = np.arange(truth.shape[1])
+        hits[own, own], clips[own, own] = (truth * fired).sum(axis=0), truth.sum(axis=0)
+    else:
+        hits = truth.T @ fired
+        clips = np.repeat(truth.sum(axis=0)[:, None], truth.shape[1], axis=1)
+    shares = np.where(clips > 0, hits / np.maximum(clips, 1), np.nan)
+    return shares, np.stack([hits, clips], axis=-1)
+
+
+guarded(main)

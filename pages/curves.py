@@ -1,0 +1,233 @@
+"""Did it learn, did it overfit? Loss and scores over the epochs of the chosen runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets.bar import context_bar, no_runs, run_mark
+from pages.widgets.guard import empty_state, guarded
+from pages.widgets.scene import Scene
+from sedcore.artifacts.runs import Run
+from sedcore.errors import SedcoreError
+from sedcore.figures import style
+from sedcore.figures.curves import MEASURES, History, curves_figure
+
+OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
+LIVE_SECONDS = 5.0
+
+
+def main() -> None:
+    st.title("Curves", anchor=False)
+    scene = context_bar(thresholds=False, split=False)
+    if not scene.runs:
+        no_runs(scene)
+        return
+    live = any(run.status().live for run in scene.chosen)
+    st.fragment(body, run_every=LIVE_SECONDS if live else None)(scene)
+
+
+def body(scene: Scene) -> None:
+    """Show what the histories hold; polled while a chosen run trains."""
+    histories, without = [], []
+    for run in scene.chosen:
+        try:
+            table = run.history()
+        except SedcoreError as error:
+            without.append((run, str(error)))
+            continue
+        if table.empty or "epoch" not in table:
+            without.append((run, why_no_history(run)))
+        else:
+            best = run.info["best_epoch"] or best_epoch(table)
+            histories.append(History(scene.labels[run.run_id], scene.ink(run), table, best))
+    if not histories:
+        box = empty_state("None of the chosen runs has a history", "A history grows while a run trains.")
+        box.markdown("\n".join(f"- {run_mark(scene, r)}: {fmt.escape_markdown(why)}" for r, why in without))
+        return
+    st.markdown(answer(histories))
+    if without:
+        parts = [f"{run_mark(scene, run)} ({fmt.escape_markdown(why)})" for run, why in without]
+        st.caption(f"Left out, having no history: {fmt.listing(parts)}.")
+    show(histories, **controls())
+
+
+def why_no_history(run: Run) -> str:
+    """Return why a run has no curves."""
+    if run.info["kind"] == "reported":
+        return "printed results have no history"
+    if run.info["kind"] == "imported":
+        return "imported scores have no history"
+    state = run.status().state
+    return {"queued": "it waits to be trained", "running": "its first epoch is not over"}.get(
+        state, f"it is {state}, without an epoch"
+    )
+
+
+def best_epoch(table) -> int | None:
+    """Return the epoch with the highest validation macro AP so far."""
+    values = table.get("validation.mAP")
+    if values is None or values.isna().all():
+        return None
+    return int(table["epoch"].iloc[int(np.nanargmax(values.to_numpy()))])
+
+
+def answer(histories: list[History]) -> str:
+    """Return the page's answer in words: who learned most, who overfits, who was still learning."""
+    reached = [(_best_ap(h), h) for h in histories if not np.isnan(_best_ap(h))]
+    if not reached:
+        return "No chosen run has a validation score yet."
+    ap, first = max(reached, key=lambda pair: pair[0])
+    sentences = [
+        f"**{fmt.escape_markdown(first.label)}** reaches the highest validation macro AP, {fmt.score(ap)} at epoch "
+        f"{fmt.epochs(first.best_epoch, int(first.table['epoch'].iloc[-1]))}."
+    ]
+    over = [f"**{fmt.escape_markdown(h.label)}**" for h in histories if overfits(h)]
+    if over:
+        sentences.append(
+            f"{fmt.listing(over, 4)} {'overfits' if len(over) == 1 else 'overfit'}: validation loss ends more than "
+            f"{round(100 * (OVERFIT - 1))} % above its lowest while train loss still falls."
+        )
+    growing = [
+        f"**{fmt.escape_markdown(h.label)}**"
+        for h in histories
+        if h.best_epoch == h.table["epoch"].iloc[-1] > 1
+    ]
+    if growing:
+        verb = "was" if len(growing) == 1 else "were"
+        sentences.append(
+            f"{fmt.listing(growing, 4)} {verb} best in the last epoch and may not have finished."
+        )
+    return " ".join(sentences)
+
+
+def _best_ap(history: History) -> float:
+    values = history.table.get("validation.mAP")
+    return float("nan") if values is None or values.isna().all() else float(values.max())
+
+
+def overfits(history: History) -> bool:
+    """Say whether validation loss has turned up while train loss went on falling."""
+    if not {"validation.loss", "train.loss"} <= set(history.table.columns):
+        return False
+    held, fitted = (history.table[f"{part}.loss"].dropna().to_numpy() for part in ("validation", "train"))
+    if len(held) < 4 or len(fitted) < 4:
+        return False
+    turn = int(held.argmin())
+    return held[-1] > OVERFIT * held[turn] and fitted[-1] < fitted[min(turn, len(fitted) - 1)]
+
+
+def controls() -> dict:
+    """Show the choices of the page; return them."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        measures = st.pills(
+            "Measures",
+            list(MEASURES),
+            selection_mode="multi",
+            default=["loss", "mAP"],
+            format_func=MEASURES.__getitem__,
+            key="measures",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        axis = st.segmented_control(
+            "Axis",
+            ["epochs", "minutes"],
+            default="epochs",
+            format_func=str.title,
+            required=True,
+            key="axis",
+            bind="query-params",
+            label_visibility="collapsed",
+            help="Minutes are the fair axis for models that cost differently.",
+        )
+        layout = st.segmented_control(
+            "Layout",
+            ["overlaid", "apart"],
+            default="overlaid",
+            format_func={"overlaid": "Overlaid", "apart": "A panel a run"}.__getitem__,
+            required=True,
+            key="layout",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        train = st.toggle(
+            "Train", value=True, key="curves-train", help="Show the dashed lines of the train split."
+        )
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            0.9,
+            0.0,
+            step=0.1,
+            key="curves-smoothing",
+            width=150,
+            help="Exponential moving average; the raw line stays, faint.",
+        )
+    return {
+        "measures": [m for m in MEASURES if m in (measures or ["loss", "mAP"])],
+        "by_minutes": axis == "minutes",
+        "apart": layout == "apart",
+        "train": train,
+        "smoothing": smoothing,
+    }
+
+
+def show(
+    histories: list[History],
+    *,
+    measures: list[str],
+    by_minutes: bool,
+    apart: bool,
+    train: bool,
+    smoothing: float,
+) -> None:
+    """Show a panel a measure, or a panel a measure and run."""
+    options = {"by_minutes": by_minutes, "train": train, "smoothing": smoothing}
+    st.caption(
+        f"{'Solid: validation, dashed: train. ' if train else 'Validation. '}The marker is the best epoch, by "
+        "validation macro AP: the one whose weights are kept."
+    )
+    if not apart:
+        columns = st.columns(min(len(measures), 2), gap="medium")
+        for number, measure in enumerate(measures):
+            with columns[number % len(columns)]:
+                st.markdown(f"**{MEASURES[measure]}**")
+                figure = curves_figure(histories, measure, **options)
+                st.plotly_chart(figure, key=f"curves-{measure}", config=style.CONFIG)
+        return
+    for measure in measures:
+        st.markdown(f"**{MEASURES[measure]}**")
+        span = value_range(histories, measure, train)
+        with st.container(horizontal=True, gap="medium"):
+            for number, history in enumerate(histories):
+                with st.container(width=300, gap="xxsmall"):
+                    color = history.ink.color
+                    st.markdown(
+                        f':color[{history.ink.glyph}]{{foreground="{color}"}} {fmt.escape_markdown(history.label)}'
+                    )
+                    figure = curves_figure(
+                        [history], measure, labels=False, height=190, value_range=span, **options
+                    )
+                    st.plotly_chart(figure, key=f"curves-{measure}-{number}", config=style.CONFIG)
+
+
+def value_range(histories: list[History], measure: str, train: bool) -> tuple[float, float] | None:
+    """Return one range for all panels of a measure, so that they compare."""
+    parts = ("train", "validation") if train else ("validation",)
+    columns = [
+        h.table[f"{p}.{measure}"].to_numpy(float)
+        for h in histories
+        for p in parts
+        if f"{p}.{measure}" in h.table
+    ]
+    values = np.concatenate(columns) if columns else np.array([])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    room = (values.max() - values.min()) * 0.06 or 0.05
+    return float(values.min() - room), float(values.max() + room)
+
+
+guarded(main)

@@ -1,0 +1,294 @@
+"""One run: what it is, how it was made, how it went, what it left on disk."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets import loading, state
+from pages.widgets.bar import no_runs, swatch
+from pages.widgets.guard import empty_state, guarded, link_to, show_error
+from pages.widgets.scene import Scene, build_scene
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import Run, delete_run, note_run, rename_run, tag_run
+from sedcore.errors import SedcoreError
+from sedcore.figures import style
+from sedcore.figures.curves import History, curves_figure
+from sedcore.jobs.launch import training_enabled
+
+STATE_COLORS = {"finished": "blue", "failed": "orange", "interrupted": "orange", "cancelled": "gray"}
+
+
+def main() -> None:
+    scene = build_scene(artifact_root(), state.current())
+    wanted = st.query_params.get("run", "")
+    run = next((run for run in scene.runs if run.run_id == wanted), None)
+    if run is None:
+        missing(scene, wanted)
+        return
+    link_to("overview", "All runs", icon=":material/arrow_back:")
+    st.title(f"{swatch(scene.ink(run))} {fmt.escape_markdown(scene.labels[run.run_id])}", anchor=False)
+    heading(scene, run)
+    st.markdown(answer(scene, run))
+    numbers(scene, run)
+    if training_enabled():
+        actions(run)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        settings(run)
+        notes(run)
+    with right:
+        history(scene, run)
+        files(run)
+    log(run)
+
+
+def missing(scene: Scene, wanted: str) -> None:
+    """Say which run is not there and offer those that are."""
+    st.title("Run", anchor=False)
+    if not scene.runs:
+        no_runs(scene)
+        return
+    text = (
+        f"The link names the run `{wanted.replace('`', '')[:100]}`, which is not in this artifact root."
+        if wanted
+        else "The link names no run."
+    )
+    box = empty_state("No such run", text)
+    by_id = {run.run_id: run for run in scene.runs}
+    picked = box.selectbox(
+        "Open another", list(by_id), index=None, format_func=scene.labels.__getitem__, key="run-other"
+    )
+    if picked:
+        st.switch_page("pages/run.py", query_params={"run": picked})
+
+
+def heading(scene: Scene, run: Run) -> None:
+    """Show state, kind and tags as badges."""
+    status, info = run.status(), run.info
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.badge(status.state, color=STATE_COLORS.get(status.state, "blue"))
+        if info["kind"] != "trained":
+            st.badge(info["kind"], color="gray")
+        if info["collapsed"]:
+            st.badge("collapsed", color="orange", help="Its scores hardly differ between clips.")
+        for tag in info["tags"]:
+            st.badge(fmt.escape_markdown(tag), color="gray", icon=":material/label:")
+        st.markdown(f":small[:gray[`{run.run_id}` · {fmt.moment(info['created'])} UTC]]")
+
+
+def answer(scene: Scene, run: Run) -> str:
+    """Return the page's answer in words."""
+    status, info = run.status(), run.info
+    if status.state == "failed":
+        return f"This run failed: {fmt.escape_markdown(status.reason or 'no reason was recorded')}."
+    if status.state in ("interrupted", "cancelled"):
+        return (
+            f"This run was {status.state}: {fmt.escape_markdown(status.reason or 'no reason was recorded')}."
+        )
+    if status.state in ("queued", "running", "cancelling"):
+        progress = run.progress() or {}
+        where = f", epoch {progress['epoch']} of {progress['epochs']}" if "epochs" in progress else ""
+        return f"This run is {status.state}{where}."
+    if info["kind"] == "reported":
+        source = (run.reported() or {}).get("source") or "a printed table"
+        return (
+            f"A printed result ({fmt.escape_markdown(source)}), without scores: its tables stand as they are."
+        )
+    split = scene.split if scene.split in run.splits() else next(iter(run.splits()), "")
+    ap = loading.macro_ap(run, split) if split else None
+    if ap is None:
+        return "This run has no scores that can be read."
+    ranks = [loading.macro_ap(other, split) for other in scene.runs if comparable(run, other, split)]
+    better = sum(1 for value in ranks if value is not None and value > ap)
+    where = f"on {fmt.escape_markdown(split)}"
+    if len(ranks) < 2:
+        return f"Macro AP {fmt.score(ap)} {where}; no other run is scored on the same clips."
+    return f"Macro AP {fmt.score(ap)} {where}: number {better + 1} of {len(ranks)} runs on the same clips."
+
+
+def comparable(run: Run, other: Run, split: str) -> bool:
+    """Say whether two runs are scored on the same clips, classes and truth."""
+    try:
+        return loading.scores(run, split).key == loading.scores(other, split).key
+    except SedcoreError:
+        return False
+
+
+def numbers(scene: Scene, run: Run) -> None:
+    """Show the few numbers of a run in a row."""
+    info = run.info
+    facts = [(f"Macro AP, {split}", fmt.score(loading.macro_ap(run, split))) for split in run.splits()]
+    facts += [
+        ("Best epoch", fmt.epochs(info["best_epoch"], info["epochs_run"])),
+        ("Training time", fmt.duration(info["wall_s"])),
+        ("Parameters", fmt.count(info["parameters"])),
+        ("ms a clip", fmt.milliseconds(info["ms_per_clip"])),
+        (
+            "Peak memory",
+            fmt.DASH if not info["peak_memory_mb"] else f"{fmt.count(info['peak_memory_mb'])} MB",
+        ),
+    ]
+    known = [(label, value) for label, value in facts if value != fmt.DASH]
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in known:
+            st.metric(label, value, width=140)
+
+
+def actions(run: Run) -> None:
+    """Offer what changes the run; shown only where the server may write."""
+    with st.container(horizontal=True, gap="small"):
+        with st.popover("Rename", icon=":material/edit:"):
+            name = st.text_input("Name", value=run.info["name"], key="run-name")
+            if st.button("Save name", key="run-name-save"):
+                attempt(rename_run, run, name)
+        with st.popover("Tags", icon=":material/label:"):
+            tags = st.text_input(
+                "Tags, separated by commas", value=", ".join(run.info["tags"]), key="run-tags"
+            )
+            if st.button("Save tags", key="run-tags-save"):
+                attempt(tag_run, run, tags.split(","))
+        with st.popover("Note", icon=":material/notes:"):
+            note = st.text_area("Note", value=run.info["note"], key="run-note")
+            if st.button("Save note", key="run-note-save"):
+                attempt(note_run, run, note)
+        if st.button("Delete", icon=":material/delete:", disabled=run.status().live, key="run-delete"):
+            confirm_delete(run)
+
+
+def attempt(change, run: Run, *values: object) -> None:
+    """Make a change and show the page anew, or say why it cannot be made."""
+    try:
+        change(run, *values)
+    except SedcoreError as error:
+        show_error(error)
+    else:
+        st.rerun()
+
+
+@st.dialog("Delete this run?")
+def confirm_delete(run: Run) -> None:
+    """Ask before a run folder is removed."""
+    st.markdown(
+        f"**{fmt.escape_markdown(run.name)}** is removed with its scores, history and weights. "
+        "This cannot be undone."
+    )
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", key="run-delete-yes"):
+            try:
+                delete_run(run)
+            except SedcoreError as error:
+                show_error(error)
+                return
+            st.switch_page("pages/overview.py")
+        if st.button("Keep", key="run-delete-no"):
+            st.rerun()
+
+
+def settings(run: Run) -> None:
+    """Show configuration, data and versions as tables of two columns."""
+    info = run.info
+    st.subheader("Configuration", anchor=False)
+    config = {"model": info["model"], "features": info["features"], "seed": info["seed"]} | info["config"]
+    pairs(config, "run-config")
+    st.subheader("Data", anchor=False)
+    data = {"data set": info["dataset"], "classes": len(info["classes"]) or None, "input": info["input"]}
+    pairs(data | {"fingerprint": info["data_fingerprint"]}, "run-data")
+    if info["versions"] or info["git_revision"]:
+        with st.expander("Versions"):
+            pairs(info["versions"] | {"git revision": info["git_revision"]}, "run-versions")
+
+
+def pairs(values: dict, key: str) -> None:
+    """Show names and values; what is not known is left out."""
+    rows = [
+        {"": str(name).replace("_", " "), "value": value if isinstance(value, str) else json.dumps(value)}
+        for name, value in values.items()
+        if value not in (None, "", [], {})
+    ]
+    if not rows:
+        st.caption("Not recorded.")
+        return
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key=key,
+        height="content",
+        column_config={
+            "": st.column_config.TextColumn(width="medium"),
+            "value": st.column_config.TextColumn(""),
+        },
+    )
+
+
+def history(scene: Scene, run: Run) -> None:
+    """Show loss and macro AP over the epochs."""
+    st.subheader("History", anchor=False)
+    try:
+        table = run.history()
+    except SedcoreError as error:
+        show_error(error)
+        return
+    if table.empty or "epoch" not in table:
+        st.caption("No epoch was recorded.")
+        return
+    found = History(scene.labels[run.run_id], scene.ink(run), table, run.info["best_epoch"])
+    columns = st.columns(2, gap="small")
+    for column, (measure, title) in zip(columns, (("loss", "Loss"), ("mAP", "Macro AP"))):
+        with column:
+            st.markdown(f"**{title}**")
+            figure = curves_figure([found], measure, labels=False, height=200)
+            st.plotly_chart(figure, key=f"run-history-{measure}", config=style.CONFIG)
+    st.caption("Solid: validation, dashed: train; the marker is the best epoch.")
+
+
+def files(run: Run) -> None:
+    """List the files of the run folder with their sizes."""
+    st.subheader("Files", anchor=False)
+    found = [path for path in sorted(run.path.rglob("*")) if path.is_file() and path.name != "lock"]
+    rows = [{"File": str(path.relative_to(run.path)), "Size": size(path.stat().st_size)} for path in found]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="run-files",
+        height="content",
+        column_config={"Size": st.column_config.TextColumn(alignment="right", width="small")},
+    )
+    if run.info["kind"] == "trained" and not run.has_weights:
+        st.caption("The weights are not kept here, so this run cannot score new audio.")
+
+
+def size(number: int) -> str:
+    """Return a file size: 812 B, 14 kB, 2.9 MB."""
+    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
+        if number >= scale:
+            value = number / scale
+            return f"{value:.1f} {unit}" if value < 10 else f"{fmt.count(value)} {unit}"
+    return f"{number} B"
+
+
+def notes(run: Run) -> None:
+    """Show the note, and for printed results where they cannot be right."""
+    reported = run.reported() or {}
+    doubts = [(split, note) for split, some in reported.get("notes", {}).items() for note in some]
+    if run.info["note"] or doubts:
+        st.subheader("Notes", anchor=False)
+    if run.info["note"]:
+        for line in run.info["note"].splitlines():
+            st.markdown(fmt.escape_markdown(line))
+    for split, note in doubts:
+        st.markdown(f"- {fmt.escape_markdown(split)}: {fmt.escape_markdown(note)}")
+
+
+def log(run: Run) -> None:
+    """Show the end of the log."""
+    text = run.log_tail(40)
+    if text:
+        with st.expander("Log", expanded=run.status().state == "failed"):
+            st.code(text, language=None)
+
+
+guarded(main)

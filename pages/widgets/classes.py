@@ -1,0 +1,128 @@
+"""The table of classes with runs side by side, shared by Metrics and Thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets import tables
+from pages.widgets.guard import go_to
+from pages.widgets.scene import Scene, Scored
+
+# attribute of an evaluation: (title, what it means)
+MEASURES = {
+    "f1": ("F1", "Harmonic mean of precision and recall, at the thresholds in force."),
+    "precision": ("Precision", "Share of the clips predicted to hold the class that do."),
+    "recall": ("Recall", "Share of the clips that hold the class that are predicted."),
+    "ap": ("AP", "Average precision: area under the precision-recall curve, without a threshold."),
+    "roc_auc": (
+        "ROC AUC",
+        "How often a clip with the class scores higher than one without it; 0.5 is chance.",
+    ),
+}
+SUPPORT, SPREAD, THRESHOLD = "Support", "Spread", "Threshold"
+
+
+def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
+    """Return (classes, runs) values of a measure, NaN where undefined or where a run lacks the class."""
+    values = np.full((len(classes), len(scored)), np.nan)
+    for column, s in enumerate(scored):
+        place = {name: i for i, name in enumerate(s.evaluation.classes)}
+        found = getattr(s.evaluation, measure)
+        values[:, column] = [found[place[name]] if name in place else np.nan for name in classes]
+    return values
+
+
+def spread(values: np.ndarray) -> np.ndarray:
+    """Return (classes,) highest minus lowest of (classes, runs), NaN with fewer than two values."""
+    enough = (~np.isnan(values)).sum(axis=1) > 1
+    result = np.full(len(values), np.nan)
+    result[enough] = np.nanmax(values[enough], axis=1) - np.nanmin(values[enough], axis=1)
+    return result
+
+
+def support_of(scene: Scene, classes: Sequence[str]) -> list[int]:
+    """Return the number of positive clips of each class, from the first run that has the class."""
+    found: dict[str, int] = {}
+    for s in (s for group in scene.groups for s in group):
+        for name, number in zip(s.evaluation.classes, s.evaluation.support):
+            found.setdefault(name, int(number))
+    return [found[name] for name in classes]
+
+
+def class_table(scene: Scene, measure: str, key: str, *, thresholds: bool = False) -> None:
+    """Show a row a class and a column a run; bold is the best of a row among runs that compare."""
+    classes, runs = scene.classes, scene.scored
+    values = class_values(runs, measure, classes)
+    frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in classes]})
+    frame[SUPPORT] = support_of(scene, classes)
+    if thresholds:
+        frame[THRESHOLD] = scene.choice.class_thresholds(classes)
+    for column, s in enumerate(runs):
+        frame[s.run.run_id] = values[:, column]
+    lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
+    if len(lead) > 1:
+        frame[SPREAD] = spread(values[:, lead])
+    formats = {SUPPORT: fmt.count, THRESHOLD: fmt.threshold, SPREAD: fmt.score}
+    formats |= {s.run.run_id: fmt.score for s in runs}
+    click = f"{key}-class"
+    st.dataframe(
+        tables.styled(frame, formats, bold=_bold_rows(frame, [s.run.run_id for s in scene.lead_group])),
+        key=key,
+        hide_index=True,
+        placeholder=fmt.DASH,
+        height=tables.height_of(len(classes), 24),
+        column_config=_columns(scene, measure, classes, click),
+    )
+    undefined = dict.fromkeys(name for s in runs for name in s.evaluation.undefined_classes)
+    tables.undefined_note(list(undefined), scene.split)
+    _never_predicted_note(scene)
+
+
+def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> dict:
+    title, meaning = MEASURES[measure]
+    columns = {
+        "Class": tables.name_column(
+            "Class", "Click a class to see it on Thresholds.", click, _open_class, classes, click
+        ),
+        SUPPORT: tables.number_column(
+            help=f"Clips of {fmt.escape_markdown(scene.split)} that hold the class."
+        ),
+        THRESHOLD: tables.number_column(help="A class is predicted when its score is at least this."),
+        SPREAD: tables.number_column(
+            help="Highest minus lowest of the runs; sort by it to see where they disagree."
+        ),
+    }
+    for s in scene.scored:
+        label = f"{s.ink.glyph} {s.label}"
+        columns[s.run.run_id] = tables.number_column(label, help=f"{title}. {meaning}")
+    return columns
+
+
+def _open_class(classes: Sequence[str], click: str) -> None:
+    go_to("thresholds", **{"class": classes[st.session_state[click]["row"]]})
+
+
+def _bold_rows(frame: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
+    cells = frame[list(run_ids)].round(3)
+    if len(run_ids) < 2:
+        return pd.DataFrame(False, index=frame.index, columns=list(run_ids))
+    return cells.eq(cells.max(axis=1), axis=0) & cells.notna()
+
+
+def _never_predicted_note(scene: Scene) -> None:
+    parts = []
+    for s in scene.scored:
+        names = s.evaluation.never_predicted_classes
+        if names:
+            named = fmt.listing([fmt.escape_markdown(fmt.class_title(name)) for name in names], 4)
+            parts.append(f"{fmt.escape_markdown(s.label)}: {named}")
+    if parts:
+        st.caption(
+            "Never predicted at these thresholds, though there are clips with it (precision counts 0): "
+            f"{'; '.join(parts)}."
+        )

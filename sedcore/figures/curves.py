@@ -1,0 +1,152 @@
+"""Learning curves: a measure over epochs or minutes, train dashed and validation solid, best epoch marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from sedcore.figures.palette import Ink, faint
+from sedcore.figures.style import SMALL, plain, shortened, spread_labels, styled
+
+# measure in a history: its title
+MEASURES = {"loss": "Loss", "mAP": "Macro AP", "micro_f1": "Micro F1", "macro_f1": "Macro F1"}
+MOST_LABELS = 8
+HEIGHT = 320
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """A run's history: a row an epoch with ``epoch``, ``train.loss``, ``validation.mAP`` and so on."""
+
+    label: str
+    ink: Ink
+    table: pd.DataFrame
+    best_epoch: int | None = None
+
+
+def minutes(table: pd.DataFrame) -> np.ndarray:
+    """Return (epochs,) minutes of training and validation until the end of each epoch."""
+    parts = [table[c].fillna(0) for c in ("seconds", "validation_seconds") if c in table]
+    return sum(parts).cumsum().to_numpy() / 60 if parts else np.full(len(table), np.nan)
+
+
+def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
+    """Return an exponential moving average without the pull to its start; NaN stays NaN.
+
+    weight : 0 leaves the values as they are, towards 1 more of the past is kept.
+    """
+    if weight <= 0:
+        return values
+    kept, norm, result = 0.0, 0.0, np.full(len(values), np.nan)
+    for i, value in enumerate(values):
+        if not np.isnan(value):
+            kept, norm = weight * kept + (1 - weight) * value, weight * norm + (1 - weight)
+            result[i] = kept / norm
+    return result
+
+
+def curves_figure(
+    histories: Sequence[History],
+    measure: str,
+    *,
+    by_minutes: bool = False,
+    smoothing: float = 0.0,
+    train: bool = True,
+    labels: bool = True,
+    height: int = HEIGHT,
+    value_range: tuple[float, float] | None = None,
+) -> go.Figure:
+    """Return a measure of runs over time. With smoothing the raw line stays, faint, behind the smooth one."""
+    figure, ends = go.Figure(), []
+    for history in histories:
+        table = history.table
+        x = minutes(table) if by_minutes else table["epoch"].to_numpy()
+        for part, dash, width in (("train", "dash", 1.3), ("validation", history.ink.dash, 2.2)):
+            if f"{part}.{measure}" not in table or (part == "train" and not train):
+                continue
+            raw = table[f"{part}.{measure}"].to_numpy(dtype=float)
+            _lines(figure, history, x, raw, smoothing, f"{part} {MEASURES[measure].lower()}", dash, width)
+            if part == "validation" and not np.isnan(raw).all():
+                line = smoothed(raw, smoothing)
+                _mark_best(figure, history, x, line, by_minutes)
+                last = np.flatnonzero(~np.isnan(line))[-1]
+                ends.append((history, x[last], line[last]))
+    direct = labels and 0 < len(ends) <= MOST_LABELS
+    if direct:
+        _label_ends(figure, ends, height)
+    figure.update_xaxes(title_text="minutes" if by_minutes else "epoch", rangemode="tozero")
+    figure.update_yaxes(range=value_range)
+    return styled(figure, height=height, margin={"t": 8, "r": 108 if direct else 12, "l": 40})
+
+
+def _lines(figure, history, x, raw, smoothing, meaning, dash, width) -> None:
+    color = history.ink.color
+    hover = f"<b>{plain(history.label)}</b><br>{meaning} %{{y:.3f}}<br>at %{{x:.3g}}<extra></extra>"
+    if smoothing > 0:
+        figure.add_trace(
+            go.Scatter(
+                x=x, y=raw, mode="lines", line={"color": faint(color, 0.35), "width": 1}, hoverinfo="skip"
+            )
+        )
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=smoothed(raw, smoothing),
+            mode="lines" if len(x) > 1 else "markers",
+            line={"color": color, "dash": dash, "width": width},
+            marker={"color": color},
+            opacity=0.75 if meaning.startswith("train") else 1,
+            hovertemplate=hover,
+        )
+    )
+
+
+def _mark_best(
+    figure: go.Figure, history: History, x: np.ndarray, line: np.ndarray, by_minutes: bool
+) -> None:
+    rows = np.flatnonzero(history.table["epoch"].to_numpy() == (history.best_epoch or -1))
+    if not len(rows) or np.isnan(line[rows[0]]):
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=[x[rows[0]]],
+            y=[line[rows[0]]],
+            mode="markers",
+            marker={
+                "color": history.ink.color,
+                "symbol": history.ink.symbol,
+                "size": 10,
+                "line": {"color": "white", "width": 1.5},
+            },
+            hovertemplate=f"<b>{plain(history.label)}</b><br>best epoch, {history.best_epoch}: "
+            "%{y:.3f}<extra></extra>",
+            cliponaxis=False,
+        )
+    )
+
+
+def _label_ends(figure: go.Figure, ends: Sequence[tuple[History, float, float]], height: int) -> None:
+    """Write each run's name to the right of the axes, at the height of its line's end."""
+    low, high = _value_span(figure)
+    places = spread_labels([value for _, _, value in ends], (high - low) * 15 / max(height - 60, 1))
+    for (history, _, _), place in zip(ends, places):
+        figure.add_annotation(
+            x=1.01,
+            xref="paper",
+            y=place,
+            text=f"{history.ink.glyph} {shortened(history.label, 14)}",
+            font={"color": history.ink.color, "size": SMALL},
+            showarrow=False,
+            xanchor="left",
+            yanchor="middle",
+        )
+
+
+def _value_span(figure: go.Figure) -> tuple[float, float]:
+    values = np.concatenate([np.asarray(trace.y, dtype=float) for trace in figure.data])
+    low, high = np.nanmin(values), np.nanmax(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)

@@ -1,0 +1,109 @@
+"""A score against the threshold, and precision against recall, with the operating points in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from sedcore.evaluation.counts import Counts
+from sedcore.figures.palette import NEUTRAL, Ink
+from sedcore.figures.style import plain, styled
+
+MEASURES = ("f1", "precision", "recall")
+AVERAGES = ("macro", "micro", "weighted")
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A run's line: x and y, and its operating point (None where undefined)."""
+
+    label: str
+    ink: Ink
+    x: np.ndarray
+    y: np.ndarray
+    point: tuple[float, float] | None = None
+    thresholds: np.ndarray | None = None  # at each point, for the hover of precision against recall
+
+
+def over_thresholds(counts: Counts, grid: np.ndarray, measure: str, subject: str | int) -> np.ndarray:
+    """Return (thresholds,) values of a measure when all classes share each threshold of `grid`.
+
+    subject : an average ("macro", "micro", "weighted") or the column of a class. NaN where undefined.
+    """
+    tp, fp = counts.on_grid(grid)
+    positives = counts.positives
+    if subject == "micro":
+        return _measure(measure, tp.sum(axis=1), fp.sum(axis=1), positives.sum())
+    values = _measure(measure, tp, fp, positives[None, :])
+    if isinstance(subject, int):
+        return values[:, subject]
+    defined = positives > 0
+    if not defined.any():
+        return np.full(len(grid), np.nan)
+    weights = positives[defined] if subject == "weighted" else None
+    return np.average(values[:, defined], axis=1, weights=weights)
+
+
+def _measure(measure: str, tp: np.ndarray, fp: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    below = {"f1": positives + tp + fp, "precision": tp + fp, "recall": positives + 0 * tp}[measure]
+    values = np.where(below > 0, (2 if measure == "f1" else 1) * tp / np.maximum(below, 1), 0.0)
+    undefined = (positives == 0) & (measure != "precision") | (positives == 0) & (tp + fp == 0)
+    return np.where(undefined, np.nan, values)
+
+
+def threshold_figure(curves: Sequence[Curve], title: str, threshold: float) -> go.Figure:
+    """Return the figure of a measure against the threshold; a rule stands at the threshold in force."""
+    figure = go.Figure()
+    for curve in curves:
+        hover = f"<b>{plain(curve.label)}</b><br>{plain(title)} %{{y:.3f}} at %{{x:.4g}}<extra></extra>"
+        _add(figure, curve, hover)
+    figure.add_vline(x=threshold, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
+    figure.update_xaxes(title_text="threshold")
+    figure.update_yaxes(title_text=plain(title), range=[-0.02, 1.04], tickformat=".1f")
+    return styled(figure, height=320, margin={"t": 8})
+
+
+def precision_recall_figure(curves: Sequence[Curve]) -> go.Figure:
+    """Return precision against recall of one class; the area under a line is its average precision."""
+    figure = go.Figure()
+    for curve in curves:
+        hover = (
+            f"<b>{plain(curve.label)}</b><br>precision %{{y:.3f}}, recall %{{x:.3f}}"
+            "<br>at threshold %{customdata:.4g}<extra></extra>"
+        )
+        _add(figure, curve, hover, shape="vh")
+    figure.update_xaxes(title_text="recall", range=[-0.01, 1.02], tickformat=".1f")
+    figure.update_yaxes(title_text="precision", range=[-0.02, 1.04], tickformat=".1f")
+    return styled(figure, height=320, margin={"t": 8})
+
+
+def _add(figure: go.Figure, curve: Curve, hover: str, shape: str = "linear") -> None:
+    figure.add_trace(
+        go.Scatter(
+            x=curve.x,
+            y=curve.y,
+            mode="lines",
+            customdata=curve.thresholds,
+            line={"color": curve.ink.color, "dash": curve.ink.dash, "width": 2, "shape": shape},
+            hovertemplate=hover,
+        )
+    )
+    if curve.point is not None and not np.isnan(curve.point).any():
+        figure.add_trace(
+            go.Scatter(
+                x=[curve.point[0]],
+                y=[curve.point[1]],
+                mode="markers",
+                marker={
+                    "color": curve.ink.color,
+                    "symbol": curve.ink.symbol,
+                    "size": 12,
+                    "line": {"color": "white", "width": 1.5},
+                },
+                hovertemplate=f"<b>{plain(curve.label)}</b>, in force<br>%{{y:.3f}}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
