@@ -23,8 +23,8 @@ from sedcore.training.start import queue_run
 DATASET = "demo"
 MOST_WEIGHTS_BYTES = 3_000_000
 # The most epochs that the demo set is worth; early stopping ends most of them before.
-EPOCHS = {"ann": 20, "cnn": 20, "rnn": 40, "crnn": 40, "rnn_time": 40, "crnn_time": 40}
-PATIENCE = 6
+EPOCHS = {"ann": 15, "cnn": 12, "rnn": 30, "crnn": 25, "rnn_time": 40, "crnn_time": 30}
+PATIENCE = 5
 
 
 def make_demo_runs(
