@@ -1,0 +1,394 @@
+"""What is in the data? Balance by split, what comes together, how long events are, clips to look at, problems."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets import state, tables
+from pages.widgets.building import features_missing
+from pages.widgets.datasets import choose_dataset
+from pages.widgets.guard import guarded, link_to, show_note
+from sedcore.artifacts.root import artifact_root
+from sedcore.data import summary
+from sedcore.data.store import DataSet
+from sedcore.figures import style
+from sedcore.figures.data import balance_figure, clip_figure, lengths_figure, together_figure
+
+MOST_CLASSES = 40  # in a figure; tables have them all
+CLIPS_SHOWN = 4
+PICTURES = ("logmel", "mel")
+
+
+def main() -> None:
+    st.title("Data sets", anchor=False)
+    state.current()  # the runs chosen on other pages stay in the URL
+    top = st.container()
+    dataset = choose_dataset()
+    if dataset is None:
+        return
+    balance = summary.balance_table(dataset)
+    shift = shifts(dataset, balance)
+    top.markdown(answer(dataset, balance, shift))
+    sizes(dataset)
+    problems(dataset)
+    class_balance(dataset, balance, shift)
+    together_and_lengths(dataset, balance)
+    clips_to_look_at(dataset, balance)
+    about(dataset)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _shifts(fingerprint: str, _balance: pd.DataFrame) -> pd.DataFrame:
+    return summary.shift_table(_balance)
+
+
+def shifts(dataset: DataSet, balance: pd.DataFrame) -> pd.DataFrame:
+    """Return the label shift of each class, computed once for a data set."""
+    return _shifts(dataset.fingerprint, balance)
+
+
+def answer(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -> str:
+    """Return the page's answer in words."""
+    clips = sum(split["clips"] for split in dataset.info["splits"].values())
+    first = balance[balance["split"] == dataset.splits[0]]
+    most, least = first.loc[first["share"].idxmax()], first.loc[first["share"].idxmin()]
+    name = fmt.escape_markdown(dataset.name)
+    sentences = [
+        f"**{name}** has {fmt.plural(clips, 'clip')} in {fmt.plural(len(dataset.splits), 'split')} and "
+        f"{fmt.plural(len(dataset.classes), 'class', 'classes')}: in {fmt.escape_markdown(dataset.splits[0])}, "
+        f"{_title(most['label'])} is in {fmt.percent(most['share'])} of the clips, "
+        f"{_title(least['label'])} in {fmt.percent(least['share'])}."
+    ]
+    moved = shift[shift["beyond_chance"].astype(bool)]
+    if len(moved):
+        verb = "is" if len(moved) == 1 else "are"
+        sentences.append(
+            f"{fmt.listing([_title(c) for c in moved['label']], 4)} {verb} not as frequent in all splits."
+        )
+    elif len(dataset.splits) > 1:
+        sentences.append("The splits are balanced alike, up to chance.")
+    found = len(dataset.problems)
+    sentences.append(
+        f"The import found {fmt.plural(found, 'problem')}." if found else "The import found no problem."
+    )
+    return " ".join(sentences)
+
+
+def sizes(dataset: DataSet) -> None:
+    """Show a row a split: clips, hours, labels, events."""
+    frame = summary.split_table(dataset)
+    shown = pd.DataFrame(
+        {
+            "Split": frame["split"],
+            "Clips": frame["clips"],
+            "Hours": frame["hours"],
+            "Classes a clip": frame["labels"],
+            "Without a class": frame["unlabelled"],
+            "Events": frame["events"],
+        }
+    )
+    if dataset.events is None:
+        shown = shown.drop(columns="Events")
+    formats = {
+        "Clips": fmt.count,
+        "Hours": lambda hours: fmt.score(hours, 2),
+        "Classes a clip": lambda mean: fmt.score(mean, 2),
+        "Without a class": fmt.count,
+        "Events": fmt.count,
+    }
+    number = tables.number_column
+    st.dataframe(
+        tables.styled(shown, formats),
+        hide_index=True,
+        placeholder=fmt.DASH,
+        key="data-sizes",
+        height=tables.height_of(len(shown)),
+        column_config={
+            "Split": st.column_config.TextColumn(pinned=True),
+            "Hours": number(help="Of audio, by the clips' own lengths."),
+            "Classes a clip": number(help="Mean number of classes that a clip is labelled with."),
+            "Without a class": number(help="Clips in which none of the classes sounds."),
+            "Events": number(help="Sounds with onset and offset, as the strong labels give them."),
+        },
+    )
+    lengths = dataset.clips["duration_s"]
+    if len(lengths):
+        low, middle, high = lengths.min(), lengths.median(), lengths.max()
+        if high - low < 0.05:
+            words = f"All clips last {_seconds(middle)}."
+        else:
+            words = f"Clips last {_seconds(low)} to {_seconds(high)}, {_seconds(middle)} in the middle."
+        windows = int((dataset.clips["rows"] > 1).sum())
+        if windows:
+            window = _seconds(float(dataset.info["clip_s"]))
+            words += f" {fmt.plural(windows, 'clip')} longer than {window} became windows of that length."
+        st.caption(words)
+
+
+def problems(dataset: DataSet) -> None:
+    """Show what the import found, if anything."""
+    if not dataset.problems:
+        return
+    frame = pd.DataFrame(dataset.problems).reindex(columns=["level", "file", "message"])
+    frame.columns = ["Level", "Where", "What was found, and what to do"]
+    with st.expander(
+        f"{fmt.plural(len(frame), 'problem')} found at import",
+        icon=":material/warning:",
+        expanded=len(frame) <= 3,
+    ):
+        st.dataframe(
+            frame,
+            hide_index=True,
+            key="data-problems",
+            height=tables.height_of(len(frame), 10),
+            column_config={"Level": st.column_config.TextColumn(width="small")},
+        )
+
+
+def class_balance(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -> None:
+    """Show how frequent each class is in each split, as figure and table, and where the splits differ."""
+    st.subheader("Class balance", anchor=False)
+    labels = summary.most_frequent(balance, MOST_CLASSES)
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        figure = balance_figure(balance, labels)
+        st.plotly_chart(
+            figure, key="data-balance", config=style.CONFIG, alt="Share of clips by class and split"
+        )
+        _say_cut(dataset, "The table has them all.")
+    with right:
+        balance_rows(dataset, balance, shift)
+
+
+def balance_rows(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -> None:
+    """Show the table of counts and shares."""
+    order = summary.most_frequent(balance)
+    frame = pd.DataFrame({"Class": [fmt.class_title(label) for label in order]})
+    formats, columns = {}, {"Class": st.column_config.TextColumn(pinned=True, width=150)}
+    for split in dataset.splits:
+        rows = balance[balance["split"] == split].set_index("label").loc[order]
+        frame[split] = rows["positives"].to_numpy()
+        frame[f"{split} %"] = rows["share"].to_numpy()
+        formats[split] = fmt.count
+        formats[f"{split} %"] = lambda share: fmt.percent(share, 1)
+        words = fmt.escape_markdown(split)
+        columns[split] = tables.number_column(
+            help=f"Clips of {words} with the class.", width=len(split) * 7 + 20
+        )
+        columns[f"{split} %"] = tables.number_column("%", help=f"Share of the clips of {words}.", width=62)
+    export = frame.copy()
+    if len(shift):
+        moved = shift.set_index("label").loc[order]
+        export["shift"] = moved["difference"].to_numpy()
+        frame["Shift"] = [
+            fmt.difference(100 * d, 1) + (" *" if beyond else "")
+            for d, beyond in zip(moved["difference"], moved["beyond_chance"])
+        ]
+        columns["Shift"] = st.column_config.TextColumn(
+            width=68,
+            alignment="right",
+            help=f"Largest difference of the share from that in {fmt.escape_markdown(dataset.splits[0])}, in points "
+            "of per cent. A star: more than chance gives (Fisher's exact test at 0.05 over all classes and splits, "
+            "corrected after Holm).",
+        )
+    st.dataframe(
+        tables.styled(frame, formats),
+        hide_index=True,
+        key="data-balance-table",
+        column_config=columns,
+        height=tables.height_of(len(frame), 14),
+    )
+    tables.csv_button(export, f"{dataset.name}-balance.csv", "data-balance-csv")
+
+
+def together_and_lengths(dataset: DataSet, balance: pd.DataFrame) -> None:
+    """Show which classes share clips, and how long events are where labels are strong."""
+    labels = summary.most_frequent(balance, MOST_CLASSES)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Classes in the same clip", anchor=False)
+        together_part(dataset, labels)
+    with right:
+        st.subheader("Lengths of events", anchor=False)
+        lengths_part(dataset, labels)
+
+
+def together_part(dataset: DataSet, labels: list[str]) -> None:
+    truth = np.concatenate([dataset.truth(split) for split in dataset.splits])
+    counts = summary.together(truth)
+    place = [dataset.classes.index(label) for label in labels]
+    shared = counts[np.ix_(place, place)]
+    several = int((truth.sum(axis=1) > 1).sum())
+    st.caption(
+        f"{fmt.count(several)} of {fmt.plural(len(truth), 'clip')} hold more than one class. Read a row: of the clips "
+        "with this class, how many in a hundred also have the column's."
+    )
+    figure = together_figure(shared, labels)
+    st.plotly_chart(
+        figure, key="data-together", config=style.CONFIG, alt="Share of clips that two classes share"
+    )
+    _say_cut(dataset)
+
+
+def lengths_part(dataset: DataSet, labels: list[str]) -> None:
+    lengths = summary.length_table(dataset)
+    if lengths is None:
+        st.caption("The labels are weak: they say what sounds in a clip, not when, so events have no length.")
+        return
+    known = lengths.dropna(subset=["q50"])
+    if known.empty:
+        st.caption("There is no event.")
+        return
+    short, long = known.loc[known["q50"].idxmin()], known.loc[known["q50"].idxmax()]
+    st.caption(
+        f"Half of the events of {_title(short['label'])} are shorter than {_seconds(short['q50'])}, of "
+        f"{_title(long['label'])} than {_seconds(long['q50'])}. Thick: the middle half; thin: 10 to 90 %."
+    )
+    figure = lengths_figure(lengths, labels)
+    st.plotly_chart(figure, key="data-lengths", config=style.CONFIG, alt="Lengths of events by class")
+    with st.expander("As a table"):
+        frame = lengths.set_index("label").loc[labels].reset_index()
+        frame["label"] = [fmt.class_title(label) for label in frame["label"]]
+        frame.columns = [
+            "Class",
+            "Events",
+            "A clip",
+            "10 %",
+            "25 %",
+            "Median",
+            "75 %",
+            "90 %",
+            "Longest",
+            "Filled",
+        ]
+        seconds = {c: _seconds for c in ("10 %", "25 %", "Median", "75 %", "90 %", "Longest")}
+        st.dataframe(
+            tables.styled(
+                frame,
+                seconds
+                | {"Events": fmt.count, "A clip": lambda mean: fmt.score(mean, 1), "Filled": fmt.percent},
+            ),
+            hide_index=True,
+            placeholder=fmt.DASH,
+            key="data-lengths-table",
+            height=tables.height_of(len(frame), 14),
+            column_config={
+                "Class": st.column_config.TextColumn(pinned=True),
+                "A clip": tables.number_column(help="Mean number of events in a clip that has the class."),
+                "Filled": tables.number_column(help="Share of the time of such clips that its events fill."),
+            },
+        )
+
+
+def clips_to_look_at(dataset: DataSet, balance: pd.DataFrame) -> None:
+    """Show a few clips as pictures, with their true events."""
+    st.subheader("Clips to look at", anchor=False)
+    kind = next((kind for kind in PICTURES if kind in dataset.feature_names()), None)
+    if kind is None:
+        features_missing(
+            artifact_root(), dataset, "Pictures are drawn from log-mel features, which are not here."
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        every = "any class"
+        options = [every, *summary.most_frequent(balance)]
+        label = st.selectbox(
+            "With",
+            options,
+            format_func=lambda option: option if option == every else fmt.class_title(option),
+            key="data-clips-class",
+            width=240,
+        )
+        if st.button("Other clips", icon=":material/shuffle:", key="data-clips-other"):
+            st.session_state["data-clips-seed"] = st.session_state.get("data-clips-seed", 0) + 1
+    clips = dataset.clips
+    if label != every:
+        clips = clips[[label in names for names in clips["labels"]]]
+    if clips.empty:
+        show_note("No clip has this class.")
+        return
+    seed = st.session_state.get("data-clips-seed", 0)
+    sample = clips.sample(min(CLIPS_SHOWN, len(clips)), random_state=seed)
+    columns = st.columns(2, gap="medium")
+    for place, clip in enumerate(sample.itertuples()):
+        with columns[place % 2]:
+            one_clip(dataset, kind, clip, place)
+
+
+def one_clip(dataset: DataSet, kind: str, clip, place: int) -> None:
+    notes = [
+        fmt.escape_markdown(clip.split),
+        fmt.listing([_title(c) for c in clip.labels]) or "none of the classes",
+    ]
+    if clip.rows > 1:
+        notes.append(f"the first {_seconds(float(dataset.info['clip_s']))} of {_seconds(clip.duration_s)}")
+    st.markdown(f"**{fmt.escape_markdown(clip.clip_id)}** · {' · '.join(notes)}")
+    picture = np.asarray(dataset.open_features(kind)[clip.first_row], dtype=np.float32)
+    if kind == "mel":
+        picture = 10 * np.log10(np.maximum(picture, 1e-10))
+    clip_s, events = float(dataset.info["clip_s"]), dataset.events
+    if events is not None:
+        own = (
+            (events["split"] == clip.split)
+            & (events["clip_id"] == clip.clip_id)
+            & (events["onset_s"] < clip_s)
+        )
+        events = events[own].assign(offset_s=events.loc[own, "offset_s"].clip(upper=clip_s))
+    figure = clip_figure(picture, clip_s, events)
+    st.plotly_chart(
+        figure, key=f"data-clip-{place}", config=style.CONFIG, alt="Spectrogram with the true events"
+    )
+
+
+def about(dataset: DataSet) -> None:
+    """Show source, licence, features and fingerprint."""
+    st.subheader("About", anchor=False)
+    info = dataset.info
+    facts = [("Source", _source(info.get("source") or {})), ("Labels", info.get("labels") or "")]
+    facts.append(("Licence", info.get("licence_note") or "no note was given"))
+    facts.append(("Sample rate", f"{fmt.count(info.get('sample_rate_hz'))} Hz"))
+    facts.append(("Imported", f"{fmt.moment(info.get('created'))} UTC"))
+    facts.append(("Fingerprint", dataset.fingerprint))
+    lines = [f"- {name}: {fmt.escape_markdown(value)}" for name, value in facts if value]
+    built = []
+    for kind in dataset.feature_names():
+        feature = dataset.feature_info(kind)
+        built.append(
+            f"{fmt.escape_markdown(kind)} ({fmt.count(feature['frames'])} frames × {feature['bands']} bands, "
+            f"{fmt.escape_markdown(str(feature.get('dtype', '')))})"
+        )
+    lines.append(f"- Features: {fmt.listing(built) if built else 'none here'}")
+    st.markdown("\n".join(lines))
+    if built:
+        link_to(
+            "new_run",
+            "Train on this data set",
+            icon=":material/play_circle:",
+            query_params={"data": dataset.name},
+        )
+
+
+def _source(source: dict) -> str:
+    """Return where a data set came from, as what the import wrote down."""
+    return ", ".join(
+        f"{key} {value}" if key != "kind" else str(value) for key, value in source.items() if value != ""
+    )
+
+
+def _say_cut(dataset: DataSet, more: str = "") -> None:
+    if len(dataset.classes) > MOST_CLASSES:
+        st.caption(f"The {MOST_CLASSES} most frequent of {len(dataset.classes)} classes. {more}")
+
+
+def _title(label: str) -> str:
+    return fmt.escape_markdown(fmt.class_title(label))
+
+
+def _seconds(value: float) -> str:
+    return fmt.DASH if fmt.is_missing(value) else f"{value:.2g} s" if value < 1 else f"{value:.3g} s"
+
+
+guarded(main)

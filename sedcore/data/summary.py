@@ -1,0 +1,134 @@
+"""What a stored data set holds, as tables: balance, shift between splits, classes together, lengths of events.
+
+Light (numpy, pandas, scipy): pages read it. Shares are of the clips of a split, 0 to 1. A class that is in no
+clip of a split has share 0 there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from sedcore.data.store import DataSet
+
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+LIKELY = 0.05  # the chance, over all classes and splits, that a shift is named where there is none
+
+
+def split_table(dataset: DataSet) -> pd.DataFrame:
+    """Return a row a split: split, clips, hours, labels (mean a clip), unlabelled (clips), events (None: weak)."""
+    rows = []
+    events = dataset.events
+    for split in dataset.splits:
+        clips = dataset.clips_of(split)
+        labels = clips["labels"].map(lambda names: len(set(names)))
+        rows.append(
+            {
+                "split": split,
+                "clips": len(clips),
+                "hours": float(clips["duration_s"].sum()) / 3600,
+                "labels": float(labels.mean()) if len(clips) else np.nan,
+                "unlabelled": int((labels == 0).sum()),
+                "events": None if events is None else int((events["split"] == split).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def balance_table(dataset: DataSet) -> pd.DataFrame:
+    """Return a row a class and split: label, split, positives, clips, share; classes and splits in order.
+
+    Read from dataset.json alone.
+    """
+    rows = []
+    for label in dataset.classes:
+        for split in dataset.splits:
+            known = dataset.info["splits"][split]
+            positives, clips = int(known["positives"].get(label, 0)), int(known["clips"])
+            rows.append(
+                {
+                    "label": label,
+                    "split": split,
+                    "positives": positives,
+                    "clips": clips,
+                    "share": positives / clips if clips else 0.0,
+                }
+            )
+    return pd.DataFrame(rows, columns=["label", "split", "positives", "clips", "share"])
+
+
+def most_frequent(balance: pd.DataFrame, most: int | None = None) -> list[str]:
+    """Return the classes by their clips in all splits, the most frequent first; at most `most`."""
+    total = balance.groupby("label", sort=False)["positives"].sum().sort_values(ascending=False, kind="stable")
+    return list(total.index[:most])
+
+
+def shift_table(balance: pd.DataFrame) -> pd.DataFrame:
+    """Return how far each class's share in the other splits lies from the first split (train).
+
+    A row a class: label, split (where it differs most), difference (its share minus train's), beyond_chance:
+    whether Fisher's exact test tells it from two draws of the same source, corrected over all classes and
+    splits (Holm 1979). Empty where there is one split only.
+    """
+    splits = list(dict.fromkeys(balance["split"]))
+    if len(splits) < 2:
+        return pd.DataFrame(columns=["label", "split", "difference", "beyond_chance"])
+    first = balance[balance["split"] == splits[0]].set_index("label")
+    others = balance[balance["split"] != splits[0]].copy()
+    here = first.loc[others["label"]]
+    others["difference"] = others["share"].to_numpy() - here["share"].to_numpy()
+    others["p"] = [
+        fisher_exact([[a, n - a], [b, m - b]]).pvalue
+        for a, n, b, m in zip(others["positives"], others["clips"], here["positives"], here["clips"])
+    ]
+    others["beyond_chance"] = holm(others["p"].to_numpy(), LIKELY)
+    # The split that is beyond chance speaks before one that only happens to lie further off.
+    order = others.assign(size=others["difference"].abs()).sort_values(
+        ["beyond_chance", "size"], ascending=False, kind="stable"
+    )
+    worst = order.groupby("label", sort=False).first().loc[first.index]
+    return worst.reset_index()[["label", "split", "difference", "beyond_chance"]]
+
+
+def holm(p: np.ndarray, level: float) -> np.ndarray:
+    """Return which of the p-values (tests,) stand when all are tested together at `level` (Holm 1979)."""
+    order = np.argsort(p, kind="stable")
+    stands = p[order] <= level / np.arange(len(p), 0, -1)
+    out = np.zeros(len(p), bool)
+    out[order] = np.logical_and.accumulate(stands)
+    return out
+
+
+def together(truth: np.ndarray) -> np.ndarray:
+    """Return how many clips hold both classes, (classes, classes) int; the diagonal is each class's clips."""
+    held = truth.astype(np.int64)
+    return held.T @ held
+
+
+def length_table(dataset: DataSet) -> pd.DataFrame | None:
+    """Return a row a class over all splits, None where labels are weak.
+
+    Columns: label, events, a_clip (mean events in a clip that has the class), q10, q25, q50, q75, q90
+    (quantiles of their lengths in seconds), longest, filled (share of such clips' time that events fill).
+    A class without events has NaN.
+    """
+    events = dataset.events
+    if events is None:
+        return None
+    events = events.assign(length=events["offset_s"] - events["onset_s"])
+    duration = dataset.clips.set_index(["split", "clip_id"])["duration_s"]
+    rows = []
+    for label in dataset.classes:
+        own = events[events["label"] == label]
+        row: dict[str, object] = {"label": label, "events": len(own)}
+        if len(own):
+            clips = pd.MultiIndex.from_frame(own[["split", "clip_id"]]).unique()
+            row["a_clip"] = len(own) / len(clips)
+            for q in QUANTILES:
+                row[f"q{round(100 * q)}"] = float(own["length"].quantile(q))
+            row["longest"] = float(own["length"].max())
+            row["filled"] = min(float(own["length"].sum() / duration.loc[clips].sum()), 1.0)
+        rows.append(row)
+    columns = ["label", "events", "a_clip", "q10", "q25", "q50", "q75", "q90", "longest", "filled"]
+    return pd.DataFrame(rows).reindex(columns=columns)
