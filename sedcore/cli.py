@@ -257,16 +257,17 @@ def _data_list(args) -> None:
 
 
 def _demo_data(args) -> None:
-    from sedcore.data.demo import build_demo
+    from sedcore.data.demo_build import build_demo, build_demo_features
+    from sedcore.data.store import list_datasets
 
-    dataset = build_demo(
-        artifact_root(args.artifacts),
-        args.name,
-        clips=args.clips,
-        seed=args.seed,
-        features=args.features,
-        progress=_progress(),
-    )
+    root = artifact_root(args.artifacts)
+    there = next((dataset for dataset in list_datasets(root) if dataset.name == args.name), None)
+    if there and there.info["source"].get("kind") == "demo" and not there.feature_names():
+        dataset = build_demo_features(root, args.name, args.features, progress=_progress())
+    else:
+        dataset = build_demo(
+            root, args.name, clips=args.clips, seed=args.seed, features=args.features, progress=_progress()
+        )
     _tell_dataset(dataset)
 
 

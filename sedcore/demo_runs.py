@@ -43,7 +43,7 @@ def make_demo_runs(
     if unknown:
         raise SedcoreError(f"there is no demo run of {unknown[0]!r}; there are {', '.join(EPOCHS)}")
     if DATASET not in [dataset.name for dataset in list_datasets(root)]:
-        from sedcore.data.demo import build_demo
+        from sedcore.data.demo_build import build_demo
 
         announce("building the demo set")
         build_demo(root, DATASET)

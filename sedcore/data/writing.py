@@ -267,6 +267,43 @@ def build_features(
     return open_dataset(root, name)
 
 
+def add_features_from(
+    dataset: DataSet, kinds: Sequence[str], *, load: Load, items: Sequence[Any], workers: int | None = None,
+    progress: Progress | None = None,
+) -> DataSet:
+    """Compute features of a stored data set from its clips again, for a set that was copied without them.
+
+    `load` and `items` as in `write_dataset`, in the order of the stored clips; they give samples. Kinds that
+    are built already are left alone; what is half done is never seen.
+    """
+    missing = tuple(kind for kind in check_kinds(kinds) if kind not in dataset.feature_names())
+    params = FeatureParams(
+        sample_rate_hz=dataset.info["sample_rate_hz"], hop_s=dataset.info["hop_s"], clip_s=dataset.info["clip_s"]
+    )
+    clips, target = dataset.clips, dataset.path / "features"
+    total = int(clips["rows"].sum())
+    _check_space(dataset.path, bytes_needed(missing, params, total))
+    folder = dataset.path / f".features.tmp-{os.getpid()}-{secrets.token_hex(3)}"
+    try:
+        allocate(folder, missing, params, total)
+        filled = fill(
+            folder, missing, params, load, items, clips["first_row"], clips["rows"],
+            from_audio=True, workers=workers, progress=progress,
+        ) if missing else []
+        raise_errors([Problem("error", clips["source_file"][f.position], f.error) for f in filled if f.error],
+                     f"the features of data set {dataset.name!r} were not built")
+        target.mkdir(exist_ok=True)
+        for kind in missing:
+            _write_feature_info(folder, kind, params, _train_rows(clips))
+            for ending in ("npy", "json"):
+                os.replace(folder / f"{kind}.{ending}", target / f"{kind}.{ending}")
+    except OSError as error:
+        raise SedcoreError(f"{target} could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return DataSet(dataset.path)
+
+
 def _derive(dataset: DataSet, base: str, kind: str, n_mfcc: int | None, progress: Progress | None) -> None:
     source, folder = dataset.open_features(base), dataset.path / "features"
     stored = FeatureParams.from_json(dataset.feature_info(base)["params"])
