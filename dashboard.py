@@ -7,6 +7,7 @@ import streamlit as st
 from sedcore.jobs.launch import training_enabled
 
 HERE = Path(__file__).parent
+WIDGETS = HERE / "pages" / "widgets"
 # group: (file in pages/, title, icon); a page that is not there does not appear
 PAGES = {
     "Compare": [
@@ -47,6 +48,8 @@ def navigation_pages() -> dict[str, list]:
 
 
 chosen_page = st.navigation(navigation_pages())
-st.set_page_config(layout="wide")
+# An icon of the page's own: the one of the page in the menu would be fetched from elsewhere.
+st.set_page_config(layout="wide", page_icon=str(WIDGETS / "icon.svg"), initial_sidebar_state=232)
+st.logo(str(WIDGETS / "logo.svg"), icon_image=str(WIDGETS / "icon.svg"), size="medium")
 st.html(FRAME_CSS)
 chosen_page.run()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.widgets import format as fmt
 from pages.widgets import tables
@@ -42,7 +43,8 @@ def main() -> None:
     say_unscored(scene)
     for sentence in group_differences(scene.groups):
         st.caption(f":material/info: {sentence}")
-    view = st.segmented_control(
+    controls = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    view = controls.segmented_control(
         "View",
         ["Hits and errors", "What else fires"],
         default="Hits and errors",
@@ -51,9 +53,9 @@ def main() -> None:
         label_visibility="collapsed",
     )
     if view == "Hits and errors":
-        small_multiples(scene)
+        small_multiples(scene, controls)
     else:
-        fires(scene)
+        fires(scene, controls)
 
 
 def answer(scene: Scene) -> str:
@@ -99,11 +101,11 @@ def _confusion(s: Scored) -> Confusion:
     return Confusion(tp=e.tp, fp=e.fp, fn=e.fn, tn=e.tn)
 
 
-def small_multiples(scene: Scene) -> None:
+def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
     """Show the 2x2 matrices as bars: a panel a run with its classes, or a panel a class with the runs."""
     found = matrices(scene)
     classes = tuple(dict.fromkeys(name for m in found for name in m.classes))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with controls:
         by = st.segmented_control(
             "Panels",
             ["A panel a run", "A panel a class"],
@@ -121,7 +123,7 @@ def small_multiples(scene: Scene) -> None:
             label_visibility="collapsed",
         )
         tables.csv_button(confusion_csv(found, scene.split), f"confusion-{scene.split}.csv", "confusion-csv")
-    st.caption(legend(rates == "Rates"))
+    st.markdown(f":small[{legend(rates == 'Rates')}]")
     if len(classes) > MOST_PANELS:
         named = st.multiselect(
             "Classes",
@@ -196,10 +198,10 @@ def confusion_csv(found: list[Matrices], split: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def fires(scene: Scene) -> None:
+def fires(scene: Scene, controls: DeltaGenerator) -> None:
     """Show, for one run, what is predicted on clips that hold a class."""
     by_id = {s.run.run_id: s for s in scene.scored}
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with controls:
         run_id = st.segmented_control(
             "Run",
             list(by_id),

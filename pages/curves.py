@@ -103,8 +103,11 @@ def answer(histories: list[History]) -> str:
 
 
 def _best_ap(history: History) -> float:
-    values = history.table.get("validation.mAP")
-    return float("nan") if values is None or values.isna().all() else float(values.max())
+    """Return validation macro AP of the best epoch, NaN where there is none."""
+    if "validation.mAP" not in history.table:
+        return float("nan")
+    values = history.table.loc[history.table["epoch"] == history.best_epoch, "validation.mAP"]
+    return float(values.iloc[0]) if len(values) else float("nan")
 
 
 def overfits(history: History) -> bool:

@@ -133,9 +133,9 @@ def numbers(scene: Scene, run: Run) -> None:
         ),
     ]
     known = [(label, value) for label, value in facts if value != fmt.DASH]
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="large"):
         for label, value in known:
-            st.metric(label, value, width=140)
+            st.metric(label, value, width="content")
 
 
 def actions(run: Run) -> None:
@@ -193,35 +193,28 @@ def settings(run: Run) -> None:
     info = run.info
     st.subheader("Configuration", anchor=False)
     config = {"model": info["model"], "features": info["features"], "seed": info["seed"]} | info["config"]
-    pairs(config, "run-config")
+    pairs(config)
     st.subheader("Data", anchor=False)
     data = {"data set": info["dataset"], "classes": len(info["classes"]) or None, "input": info["input"]}
-    pairs(data | {"fingerprint": info["data_fingerprint"]}, "run-data")
+    pairs(data | {"fingerprint": info["data_fingerprint"]})
     if info["versions"] or info["git_revision"]:
         with st.expander("Versions"):
-            pairs(info["versions"] | {"git revision": info["git_revision"]}, "run-versions")
+            pairs(info["versions"] | {"git revision": info["git_revision"]})
 
 
-def pairs(values: dict, key: str) -> None:
+def pairs(values: dict) -> None:
     """Show names and values; what is not known is left out."""
     rows = [
-        {"": str(name).replace("_", " "), "value": value if isinstance(value, str) else json.dumps(value)}
+        {"name": str(name).replace("_", " "), "value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in values.items()
         if value not in (None, "", [], {})
     ]
     if not rows:
         st.caption("Not recorded.")
         return
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        key=key,
-        height="content",
-        column_config={
-            "": st.column_config.TextColumn(width="medium"),
-            "value": st.column_config.TextColumn(""),
-        },
-    )
+    # cells of st.table are Markdown
+    frame = pd.DataFrame(rows).map(fmt.escape_markdown)
+    st.table(frame, border="horizontal", hide_index=True, hide_header=True)
 
 
 def history(scene: Scene, run: Run) -> None:

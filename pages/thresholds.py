@@ -110,7 +110,7 @@ def sliders(scene: Scene) -> None:
     )
     st.markdown("**Each class**", help="A slider that was moved holds its class, whatever is set for all.")
     own = dict(choice.by_class)
-    with st.container(height=520 if len(scene.classes) > 12 else "content", border=False, gap="xxsmall"):
+    with st.container(height=520 if len(scene.classes) > 12 else "content", border=False, gap="xsmall"):
         for name in scene.classes:
             key = f"slider-{name}"
             st.session_state[key] = min(max(own.get(name, choice.threshold), low), high)
@@ -194,7 +194,7 @@ def ranking(scene: Scene) -> None:
 def curves(scene: Scene) -> None:
     """Show a measure against the threshold, or precision against recall of a class."""
     subjects = [*AVERAGES, *scene.classes]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         subject = st.selectbox(
             "Shown",
             subjects,

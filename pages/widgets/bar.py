@@ -184,21 +184,25 @@ def _threshold_control(scene: Scene) -> None:
 
 
 def _say_problems(scene: Scene) -> None:
-    for problem in state.problems():
-        st.warning(escape_markdown(problem), icon=":material/link_off:")
-    if scene.missing:
-        named = listing([f"`{run_id}`" for run_id in dict.fromkeys(scene.missing)])
-        st.warning(
-            f"The link names {named}, which {'is' if len(scene.missing) == 1 else 'are'} not in this artifact "
-            f"root; {'the rest is shown' if not scene.automatic else 'other runs are shown instead'}.",
-            icon=":material/link_off:",
+    problems = [escape_markdown(problem) for problem in state.problems()]
+    missing = list(dict.fromkeys(scene.missing))
+    if missing:
+        named = listing([f"`{run_id}`" for run_id in missing])
+        problems.append(
+            f"The link names {named}, which {'is' if len(missing) == 1 else 'are'} not in this artifact root; "
+            f"{'the rest is shown' if not scene.automatic else 'other runs are shown instead'}."
         )
     if scene.choice.split and scene.splits and scene.choice.split != scene.split:
-        st.warning(
+        problems.append(
             f"No chosen run has a split named {escape_markdown(scene.choice.split)}; "
-            f"{escape_markdown(scene.split)} is shown.",
-            icon=":material/link_off:",
+            f"{escape_markdown(scene.split)} is shown."
         )
+    unknown = [name for name, _ in scene.choice.by_class if name not in scene.classes]
+    if unknown and scene.scored:
+        named = listing([escape_markdown(name) for name in unknown])
+        problems.append(f"A threshold is set for {named}, which no chosen run has as a class.")
+    if problems:
+        st.warning("  \n".join(problems), icon=":material/link_off:")
     broken = broken_runs(scene.root)
     if broken:
         with st.expander(f"{plural(len(broken), 'run folder')} cannot be read", icon=":material/warning:"):

@@ -65,7 +65,7 @@ def class_table(scene: Scene, measure: str, key: str, *, thresholds: bool = Fals
     for column, s in enumerate(runs):
         frame[s.run.run_id] = values[:, column]
     lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
-    if len(lead) > 1:
+    if len(lead) > 1 and not thresholds:
         frame[SPREAD] = spread(values[:, lead])
     formats = {SUPPORT: fmt.count, THRESHOLD: fmt.threshold, SPREAD: fmt.score}
     formats |= {s.run.run_id: fmt.score for s in runs}

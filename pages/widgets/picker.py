@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import loading, state
+from pages.widgets import loading, state, tables
 from pages.widgets.format import moment, plural
 from pages.widgets.scene import Scene
 from sedcore.artifacts.runs import Run
@@ -37,13 +37,15 @@ def _dialog(scene: Scene) -> None:
             selection_mode="multi-row",
             selection_default={"selection": {"rows": [i for i, r in enumerate(ids) if r in picked]}},
             column_config={
-                "Name": st.column_config.TextColumn(pinned=True, width="medium"),
+                "Name": st.column_config.ButtonColumn(
+                    type="tertiary", alignment="left", pinned=True, width="medium"
+                ),
                 "Macro AP": st.column_config.NumberColumn(
                     format="%.3f", help=f"Mean over classes of the average precision, on {scene.split}."
                 ),
             },
             placeholder="–",
-            height=min(38 + 35 * len(shown), 420),
+            height=tables.height_of(len(shown), 12),
         )
         ticked = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
         picked = [run_id for run_id in picked if run_id not in ids or run_id in ticked]

@@ -105,7 +105,7 @@ def confusion_bars(
             x=np.full(len(rows), -1.42),
             y=base + 1.3,
             mode="text",
-            text=[shortened(row, 34) for row in rows],
+            text=[f"<b>{shortened(row, 34)}</b>" for row in rows],
             textposition="middle right",
             hoverinfo="skip",
         )

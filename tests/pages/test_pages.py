@@ -1,0 +1,279 @@
+"""Every page on every kind of root: no exception, numbers that equal the evaluation, sentences where data lack."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from sedcore.artifacts.runs import Run, list_runs
+from sedcore.evaluation.evaluate import evaluate
+
+ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
+PAGES = ("overview", "curves", "metrics", "thresholds", "confusion")
+LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
+
+
+@pytest.fixture
+def visit(monkeypatch):
+    """Return a function that opens a page on a root, as a fresh session with URL parameters."""
+
+    def open_page(root: Path, page: str = "overview", training: bool = False, **params: str) -> AppTest:
+        monkeypatch.setenv("SEDCORE_ARTIFACTS", str(root))
+        monkeypatch.setenv("SEDBOARD_TRAINING", "on" if training else "off")
+        app = AppTest.from_file(ENTRY, default_timeout=30)
+        app.run()
+        app = app.switch_page(f"pages/{page}.py")
+        for key, value in params.items():
+            app.query_params[key] = value
+        return app.run()
+
+    return open_page
+
+
+def texts(app: AppTest) -> str:
+    found = [*app.title, *app.markdown, *app.caption, *app.warning, *app.error, *app.info]
+    return "\n".join(str(element.value) for element in found)
+
+
+def table(app: AppTest, column: str) -> pd.DataFrame:
+    """Return the first table that has a column."""
+    for element in app.dataframe:
+        if column in element.value.columns:
+            return element.value
+    raise AssertionError(f"no table with column {column}")
+
+
+def expected(root: Path, run_id: str, split: str = "test", threshold=0.5):
+    found = Run(root / "runs" / run_id).predictions(split)
+    return evaluate(found.truth, found.scores, found.classes, threshold)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_full_root(visit, full_root, page):
+    app = visit(full_root, page)
+    assert not app.exception and not app.error
+    assert app.title[0].value == page.title()
+    assert "best of each model on demo" in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_odd_root(visit, odd_root, page):
+    app = visit(odd_root, page)
+    assert not app.exception and not app.error
+    ids = ",".join(run.run_id for run in list_runs(odd_root))
+    app = visit(odd_root, page, runs=ids)
+    assert not app.exception and not app.error
+    assert "1 run folder cannot be read" in [e.label for e in app.expander]
+    if page != "curves":
+        assert "not comparable with" in texts(app)
+        assert "120 clips against 300 clips" in texts(app) or "300 clips against 120 clips" in texts(app)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "run"])
+def test_empty_roots_say_what_to_do(visit, tmp_path, page):
+    app = visit(tmp_path / "nowhere", page)
+    assert not app.exception and "does not exist" in texts(app)
+    app = visit(tmp_path, page)
+    assert not app.exception and "There is no run in" in texts(app)
+    assert any("sedcore demo-data" in code.value for code in app.code)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_runs_without_scores_are_explained(visit, full_root, page):
+    app = visit(full_root, page, runs="20250301-190000-cnn-dead,20250301-200000-rnn-wait,report-cnn")
+    assert not app.exception and not app.error
+    if page not in ("overview", "curves"):
+        said = texts(app)
+        assert "it failed" in said and "waits to be trained" in said and "printed result" in said
+
+
+def test_root_that_is_a_file_is_one_sentence(visit, tmp_path):
+    file = tmp_path / "root"
+    file.write_text("")
+    app = visit(file, "metrics")
+    assert not app.exception and "is a file" in app.error[0].value
+
+
+def test_leaderboard_equals_the_evaluation(visit, full_root):
+    board = table(visit(full_root), "Macro AP")
+    assert list(board["Name"][:2]) == ["crnn_time ★", "crnn"]
+    e, base = expected(full_root, SECOND), expected(full_root, LEADER)
+    row = board.iloc[1]
+    assert row["Macro AP"] == e.mAP and row["Macro F1"] == e.averages["macro"].f1
+    assert row["Micro F1"] == e.averages["micro"].f1
+    assert row["Difference"] == pytest.approx(e.mAP - base.mAP, abs=1e-12)
+    assert set(board["State"]) == {"finished", "finished, collapsed", "failed", "queued"}
+    assert np.isnan(board["Macro AP"].iloc[-1])
+
+
+def test_reported_rows_stand_apart_with_their_note(visit, full_root):
+    app = visit(full_root)
+    rows = table(app, "In doubt")
+    assert list(rows["Name"]) == ["CNN (report)"] and rows["Micro F1"].iloc[0] == 0.87
+    assert "Precision and recall are exchanged" in texts(app)
+    assert "CNN (report)" not in list(table(app, "Macro AP")["Name"])
+
+
+def test_metrics_equal_the_evaluation_with_thresholds_of_the_url(visit, full_root):
+    app = visit(full_root, "metrics", runs=f"{SECOND},{LEADER}", split="validation", t="0.3", tc="Speech:0.7")
+    thresholds = [
+        0.7 if name == "Speech" else 0.3 for name in Run(full_root / "runs" / LEADER).info["classes"]
+    ]
+    e = expected(full_root, LEADER, "validation", thresholds)
+    averages = table(app, "macro F1")
+    assert list(averages["Run"]) == ["crnn", "crnn_time"]
+    for name in ("micro", "macro", "weighted", "samples"):
+        assert averages[f"{name} P"].iloc[1] == e.averages[name].precision
+        assert averages[f"{name} R"].iloc[1] == e.averages[name].recall
+        assert averages[f"{name} F1"].iloc[1] == e.averages[name].f1
+    classes = table(app, "Support")
+    assert list(classes["Support"]) == list(e.support)
+    np.testing.assert_array_equal(classes[LEADER], e.f1)
+    other = expected(full_root, SECOND, "validation", thresholds)
+    np.testing.assert_allclose(classes["Spread"], np.abs(e.f1 - other.f1))
+
+
+def test_undefined_class_is_a_dash_with_its_reason(visit, full_root):
+    app = visit(full_root, "metrics")
+    assert np.isnan(table(app, "Support")[LEADER].iloc[5])
+    assert "Electric shaver toothbrush: no positive clip in test" in texts(app)
+
+
+def test_a_threshold_moves_every_number(visit, full_root):
+    app = visit(full_root, "thresholds", runs=f"{LEADER},{SECOND}")
+    before = table(app, "Macro F1")
+    app.slider(key="slider-all").set_value(0.2).run()
+    after, e = table(app, "Macro F1"), expected(full_root, LEADER, threshold=0.2)
+    row = list(after["Run"]).index("crnn_time ★")
+    assert after["Macro F1"].iloc[row] == e.averages["macro"].f1 != before["Macro F1"].iloc[0]
+    np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
+    assert app.query_params["t"] in ("0.2", ["0.2"])
+
+    app.slider(key="slider-Speech").set_value(0.6).run()
+    thresholds = [0.6 if name == "Speech" else 0.2 for name in e.classes]
+    e = expected(full_root, LEADER, threshold=thresholds)
+    np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
+    assert app.query_params["tc"] in ("Speech:0.6", ["Speech:0.6"])
+    assert "own" in app.slider(key="slider-Speech").label
+
+    app.button(key="reset-0.1").click().run()
+    e = expected(full_root, LEADER, threshold=0.1)
+    np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
+    assert "tc" not in app.query_params
+    app.button(key="reset-0.5").click().run()
+    assert "t" not in app.query_params
+    assert table(app, "Macro F1").equals(before)
+
+
+def test_sliders_span_scores_that_are_no_probabilities(visit, odd_root):
+    app = visit(odd_root, "thresholds", runs="energy", t="-20")
+    assert not app.exception
+    slider = app.slider(key="slider-all")
+    assert slider.min < -30 and slider.max > -5 and slider.value == -20
+    e = expected(odd_root, "energy", threshold=-20)
+    assert table(app, "Macro F1")["Macro F1"].iloc[0] == e.averages["macro"].f1
+
+
+def test_choice_survives_a_change_of_page(visit, full_root):
+    app = visit(full_root, "metrics", runs=SECOND, split="validation", t="0.25")
+    app.switch_page("pages/thresholds.py").run()
+    assert app.slider(key="slider-all").value == 0.25
+    assert list(table(app, "Macro F1")["Run"]) == ["crnn"]
+    app.switch_page("pages/confusion.py").run()
+    assert "validation" in app.get_by_key("bar-split").value
+
+
+def test_ids_that_do_not_exist_are_said_and_the_rest_is_shown(visit, full_root):
+    app = visit(full_root, "metrics", runs=f"{SECOND},nobody,../../etc", baseline="gone")
+    assert not app.exception
+    assert "nobody" in texts(app) and "gone" in texts(app) and "cannot be one" in texts(app)
+    assert list(table(app, "macro F1")["Run"]) == ["crnn"]
+
+
+def test_names_cannot_format_the_page(visit, odd_root):
+    app = visit(odd_root, "metrics", runs="20250301-130000-crnn-a003")
+    assert not app.exception
+    said = texts(app)
+    assert "\\<b\\>" in said and "<b>" not in said.replace("\\<b", "")
+    assert ":red[x]" not in said
+
+
+def test_a_damaged_score_file_is_a_reason_not_a_failure(visit, odd_root):
+    app = visit(odd_root, "metrics", runs="20250301-150000-crnn-time-a005,20250301-120000-rnn-a002")
+    assert not app.exception and not app.error
+    assert "scores cannot be used" in texts(app)
+
+
+def test_confusion_shows_counts_and_rates(visit, full_root):
+    app = visit(full_root, "confusion", runs=f"{LEADER},report-cnn", split="validation")
+    spec = app.get("plotly_chart")[0].proto.spec
+    e = expected(full_root, LEADER, "validation")
+    assert f'"{int(e.tp[8])}"' in spec
+    assert len(app.get("plotly_chart")) == 2, "printed matrices of the reported run are shown beside"
+    app.get_by_key("confusion-numbers").set_value("Rates").run()
+    assert f'"{e.recall[8]:.2f}"' in app.get("plotly_chart")[0].proto.spec
+    app.get_by_key("confusion-by").set_value("A panel a class").run()
+    assert len(app.get("plotly_chart")) == 10
+    app.get_by_key("confusion-view").set_value("What else fires").run()
+    assert not app.exception and len(app.get("plotly_chart")) == 1
+
+
+def test_curves_leave_out_what_has_no_history_and_mark_the_best_epoch(visit, full_root):
+    app = visit(full_root, "curves", runs=f"{LEADER},report-cnn")
+    assert "printed results have no history" in texts(app)
+    assert "best epoch, 25" in app.get("plotly_chart")[0].proto.spec
+    app.get_by_key("layout").set_value("apart").run()
+    app.slider(key="curves-smoothing").set_value(0.6).run()
+    assert not app.exception
+
+
+def test_run_page_shows_actions_only_where_the_server_may_write(visit, full_root):
+    app = visit(full_root, "run", run=LEADER)
+    assert not app.exception and "number 1 of 6 runs" in texts(app)
+    assert not [button for button in app.button if button.key == "run-delete"]
+    app = visit(full_root, "run", training=True, run=LEADER)
+    assert [button for button in app.button if button.key == "run-delete"]
+    for run_id in ("report-cnn", "20250301-190000-cnn-dead", "20250301-200000-rnn-wait"):
+        assert not visit(full_root, "run", run=run_id).exception
+    assert "No such run" in texts(visit(full_root, "run", run="../../etc/passwd"))
+
+
+def test_rename_note_and_delete(visit, odd_root):
+    app = visit(odd_root, "run", training=True, run="energy")
+    app.text_input(key="run-name").set_value("loudness").run()
+    app.button(key="run-name-save").click().run()
+    assert Run(odd_root / "runs" / "energy").name == "loudness"
+    app.text_input(key="run-name").set_value("  ").run()
+    app.button(key="run-name-save").click().run()
+    assert "characters" in app.error[0].value
+
+
+def test_pages_write_nothing_without_the_switch(visit, odd_root):
+    def snapshot():
+        return {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in odd_root.rglob("*")}
+
+    before = snapshot()
+    for page in PAGES:
+        visit(odd_root, page)
+    assert snapshot() == before
+
+
+def test_pages_never_import_tensorflow(full_root):
+    code = (
+        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({ENTRY!r}, default_timeout=30).run()\n"
+        f"for page in {PAGES!r}:\n"
+        "    app.switch_page(f'pages/{page}.py').run()\n"
+        "    assert not app.exception\n"
+        "print(sorted({'tensorflow', 'keras', 'librosa'} & set(sys.modules)))\n"
+    )
+    environment = os.environ | {"SEDCORE_ARTIFACTS": str(full_root), "SEDBOARD_TRAINING": "on"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=Path(ENTRY).parent
+    )
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]

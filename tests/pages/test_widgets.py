@@ -1,0 +1,87 @@
+"""Formats and the state in the URL, without a page."""
+
+import pytest
+
+from pages.widgets import format as fmt
+from pages.widgets.state import Choice, parse
+
+
+@pytest.mark.parametrize(
+    "function, value, text",
+    [
+        (fmt.score, 0.8527, "0.853"),
+        (fmt.score, float("nan"), "–"),
+        (fmt.difference, 0.0121, "+0.012"),
+        (fmt.difference, -0.0121, "−0.012"),
+        (fmt.difference, -0.0001, "0.000"),
+        (fmt.count, 12480, "12\u202f480"),
+        (fmt.count, None, "–"),
+        (fmt.duration, 192, "3 min 12 s"),
+        (fmt.duration, 7500, "2 h 05 min"),
+        (fmt.duration, 4.21, "4.2 s"),
+        (fmt.duration, 0.12, "120 ms"),
+        (fmt.threshold, 0.5, "0.50"),
+        (fmt.threshold, 0.125, "0.125"),
+        (fmt.threshold, -3.2, "−3.20"),
+        (fmt.percent, 0.853, "85\u202f%"),
+        (fmt.moment, "2025-03-01T14:02:11Z", "2025-03-01 14:02"),
+        (fmt.moment, "yesterday", "–"),
+    ],
+)
+def test_formats(function, value, text):
+    assert function(value) == text
+
+
+def test_listing_and_plural():
+    assert fmt.listing(["a", "b", "c"]) == "a, b and c"
+    assert fmt.listing(list("abcdefgh"), 4) == "a, b, c and 5 more"
+    assert fmt.plural(1, "class", "classes") == "1 class"
+    assert fmt.plural(2, "class", "classes") == "2 classes"
+    assert fmt.epochs(14, 20) == "14 of 20"
+
+
+def test_escaped_markdown_has_no_active_character():
+    text = fmt.escape_markdown("<b>*x*</b>\n:red[y] $z$ `c` | [l](u) :smile:")
+    assert "\n" not in text
+    unescaped = text.replace("\\\\", "")
+    for character in "<>*[]$`|()":
+        assert f"\\{character}" in unescaped
+        assert character not in unescaped.replace(f"\\{character}", "")
+    assert ":red" not in text and ":smile:" not in text
+
+
+def test_choice_goes_through_the_url_and_back():
+    choice = Choice(
+        runs=("a-1", "b.2"),
+        split="validation",
+        baseline="b.2",
+        threshold=0.37,
+        by_class=(("Odd: name, with %", -3.25), ("Speech", 0.123456789)),
+    )
+    again, problems = parse(choice.params())
+    assert again == choice and not problems
+    assert Choice().params() == {} and parse({})[0] == Choice()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"runs": "../x"},
+        {"runs": "a/b"},
+        {"split": "te st"},
+        {"baseline": ".."},
+        {"t": "nan"},
+        {"t": "inf"},
+        {"t": "half"},
+        {"tc": "Speech"},
+        {"tc": "Speech:x"},
+    ],
+)
+def test_what_a_url_cannot_say_is_a_sentence(params):
+    choice, problems = parse(params)
+    assert choice == Choice() and len(problems) == 1
+
+
+def test_a_url_names_no_more_runs_than_a_page_can_show():
+    choice, problems = parse({"runs": ",".join(f"r{i}" for i in range(100))})
+    assert len(choice.runs) == 40 and len(problems) == 1

@@ -1,0 +1,113 @@
+"""Figures: what they compute before they draw, and that text from people cannot become markup."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from sedcore.evaluation.counts import counts
+from sedcore.evaluation.evaluate import evaluate
+from sedcore.figures import palette
+from sedcore.figures.classes import confusion_bars, dot_plot, fires_figure
+from sedcore.figures.curves import History, curves_figure, minutes, smoothed
+from sedcore.figures.pareto import Point, pareto_figure, pareto_front
+from sedcore.figures.style import spread_labels
+from sedcore.figures.thresholds import Curve, over_thresholds, precision_recall_figure, threshold_figure
+
+INK = palette.ink(0)
+
+
+def test_a_run_keeps_its_colour_whatever_else_is_chosen():
+    everything = [f"r{i}" for i in range(12)]
+    alone = palette.assign_inks(["r3"], everything)["r3"]
+    assert palette.assign_inks(["r0", "r3", "r5"], everything)["r3"] == alone
+    assert palette.assign_inks(["r3", "r0"], everything)["r3"] == alone
+
+
+def test_chosen_runs_never_look_alike():
+    everything = [f"r{i}" for i in range(40)]
+    for chosen in (everything[:24], everything[::6], ["r1", "r7", "r13", "r19"]):
+        inks = palette.assign_inks(chosen, everything)
+        assert len(set(inks.values())) == len(chosen)
+    few = palette.assign_inks(["r1", "r7", "r13"], everything)
+    assert len({ink.color for ink in few.values()}) == 3, "hues differ while there are free ones"
+
+
+def test_pareto_front():
+    points = [Point(n, c, q, INK) for n, c, q in [("a", 1, 0.2), ("b", 2, 0.1), ("c", 3, 0.5), ("d", 3, 0.4)]]
+    assert [p.label for p in pareto_front(points)] == ["a", "c"]
+
+
+def test_pareto_figure_of_one_point_and_of_equal_ones():
+    for points in ([Point("a", 5, 0.5, INK)], [Point("a", 5, 0.5, INK), Point("b", 5, 0.5, INK)]):
+        assert isinstance(pareto_figure(points, "minutes"), go.Figure)
+
+
+def test_smoothing_keeps_a_constant_and_skips_gaps():
+    assert np.allclose(smoothed(np.full(5, 0.3), 0.9), 0.3)
+    values = smoothed(np.array([1.0, np.nan, 0.0]), 0.5)
+    assert values[0] == 1 and np.isnan(values[1]) and values[2] == pytest.approx(1 / 3)
+    raw = np.array([0.1, 0.9])
+    assert smoothed(raw, 0) is raw
+
+
+def test_minutes_add_training_and_validation():
+    table = pd.DataFrame({"seconds": [60.0, 60.0], "validation_seconds": [30.0, np.nan]})
+    assert minutes(table).tolist() == [1.5, 2.5]
+
+
+@pytest.mark.parametrize("measure", ["f1", "precision", "recall"])
+@pytest.mark.parametrize("subject", ["macro", "micro", "weighted", 0, 2])
+def test_curve_over_thresholds_is_the_evaluation_at_each(measure, subject):
+    generator = np.random.default_rng(0)
+    truth = generator.random((40, 3)) < 0.3
+    truth[:, 2] = False  # undefined
+    scores = generator.random((40, 3)).round(1)
+    grid = np.linspace(0, 1, 21)
+    line = over_thresholds(counts(truth, scores), grid, measure, subject)
+    for threshold, value in zip(grid, line):
+        e = evaluate(truth, scores, "abc", threshold)
+        found = (
+            getattr(e, measure)[subject]
+            if isinstance(subject, int)
+            else getattr(e.averages[subject], measure)
+        )
+        np.testing.assert_allclose(value, found, equal_nan=True)
+
+
+def test_labels_keep_their_order_and_their_distance():
+    moved = spread_labels([0.5, 0.51, 0.1], 0.05)
+    assert moved[1] - moved[0] >= 0.05 - 1e-6 and moved[2] == pytest.approx(0.1)
+
+
+def test_text_from_people_is_no_markup():
+    evil = "<a href='x'>&"
+    table = pd.DataFrame({"epoch": [1, 2], "validation.loss": [1.0, 0.5], "train.loss": [1.0, np.nan]})
+    line = Curve(evil, INK, np.arange(3), np.arange(3), (1, 1), np.arange(3))
+    cells = np.ones((1, 2, 2), int)
+    figures = [
+        pareto_figure([Point(evil, 1, 0.5, INK, (evil,))], "minutes"),
+        curves_figure([History(evil, INK, table, 2)], "loss", smoothing=0.5),
+        threshold_figure([line], evil, 0.5),
+        precision_recall_figure([line]),
+        dot_plot([evil], [evil], np.array([[0.5]]), [INK], "F1"),
+        confusion_bars([evil], cells, rates=False, scale=(1, 1), hover=evil),
+        fires_figure([evil], np.ones((1, 1)), np.ones((1, 1, 2)), "predicted"),
+    ]
+    for figure in figures:
+        assert "<a" not in json.dumps(figure.to_plotly_json(), default=str)
+
+
+def test_confusion_bars_write_counts_or_rates():
+    cells = np.array([[[90, 10], [5, 15]]])
+    text = json.dumps(
+        confusion_bars(["Dog"], cells, rates=False, scale=(20, 100), hover="x").to_plotly_json(), default=str
+    )
+    assert all(f"'{n}'" in text or f'"{n}"' in text for n in (90, 10, 5, 15))
+    rates = confusion_bars(["Dog"], cells, rates=True, scale=(20, 100), hover="x")
+    written = [
+        t for trace in rates.data if trace.type == "scatter" and trace.mode == "text" for t in trace.text
+    ]
+    assert {"0.75", "0.25", "0.10", "0.90"} <= set(written)
