@@ -8,14 +8,13 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import state, tables
-from pages.widgets.building import features_missing
+from pages.widgets.clip_pictures import clips_to_look_at, seconds, title
 from pages.widgets.datasets import choose_dataset
-from pages.widgets.guard import guarded, link_to, show_note
-from sedcore.artifacts.root import artifact_root
+from pages.widgets.guard import guarded, link_to
 from sedcore.data import summary
 from sedcore.data.store import DataSet
 from sedcore.figures import style
-from sedcore.figures.data import balance_figure, clip_figure, lengths_figure, together_figure
+from sedcore.figures.data import balance_figure, lengths_figure, together_figure
 
 MOST_CLASSES = 40  # in a figure; tables have them all
 CLIPS_SHOWN = 4
@@ -59,14 +58,14 @@ def answer(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -> str:
     sentences = [
         f"**{name}** has {fmt.plural(clips, 'clip')} in {fmt.plural(len(dataset.splits), 'split')} and "
         f"{fmt.plural(len(dataset.classes), 'class', 'classes')}: in {fmt.escape_markdown(dataset.splits[0])}, "
-        f"{_title(most['label'])} is in {fmt.percent(most['share'])} of the clips, "
-        f"{_title(least['label'])} in {fmt.percent(least['share'])}."
+        f"{title(most['label'])} is in {fmt.percent(most['share'])} of the clips, "
+        f"{title(least['label'])} in {fmt.percent(least['share'])}."
     ]
     moved = shift[shift["beyond_chance"].astype(bool)]
     if len(moved):
         verb = "is" if len(moved) == 1 else "are"
         sentences.append(
-            f"{fmt.listing([_title(c) for c in moved['label']], 4)} {verb} not as frequent in all splits."
+            f"{fmt.listing([title(c) for c in moved['label']], 4)} {verb} not as frequent in all splits."
         )
     elif len(dataset.splits) > 1:
         sentences.append("The splits are balanced alike, up to chance.")
@@ -118,12 +117,12 @@ def sizes(dataset: DataSet) -> None:
     if len(lengths):
         low, middle, high = lengths.min(), lengths.median(), lengths.max()
         if high - low < 0.05:
-            words = f"All clips last {_seconds(middle)}."
+            words = f"All clips last {seconds(middle)}."
         else:
-            words = f"Clips last {_seconds(low)} to {_seconds(high)}, {_seconds(middle)} in the middle."
+            words = f"Clips last {seconds(low)} to {seconds(high)}, {seconds(middle)} in the middle."
         windows = int((dataset.clips["rows"] > 1).sum())
         if windows:
-            window = _seconds(float(dataset.info["clip_s"]))
+            window = seconds(float(dataset.info["clip_s"]))
             words += f" {fmt.plural(windows, 'clip')} longer than {window} became windows of that length."
         st.caption(words)
 
@@ -244,8 +243,8 @@ def lengths_part(dataset: DataSet, labels: list[str]) -> None:
         return
     short, long = known.loc[known["q50"].idxmin()], known.loc[known["q50"].idxmax()]
     st.caption(
-        f"Half of the events of {_title(short['label'])} are shorter than {_seconds(short['q50'])}, of "
-        f"{_title(long['label'])} than {_seconds(long['q50'])}. Thick: the middle half; thin: 10 to 90 %."
+        f"Half of the events of {title(short['label'])} are shorter than {seconds(short['q50'])}, of "
+        f"{title(long['label'])} than {seconds(long['q50'])}. Thick: the middle half; thin: 10 to 90 %."
     )
     figure = lengths_figure(lengths, labels)
     st.plotly_chart(figure, key="data-lengths", config=style.CONFIG, alt="Lengths of events by class")
@@ -264,11 +263,11 @@ def lengths_part(dataset: DataSet, labels: list[str]) -> None:
             "Longest",
             "Filled",
         ]
-        seconds = {c: _seconds for c in ("10 %", "25 %", "Median", "75 %", "90 %", "Longest")}
+        spans = {c: seconds for c in ("10 %", "25 %", "Median", "75 %", "90 %", "Longest")}
         st.dataframe(
             tables.styled(
                 frame,
-                seconds
+                spans
                 | {"Events": fmt.count, "A clip": lambda mean: fmt.score(mean, 1), "Filled": fmt.percent},
             ),
             hide_index=True,
@@ -281,66 +280,6 @@ def lengths_part(dataset: DataSet, labels: list[str]) -> None:
                 "Filled": tables.number_column(help="Share of the time of such clips that its events fill."),
             },
         )
-
-
-def clips_to_look_at(dataset: DataSet, balance: pd.DataFrame) -> None:
-    """Show a few clips as pictures, with their true events."""
-    st.subheader("Clips to look at", anchor=False)
-    kind = next((kind for kind in PICTURES if kind in dataset.feature_names()), None)
-    if kind is None:
-        features_missing(
-            artifact_root(), dataset, "Pictures are drawn from log-mel features, which are not here."
-        )
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        every = "any class"
-        options = [every, *summary.most_frequent(balance)]
-        label = st.selectbox(
-            "With",
-            options,
-            format_func=lambda option: option if option == every else fmt.class_title(option),
-            key="data-clips-class",
-            width=240,
-        )
-        if st.button("Other clips", icon=":material/shuffle:", key="data-clips-other"):
-            st.session_state["data-clips-seed"] = st.session_state.get("data-clips-seed", 0) + 1
-    clips = dataset.clips
-    if label != every:
-        clips = clips[[label in names for names in clips["labels"]]]
-    if clips.empty:
-        show_note("No clip has this class.")
-        return
-    seed = st.session_state.get("data-clips-seed", 0)
-    sample = clips.sample(min(CLIPS_SHOWN, len(clips)), random_state=seed)
-    columns = st.columns(2, gap="medium")
-    for place, clip in enumerate(sample.itertuples()):
-        with columns[place % 2]:
-            one_clip(dataset, kind, clip, place)
-
-
-def one_clip(dataset: DataSet, kind: str, clip, place: int) -> None:
-    notes = [
-        fmt.escape_markdown(clip.split),
-        fmt.listing([_title(c) for c in clip.labels]) or "none of the classes",
-    ]
-    if clip.rows > 1:
-        notes.append(f"the first {_seconds(float(dataset.info['clip_s']))} of {_seconds(clip.duration_s)}")
-    st.markdown(f"**{fmt.escape_markdown(clip.clip_id)}** · {' · '.join(notes)}")
-    picture = np.asarray(dataset.open_features(kind)[clip.first_row], dtype=np.float32)
-    if kind == "mel":
-        picture = 10 * np.log10(np.maximum(picture, 1e-10))
-    clip_s, events = float(dataset.info["clip_s"]), dataset.events
-    if events is not None:
-        own = (
-            (events["split"] == clip.split)
-            & (events["clip_id"] == clip.clip_id)
-            & (events["onset_s"] < clip_s)
-        )
-        events = events[own].assign(offset_s=events.loc[own, "offset_s"].clip(upper=clip_s))
-    figure = clip_figure(picture, clip_s, events)
-    st.plotly_chart(
-        figure, key=f"data-clip-{place}", config=style.CONFIG, alt="Spectrogram with the true events"
-    )
 
 
 def about(dataset: DataSet) -> None:
@@ -381,14 +320,6 @@ def _source(source: dict) -> str:
 def _say_cut(dataset: DataSet, more: str = "") -> None:
     if len(dataset.classes) > MOST_CLASSES:
         st.caption(f"The {MOST_CLASSES} most frequent of {len(dataset.classes)} classes. {more}")
-
-
-def _title(label: str) -> str:
-    return fmt.escape_markdown(fmt.class_title(label))
-
-
-def _seconds(value: float) -> str:
-    return fmt.DASH if fmt.is_missing(value) else f"{value:.2g} s" if value < 1 else f"{value:.3g} s"
 
 
 guarded(main)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.widgets.building import build_button
 from pages.widgets.format import escape_markdown, plural
 from pages.widgets.guard import empty_state
 from sedcore.artifacts.root import artifact_root
@@ -70,6 +71,8 @@ def no_datasets(root: Path) -> None:
         "python -m sedcore data import NAME --train DIR --fractions 0.7,0.15,0.15",
         language="bash",
     )
+    with box:
+        build_button(root, None)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

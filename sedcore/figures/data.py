@@ -81,7 +81,7 @@ def balance_bar(balance: pd.DataFrame, labels: Sequence[str]) -> go.Figure:
     )
     figure.update_yaxes(visible=False, rangemode="tozero")
     figure.update_xaxes(showgrid=False, tickfont={"size": SMALL}, tickangle=-35, **_names(labels, 14))
-    return styled(figure, height=170, margin={"l": 0, "r": 8, "t": 20, "b": 70})
+    return styled(figure, height=150, margin={"l": 0, "r": 8, "t": 18, "b": 64})
 
 
 def together_figure(counts: np.ndarray, labels: Sequence[str]) -> go.Figure:

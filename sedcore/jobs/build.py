@@ -37,15 +37,8 @@ def is_demo(dataset: DataSet) -> bool:
 
 
 def demo_command(dataset: DataSet | None = None) -> list[str]:
-    """Return the arguments of `sedcore` that build the demo set: the standard one, or one like `dataset`."""
-    if dataset is None:
-        return ["demo-data"]
-    clips = sum(split["clips"] for split in dataset.info["splits"].values())
-    seed = int(dataset.info["source"].get("seed", 0))
-    command = ["demo-data"]
-    command += ["--clips", str(clips)] if clips != 1000 else []
-    command += ["--name", dataset.name] if dataset.name != DEMO else []
-    return command + (["--seed", str(seed)] if seed else [])
+    """Return the arguments of `sedcore` that build the demo set, or the features of one that lacks them."""
+    return ["demo-data"] + (["--name", dataset.name] if dataset and dataset.name != DEMO else [])
 
 
 def demo_command_line(dataset: DataSet | None = None) -> str:

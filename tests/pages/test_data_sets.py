@@ -109,7 +109,7 @@ def test_the_demo_set_can_be_built_where_writing_is_on(root, tmp_path, monkeypat
     (target / "dataset.json").write_text(json.dumps(info))
     monkeypatch.setenv("SEDBOARD_TRAINING", "on")
     page = run_page(tmp_path, monkeypatch)
-    assert "python -m sedcore demo-data --clips 60" in text_of(page)
+    assert "python -m sedcore demo-data" in text_of(page)
     assert [button.key for button in page.button] == ["build-demo"]
 
 

@@ -1,0 +1,198 @@
+"""What shall I train, and how long will it take? Data, model, features, settings; live and past runs below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets import state
+from pages.widgets.datasets import choose_dataset, opened
+from pages.widgets.estimates import best_results, estimate, speeds_by_model
+from pages.widgets.guard import guarded, link_to
+from pages.widgets.scene import unique_labels
+from pages.widgets.train_form import (
+    EPOCHS,
+    FEATURES,
+    MODEL,
+    RECOMMENDED,
+    STARTED,
+    Expected,
+    choose_model,
+    settings,
+    take_defaults,
+)
+from pages.widgets.trainings import live_trainings, past_trainings, trained_runs
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import Run, find_run
+from sedcore.data import summary
+from sedcore.data.store import DataSet, list_datasets
+from sedcore.errors import SedcoreError
+from sedcore.figures import style
+from sedcore.figures.data import balance_bar
+from sedcore.jobs.launch import training_enabled
+from sedcore.models.catalog import MODELS, ModelCard
+
+MOST_CLASSES = 20  # in the small figure
+CARDS_CSS = """<style>
+@media (max-width: 640px) {
+  .st-key-new-cards {flex-wrap: nowrap; overflow-x: auto}
+  .st-key-new-cards > * {flex-shrink: 0}
+}
+</style>"""
+
+
+def main() -> None:
+    st.title("New run", anchor=False)
+    if not training_enabled():
+        st.markdown("Training is switched off on this server; the command line trains all the same.")
+        return
+    state.current()  # the runs chosen on other pages stay in the URL
+    root = artifact_root()
+    runs = trained_runs(root)
+    top = st.container()
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        dataset = choose_dataset()
+    if dataset is not None:
+        take_defaults(dataset)
+        expected = expect(dataset, runs)
+        with left:
+            data_part(dataset)
+            model_cards(expected)
+        with right:
+            settings(root, dataset, expected, runs)
+        top.markdown(answer(dataset, expected, unique_labels(runs)))
+        with top:
+            started(root)
+    with right:
+        live_trainings(root, runs)
+    past_trainings(root, runs)
+
+
+def expect(dataset: DataSet, runs: list[Run]) -> Expected:
+    """Return what is known of the models before one is trained."""
+    kind = st.session_state.get(FEATURES)
+    frames, bands, clips = 1000, 64, dataset.info["splits"].get("train", {}).get("clips", 0)
+    if kind in dataset.feature_names():
+        info = dataset.feature_info(kind)
+        frames, bands = int(info["frames"]), int(info["bands"])
+    root = artifact_root()
+    datasets = {found.name: opened(root, found.name) for found in list_datasets(root)}
+    speeds = speeds_by_model(runs, datasets)
+    return Expected(
+        {name: estimate(card, clips, frames, bands, speeds.get(name, [])) for name, card in MODELS.items()},
+        {name: card.misfit(bands, frames) for name, card in MODELS.items()},
+        best_results(runs, dataset.name),
+    )
+
+
+def answer(dataset: DataSet, expected: Expected, labels: dict[str, str]) -> str:
+    """Return the page's answer in words."""
+    card, name = MODELS[st.session_state[MODEL]], fmt.escape_markdown(dataset.name)
+    if not dataset.feature_names():
+        return f"**{name}** has no features here yet, so nothing can be trained on it."
+    epochs = st.session_state.get(EPOCHS) or card.epochs
+    time = _about(expected.epochs[card.name].total_s(epochs))
+    words = (
+        f"**{fmt.escape_markdown(card.title)}** on **{name}** takes {time} here for "
+        f"{fmt.plural(epochs, 'epoch')}, less where early stopping ends it."
+    )
+    if expected.best:
+        value, run = max(expected.best.values(), key=lambda pair: pair[0])
+        words += (
+            f" The best on this data so far is **{fmt.escape_markdown(labels[run.run_id])}**, macro AP "
+            f"{fmt.score(value)} on validation."
+        )
+    return words + (" Nothing has been trained on this data yet." if not expected.best else "")
+
+
+def started(root: Path) -> None:
+    """Say that a training has begun, with the way to it."""
+    run_id = st.session_state.get(STARTED)
+    if not run_id:
+        return
+    try:
+        run = find_run(root, run_id)
+        name, live = fmt.escape_markdown(run.name), run.status().live
+    except SedcoreError:
+        live = False
+    if not live:
+        del st.session_state[STARTED]
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="new-notice"):
+        st.markdown(f":material/check_circle: **{name}** has started. It goes on when you leave this page.")
+        link_to("run", "Open it", icon=":material/description:", query_params={"run": run_id})
+
+
+def data_part(dataset: DataSet) -> None:
+    """Show the sizes of the splits and how the classes are balanced in train."""
+    sizes = [f"{fmt.count(known['clips'])} {fmt.escape_markdown(s)}" for s, known in dataset.info["splits"].items()]
+    classes = fmt.plural(len(dataset.classes), "class", "classes")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        first = fmt.escape_markdown(dataset.splits[0])
+        st.caption(f"{', '.join(sizes)} clips; {classes}, each with its share of the {first} clips:")
+        link_to("data_sets", "Look into it", icon=":material/library_music:", query_params={"data": dataset.name})
+    balance = summary.balance_table(dataset)
+    balance = balance[balance["split"] == dataset.splits[0]]
+    labels = summary.most_frequent(balance, MOST_CLASSES)
+    figure = balance_bar(balance, labels)
+    st.plotly_chart(figure, key="new-balance", config=style.CONFIG, alt="Share of train clips by class")
+    if len(dataset.classes) > MOST_CLASSES:
+        st.caption(f"The {MOST_CLASSES} most frequent of {len(dataset.classes)} classes.")
+
+
+def model_cards(expected: Expected) -> None:
+    """Show a card a model: what it is, its size, the time it takes here, the best it has reached."""
+    st.subheader("Model", anchor=False)
+    st.html(CARDS_CSS)
+    with st.container(horizontal=True, gap="small", key="new-cards"):
+        for card in MODELS.values():
+            model_card(card, expected)
+    measured = any(expected.epochs[name].runs for name in MODELS)
+    if measured:
+        st.caption("Times follow earlier runs of a model; those marked \\* are guesses, scaled from another machine.")
+    else:
+        st.caption("Times are rough guesses, scaled from another machine, until a model has run here.")
+
+
+def model_card(card: ModelCard, expected: Expected) -> None:
+    chosen = st.session_state[MODEL] == card.name
+    with st.container(border=True, width=296, key=f"new-card-{card.name}", gap="xsmall"):
+        st.button(
+            card.title,
+            key=f"choose-{card.name}",
+            type="primary" if chosen else "secondary",
+            icon=":material/check:" if chosen else None,
+            width="stretch",
+            on_click=choose_model,
+            args=(card.name,),
+            help=card.source,
+        )
+        recommended = ":blue-badge[Recommended] " if card.name == RECOMMENDED else ""
+        st.markdown(f":small[{recommended}{fmt.escape_markdown(card.summary)}]")
+        facts = []
+        if card.parameters:
+            facts.append(f"{fmt.count(card.parameters)} parameters")
+        if expected.misfits[card.name]:
+            facts.append("does not fit these features")
+        else:
+            known = expected.epochs[card.name]
+            epochs = (st.session_state.get(EPOCHS) if chosen else None) or card.epochs
+            mark = "" if known.runs else "\\*"
+            facts.append(f"{_about(known.total_s(epochs))}{mark} for {epochs} epochs")
+        if card.name in expected.best:
+            facts.append(f"best so far **{fmt.score(expected.best[card.name][0])}**")
+        st.markdown(f":small[:gray[{' · '.join(facts)}]]")
+
+
+def _about(seconds: float) -> str:
+    """Return an expected time in one unit, as coarse as it is known: about 5 min."""
+    if seconds < 90:
+        return f"about {max(round(seconds), 1)} s"
+    minutes = seconds / 60
+    return f"about {round(minutes)} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
+
+
+guarded(main)

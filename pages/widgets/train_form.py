@@ -1,0 +1,258 @@
+"""The form of New run: features, settings, the command that does the same, and the button that starts.
+
+Its values live in the session, so that neither an error nor another page loses them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets.building import features_missing
+from pages.widgets.estimates import Estimate
+from pages.widgets.guard import show_error, show_note
+from sedcore.artifacts.runs import NAME_LENGTH, Run
+from sedcore.data.features import DERIVED_FROM
+from sedcore.data.store import DataSet
+from sedcore.errors import SedcoreError
+from sedcore.jobs.launch import command_line, start_training
+from sedcore.models.catalog import MODELS, ModelCard
+from sedcore.training.config import TrainConfig
+
+RECOMMENDED = next(iter(MODELS))
+MODEL, FEATURES, EPOCHS, RATE = "new-model", "new-features", "new-epochs", "new-rate"
+BATCH, SEED, NAME, PATIENCE, THRESHOLD = "new-batch", "new-seed", "new-name", "new-patience", "new-threshold"
+STARTED, _PROBLEM = "new-started", "new-problem"
+FEATURE_WORDS = {
+    "logmel": "log-mel",
+    "mel": "mel power",
+    "mfcc": "MFCC",
+    "mfcc_report": "MFCC as in the report",
+}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known beforehand of each model on the chosen data: time an epoch, misfit, best result so far."""
+
+    epochs: dict[str, Estimate]
+    misfits: dict[str, str | None]
+    best: dict[str, tuple[float, Run]]
+
+
+def take_defaults(dataset: DataSet) -> None:
+    """Give the form its values where it has none yet: the link's model, else the recommended one."""
+    values = st.session_state
+    asked = st.query_params.get("model")
+    if values.get(MODEL) not in MODELS:
+        values[MODEL] = asked if asked in MODELS else RECOMMENDED
+    card = MODELS[values[MODEL]]
+    values.setdefault(EPOCHS, card.epochs)
+    values.setdefault(RATE, card.learning_rate)
+    built = dataset.feature_names()
+    if built and values.get(FEATURES) not in built:
+        values[FEATURES] = "logmel" if "logmel" in built else built[0]
+
+
+def choose_model(name: str) -> None:
+    """Take a model; epochs and learning rate follow it unless the reader has set others."""
+    values, old, new = st.session_state, MODELS[st.session_state[MODEL]], MODELS[name]
+    if values.get(EPOCHS) == old.epochs:
+        values[EPOCHS] = new.epochs
+    if values.get(RATE) == old.learning_rate:
+        values[RATE] = new.learning_rate
+    values[MODEL] = name
+    st.query_params["model"] = name
+
+
+def settings(root: Path, dataset: DataSet, expected: Expected, runs: list[Run]) -> None:
+    """Show features and settings, the command that does the same, and the button that starts."""
+    card = MODELS[st.session_state[MODEL]]
+    with st.container(border=True, key="new-settings"):
+        st.markdown(f"**Train {fmt.escape_markdown(card.title)} on {fmt.escape_markdown(dataset.name)}**")
+        if not dataset.feature_names():
+            features_missing(root, dataset, "Training reads features from disk, and this data set has none here.")
+            return
+        features_part(dataset)
+        number_fields(card)
+        st.text_input(
+            "Name",
+            key=NAME,
+            max_chars=NAME_LENGTH,
+            placeholder="optional; else the run's id",
+            persist_state="session",
+        )
+        with st.expander("More settings"):
+            folded_fields()
+        config, problem = read_config(dataset, card, expected)
+        if config:
+            st.code(full_command(config), language=None, wrap_lines=True)
+        if problem:
+            show_error(problem)
+        live = [run for run in runs if run.status().live]
+        same = next((run for run in live if config and run.info["config"] == config.resolved().to_json()), None)
+        if same:
+            name = fmt.escape_markdown(same.name)
+            show_note(f"{name} trains exactly this right now; another seed makes another run.")
+        elif live:
+            words = fmt.plural(len(live), "training")
+            show_note(f"{words} under way already: they share the processors and take longer.")
+        st.button(
+            "Start training",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="new-start",
+            disabled=bool(problem or same),
+            on_click=start,
+            args=(root, config, st.session_state.get(NAME) or ""),
+        )
+        failed = st.session_state.pop(_PROBLEM, None)
+        if failed:
+            show_error(failed)
+
+
+def features_part(dataset: DataSet) -> None:
+    """Show the features that are built, and say which others could be."""
+    built = dataset.feature_names()
+    st.segmented_control(
+        "Features",
+        built,
+        key=FEATURES,
+        required=True,
+        format_func=lambda kind: FEATURE_WORDS.get(kind, kind),
+        persist_state="session",
+        help="What the model sees of a clip: time by mel bands, or cepstral coefficients.",
+    )
+    info = dataset.feature_info(st.session_state[FEATURES])
+    words = f"{fmt.count(info['frames'])} frames × {info['bands']} bands."
+    further = [kind for kind, sources in DERIVED_FROM.items() if kind not in built and set(sources) & set(built)]
+    if further:
+        command = f"python -m sedcore data features {dataset.name} --features {','.join(further)}"
+        words += f" To add {fmt.listing([FEATURE_WORDS.get(k, k) for k in further])}: `{command}`"
+    st.caption(words)
+
+
+def number_fields(card: ModelCard) -> None:
+    """Show the settings that matter."""
+    left, right = st.columns(2, gap="small")
+    with left:
+        st.number_input(
+            "Epochs at most",
+            1,
+            100_000,
+            step=1,
+            key=EPOCHS,
+            persist_state="session",
+            help=f"Passes over the training clips; the model's own default is {card.epochs}.",
+        )
+        st.number_input(
+            "Batch size",
+            1,
+            65_536,
+            value=32,
+            step=8,
+            key=BATCH,
+            persist_state="session",
+            help="Clips a step of the optimiser.",
+        )
+    with right:
+        st.number_input(
+            "Learning rate",
+            1e-7,
+            100.0,
+            step=1e-4,
+            format="%g",
+            key=RATE,
+            persist_state="session",
+            help=f"Of Adam; the model's own default is {card.learning_rate:g}.",
+        )
+        st.number_input(
+            "Seed",
+            0,
+            2**32 - 1,
+            value=0,
+            step=1,
+            key=SEED,
+            persist_state="session",
+            help="Of the first weights, the order of clips and dropout. Runs that differ in it alone show the noise.",
+        )
+
+
+def folded_fields() -> None:
+    """Show the settings that rarely matter."""
+    st.number_input(
+        "Patience",
+        0,
+        100_000,
+        value=10,
+        step=1,
+        key=PATIENCE,
+        persist_state="session",
+        help="Epochs without a better validation macro AP before training ends; 0 never stops early.",
+    )
+    st.number_input(
+        "Threshold of the F1 in the history",
+        value=0.5,
+        step=0.05,
+        format="%g",
+        key=THRESHOLD,
+        persist_state="session",
+        help="Only for the curves: scores are kept, and thresholds are set later on the pages.",
+    )
+
+
+def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[TrainConfig | None, str]:
+    """Return what the form asks for, and why it cannot be started ("" where it can)."""
+    values = st.session_state
+    config = TrainConfig(
+        dataset=dataset.name,
+        model=card.name,
+        features=values[FEATURES],
+        # None stands for the model's default: the command stays short.
+        epochs=None if values[EPOCHS] == card.epochs else values[EPOCHS],
+        batch_size=values[BATCH],
+        learning_rate=None if values[RATE] == card.learning_rate else values[RATE],
+        seed=values[SEED],
+        patience=values[PATIENCE],
+        threshold=values[THRESHOLD],
+    )
+    try:
+        config.resolved()
+    except SedcoreError as error:
+        return None, str(error)
+    if expected.misfits[card.name]:
+        return config, f"{expected.misfits[card.name]}. Choose other features or another model."
+    lacking = [split for split in ("train", "validation") if split not in dataset.splits]
+    if lacking:
+        return config, f"the data set has no {lacking[0]} split, and training needs both; import it with --fractions"
+    return config, ""
+
+
+def full_command(config: TrainConfig) -> str:
+    """Return the command that does the same, in a shell that knows nothing of this server's settings."""
+    words = shlex.split(command_line(config))
+    if st.session_state.get(NAME):
+        words += ["--name", st.session_state[NAME]]
+    root = os.environ.get("SEDCORE_ARTIFACTS")
+    if root and Path(root) != Path("artifacts"):
+        words += ["--artifacts", root]
+    first = next(place for place, word in enumerate(words) if word.startswith("--"))
+    options = [shlex.join(words[place : place + 2]) for place in range(first, len(words), 2)]
+    return " \\\n  ".join([shlex.join(words[:first]), *options])
+
+
+def start(root: Path, config: TrainConfig, name: str) -> None:
+    """Start the training; whatever goes wrong is said beside the button, and the form stays as it is."""
+    try:
+        run = start_training(root, config, name=name)
+    except SedcoreError as error:
+        st.session_state[_PROBLEM] = str(error)
+        return
+    st.session_state[STARTED] = run.run_id
+    st.session_state[NAME] = ""
+    st.toast(f"Started {fmt.escape_markdown(run.name)}", icon=":material/play_arrow:")
