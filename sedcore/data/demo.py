@@ -16,6 +16,7 @@ from sedcore.data.demo_tools import RATE, fade, loudness, room
 CLIP_S = 10.0
 SNR_DB = (0.0, 18.0)
 LEVEL = 0.02  # root mean square of a middling background
+PEAK = 0.89  # about 1 dB below full scale
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,11 @@ def clip_parts(index: int, seed: int = 0) -> tuple[np.ndarray, list[tuple[Event,
 
 
 def clip_audio(index: int, seed: int = 0) -> np.ndarray:
-    """Clip `index` (counted from 1) as samples: 10 s at 16 kHz, float32, at most 0.9 in magnitude."""
+    """Clip `index` (counted from 1) as samples: 10 s at 16 kHz, float32, at most PEAK in magnitude."""
     mix, sounds = clip_parts(index, seed)
     for event, sound in sounds:
         start = round(event.onset_s * RATE)
         mix[start: start + len(sound)] += sound[: len(mix) - start]
     rng = np.random.default_rng([seed, index, 2])
-    mix = oaconvolve(mix, room(rng, rng.uniform(0.1, 0.7), rng.uniform(0.02, 0.6)))[: len(mix)]
-    return (mix * min(1.0, 0.9 / float(np.abs(mix).max()))).astype(np.float32)
+    mix = oaconvolve(mix, room(rng, rng.uniform(0.1, 0.7), rng.uniform(0.02, 0.4)))[: len(mix)]
+    return (mix * min(1.0, PEAK / float(np.abs(mix).max()))).astype(np.float32)
