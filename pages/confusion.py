@@ -17,10 +17,12 @@ from pages.widgets.scene import Scene, Scored, group_differences
 from sedcore.evaluation.counts import Confusion, decide
 from sedcore.figures import style
 from sedcore.figures.classes import confusion_bars, fires_figure
-from sedcore.figures.palette import RIGHT, WRONG
+from sedcore.figures.palette import RIGHT, WRONG, Ink
 
 PANEL = 330  # pixels of a small multiple at least
 MOST_PANELS = 12
+VIEWS = {"errors": "Hits and errors", "fires": "What else fires"}
+PANELS = {"run": "A panel a run", "class": "A panel a class"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,7 @@ class Matrices:
 
     label: str
     mark: str  # Markdown
+    ink: Ink
     classes: tuple[str, ...]
     cells: np.ndarray
     note: str = ""
@@ -46,13 +49,15 @@ def main() -> None:
     controls = st.container(horizontal=True, vertical_alignment="center", gap="small")
     view = controls.segmented_control(
         "View",
-        ["Hits and errors", "What else fires"],
-        default="Hits and errors",
+        list(VIEWS),
+        default="errors",
+        format_func=VIEWS.__getitem__,
         required=True,
-        key="confusion-view",
+        key="view",
+        bind="query-params",
         label_visibility="collapsed",
     )
-    if view == "Hits and errors":
+    if view == "errors":
         small_multiples(scene, controls)
     else:
         fires(scene, controls)
@@ -82,7 +87,7 @@ def answer(scene: Scene) -> str:
 def matrices(scene: Scene) -> list[Matrices]:
     """Return the matrices of all chosen runs; printed ones where a reported run has them."""
     found = [
-        Matrices(s.label, run_mark(scene, s.run), s.evaluation.classes, _confusion(s).matrices())
+        Matrices(s.label, run_mark(scene, s.run), s.ink, s.evaluation.classes, _confusion(s).matrices())
         for s in scene.scored
     ]
     for run, _ in scene.unscored:
@@ -92,7 +97,9 @@ def matrices(scene: Scene) -> list[Matrices]:
             note = f"printed, at its own threshold {fmt.threshold(printed.get('threshold'))}"
             cells = Confusion.from_matrices(np.array(cells)).matrices()
             classes = tuple(printed["classes"])
-            found.append(Matrices(scene.labels[run.run_id], run_mark(scene, run), classes, cells, note))
+            found.append(
+                Matrices(scene.labels[run.run_id], run_mark(scene, run), scene.ink(run), classes, cells, note)
+            )
     return found
 
 
@@ -108,22 +115,26 @@ def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
     with controls:
         by = st.segmented_control(
             "Panels",
-            ["A panel a run", "A panel a class"],
-            default="A panel a run",
+            list(PANELS),
+            default="run",
+            format_func=PANELS.__getitem__,
             required=True,
-            key="confusion-by",
+            key="by",
+            bind="query-params",
             label_visibility="collapsed",
         )
         rates = st.segmented_control(
             "Numbers",
-            ["Counts", "Rates"],
-            default="Counts",
+            ["counts", "rates"],
+            default="counts",
+            format_func=str.title,
             required=True,
-            key="confusion-numbers",
+            key="numbers",
+            bind="query-params",
             label_visibility="collapsed",
         )
         tables.csv_button(confusion_csv(found, scene.split), f"confusion-{scene.split}.csv", "confusion-csv")
-    st.markdown(f":small[{legend(rates == 'Rates')}]")
+    st.markdown(f":small[{legend(rates == 'rates')}]")
     if len(classes) > MOST_PANELS:
         named = st.multiselect(
             "Classes",
@@ -133,15 +144,17 @@ def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
             key="confusion-classes",
         )
         classes = tuple(name for name in classes if name in named)
-    panels = run_panels(found, classes) if by == "A panel a run" else class_panels(found, classes)
+    panels = run_panels(found, classes) if by == "run" else class_panels(found, classes)
     # one scale for all panels, so that they compare
-    every = np.concatenate([cells for _, _, cells, _ in panels]) if panels else np.zeros((1, 2, 2))
+    every = np.concatenate([cells for _, _, cells, _, _ in panels]) if panels else np.zeros((1, 2, 2))
     scale = (max(every[:, 1].sum(axis=1).max(), 1), max(every[:, 0].sum(axis=1).max(), 1))
     with st.container(horizontal=True, gap="medium", key="confusion-panels"):
-        for number, (title, rows, cells, hover) in enumerate(panels):
+        for number, (title, rows, cells, hover, inks) in enumerate(panels):
             with st.container(width=PANEL, gap="xxsmall"):
                 st.markdown(title)
-                figure = confusion_bars(rows, cells, rates=rates == "Rates", scale=scale, hover=hover)
+                figure = confusion_bars(
+                    rows, cells, rates=rates == "rates", scale=scale, hover=hover, inks=inks
+                )
                 st.plotly_chart(figure, key=f"confusion-panel-{number}", config=style.CONFIG)
 
 
@@ -166,25 +179,25 @@ def swatch_text(word: str, color: str) -> str:
 
 
 def run_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
-    """Return (title, rows, cells, hover) a run."""
+    """Return (title, rows, cells, hover, inks of the rows) a run."""
     panels = []
     for m in found:
         inside = [m.classes.index(name) for name in classes if name in m.classes]
         rows = [fmt.class_title(m.classes[i]) for i in inside]
         note = f" :small[{m.note}]" if m.note else ""
-        panels.append((f"**{m.mark}**{note}", rows, m.cells[inside], m.label))
+        panels.append((f"**{m.mark}**{note}", rows, m.cells[inside], m.label, None))
     return [panel for panel in panels if panel[1]]
 
 
 def class_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
-    """Return (title, rows, cells, hover) a class."""
+    """Return (title, rows, cells, hover, inks of the rows) a class."""
     panels = []
     for name in classes:
         having = [m for m in found if name in m.classes]
         rows = [f"{m.label} ({m.note})" if m.note else m.label for m in having]
         cells = np.stack([m.cells[m.classes.index(name)] for m in having])
         title = fmt.class_title(name)
-        panels.append((f"**{fmt.escape_markdown(title)}**", rows, cells, title))
+        panels.append((f"**{fmt.escape_markdown(title)}**", rows, cells, title, [m.ink for m in having]))
     return panels
 
 

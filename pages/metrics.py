@@ -43,12 +43,14 @@ def answer(scene: Scene) -> str:
     lead = scene.lead_group
     best = max(lead, key=lambda s: np.nan_to_num(s.evaluation.averages["macro"].f1, nan=-1))
     macro = best.evaluation.averages["macro"]
-    text = (
-        f"**{fmt.escape_markdown(best.label)}** has the best macro F1 on {fmt.escape_markdown(scene.split)}, "
+    name, where = fmt.escape_markdown(best.label), fmt.escape_markdown(scene.split)
+    parts = (
         f"{fmt.score(macro.f1)} (precision {fmt.score(macro.precision)}, recall {fmt.score(macro.recall)})"
     )
     if len(lead) < 2:
-        return f"{text}; it is the only run here that compares."
+        alone = "it is the only run here" if len(scene.scored) == 1 else "no other run here compares with it"
+        return f"**{name}** has a macro F1 of {parts} on {where}; {alone}."
+    text = f"**{name}** has the best macro F1 on {where}, {parts}"
     names = lead[0].evaluation.classes
     spreads = spread(class_values(lead, "f1", names))
     if np.isnan(spreads).all():
@@ -169,7 +171,8 @@ def classes(scene: Scene) -> None:
     values = class_values(scene.scored, measure, scene.classes)
     names = [fmt.class_title(name) for name in scene.classes]
     labels, inks = [s.label for s in scene.scored], [s.ink for s in scene.scored]
-    figure = dot_plot(names, labels, values, inks, MEASURES[measure][0])
+    compared = [column for column, s in enumerate(scene.scored) if s in scene.lead_group]
+    figure = dot_plot(names, labels, values, inks, MEASURES[measure][0], compared)
     st.plotly_chart(figure, key="metrics-dots", config=style.CONFIG)
 
 

@@ -88,7 +88,8 @@ def answer(scene: Scene, scored: list[Scored]) -> str:
         f"**{fmt.escape_markdown(first.label)}** leads on macro AP {where}: {fmt.score(first.evaluation.mAP)}"
     )
     if len(defined) == 1:
-        return f"{lead}. It is the only run with scores that compare."
+        name, value = fmt.escape_markdown(first.label), fmt.score(first.evaluation.mAP)
+        return f"**{name}** has macro AP {value} {where}; no other run here compares with it."
     gap = fmt.score(first.evaluation.mAP - defined[1].evaluation.mAP)
     by_f1 = max(defined, key=lambda s: fmt_nan(s.evaluation.averages["macro"].f1))
     f1 = fmt.score(by_f1.evaluation.averages["macro"].f1)
@@ -206,7 +207,7 @@ def leaderboard_frame(scene: Scene, scored: list[Scored], others: list[Run]) -> 
                 "ms a clip": info["ms_per_clip"],
                 "Training": info["wall_s"],
                 "Best epoch": fmt.epochs(info["best_epoch"], info["epochs_run"]),
-                "State": state_words(run, s),
+                "State": state_words(scene, run, s),
                 "Created": fmt.moment(info["created"]),
             }
         )
@@ -214,9 +215,11 @@ def leaderboard_frame(scene: Scene, scored: list[Scored], others: list[Run]) -> 
     return frame.astype({column: "float64" for column in FORMATS})
 
 
-def state_words(run: Run, scored: Scored | None) -> str:
+def state_words(scene: Scene, run: Run, scored: Scored | None) -> str:
     """Return the state of a run, and what a reader must know about it."""
     words = run.info["kind"] if run.info["kind"] == "imported" else run.status().state
+    if scored is None and scene.split in run.splits():
+        return f"{words}, scores damaged"
     if scored and (scored.evaluation.collapsed or run.info["collapsed"]):
         return f"{words}, collapsed"
     return words

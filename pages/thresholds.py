@@ -50,10 +50,8 @@ def answer(scene: Scene) -> str:
     if choice.by_class:
         own = fmt.plural(len(choice.by_class), "class has its", "classes have their")
         where += f" ({own} own)"
-    text = (
-        f"{where} **{fmt.escape_markdown(best.label)}** has the best macro F1, "
-        f"{fmt.score(best.evaluation.averages['macro'].f1)}"
-    )
+    verb = "has the best macro F1," if len(lead) > 1 else "has macro F1"
+    text = f"{where} **{fmt.escape_markdown(best.label)}** {verb} {fmt.score(best.evaluation.averages['macro'].f1)}"
     grid = grid_of(scene)
     over = over_thresholds(best.scores.counts, grid, "f1", "macro")
     if np.isnan(over).all():

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import tables
 from pages.widgets.guard import go_to
-from pages.widgets.scene import Scene, Scored
+from pages.widgets.scene import Scene, Scored, names_of
 
 # attribute of an evaluation: (title, what it means)
 MEASURES = {
@@ -78,6 +78,8 @@ def class_table(scene: Scene, measure: str, key: str, *, thresholds: bool = Fals
         height=tables.height_of(len(classes), 24),
         column_config=_columns(scene, measure, classes, click),
     )
+    if len(scene.groups) > 1:
+        st.caption(f"Bold, support and spread are those of {names_of(scene.lead_group)}, which compare.")
     undefined = dict.fromkeys(name for s in runs for name in s.evaluation.undefined_classes)
     tables.undefined_note(list(undefined), scene.split)
     _never_predicted_note(scene)
@@ -104,7 +106,8 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
 
 
 def _open_class(classes: Sequence[str], click: str) -> None:
-    go_to("thresholds", **{"class": classes[st.session_state[click]["row"]]})
+    # a bound widget's place in the URL holds the option as it is shown
+    go_to("thresholds", **{"class": fmt.class_title(classes[st.session_state[click]["row"]])})
 
 
 def _bold_rows(frame: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:

@@ -8,26 +8,34 @@ import numpy as np
 import plotly.graph_objects as go
 
 from sedcore.figures.palette import NEUTRAL, RIGHT, WRONG, Ink, faint
-from sedcore.figures.style import SMALL, plain, shortened, styled
+from sedcore.figures.style import SMALL, axis_title, drawn, plain, rule_at, shortened
 
 ROW = 30  # pixels of a class in the dot plot
 PAIR = 50  # pixels of a class in the confusion bars
 
 
 def dot_plot(
-    classes: Sequence[str], labels: Sequence[str], values: np.ndarray, inks: Sequence[Ink], measure: str
-):
+    classes: Sequence[str],
+    labels: Sequence[str],
+    values: np.ndarray,
+    inks: Sequence[Ink],
+    measure: str,
+    compared: Sequence[int] | None = None,
+) -> go.Figure:
     """Return a figure with a row a class and a dot a run; `values` is (classes, runs), NaN left out.
 
-    A grey line spans the runs of a class: its length is how much the choice of run matters.
+    A grey line spans the runs of a class that compare (columns `compared`, all by default): its length is how
+    much the choice of run matters.
     """
-    figure = go.Figure()
+    traces: list[dict] = []
     names = [plain(name) for name in classes]
     for row, name in enumerate(names):
-        known = values[row][~np.isnan(values[row])]
+        known = values[row] if compared is None else values[row, list(compared)]
+        known = known[~np.isnan(known)]
         if len(known) > 1:
-            figure.add_trace(
-                go.Scatter(
+            traces.append(
+                dict(
+                    type="scatter",
                     x=[known.min(), known.max()],
                     y=[name, name],
                     mode="lines",
@@ -36,8 +44,9 @@ def dot_plot(
                 )
             )
     for column, (label, ink) in enumerate(zip(labels, inks)):
-        figure.add_trace(
-            go.Scatter(
+        traces.append(
+            dict(
+                type="scatter",
                 x=values[:, column],
                 y=names,
                 mode="markers",
@@ -47,13 +56,29 @@ def dot_plot(
                 cliponaxis=False,
             )
         )
-    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], ticksuffix="  ", showgrid=False)
-    figure.update_xaxes(title_text=plain(measure), range=[-0.01, 1.01], tickformat=".1f")
-    return styled(figure, height=ROW * len(classes) + 60, margin={"l": 8, "t": 8})
+    return drawn(
+        traces,
+        height=ROW * len(classes) + 60,
+        margin={"l": 8, "t": 8},
+        x={"title": axis_title(measure), "range": [-0.01, 1.01], "tickformat": ".1f"},
+        y={
+            "categoryorder": "array",
+            "categoryarray": names[::-1],
+            "ticksuffix": "  ",
+            "showgrid": False,
+            "automargin": True,
+        },
+    )
 
 
 def confusion_bars(
-    rows: Sequence[str], cells: np.ndarray, *, rates: bool, scale: tuple[float, float], hover: str
+    rows: Sequence[str],
+    cells: np.ndarray,
+    *,
+    rates: bool,
+    scale: tuple[float, float],
+    hover: str,
+    inks: Sequence[Ink] | None = None,
 ) -> go.Figure:
     """Return the 2x2 of each row as bars about a line: right of it predicted, left of it not.
 
@@ -61,11 +86,17 @@ def confusion_bars(
     cells : (rows, 2, 2), [[tn, fp], [fn, tp]] a row.
     rates : write and draw shares of the clips that hold the class (upper bar) or do not (lower bar).
     scale : clips that the full length of an upper and of a lower bar stands for, without `rates`.
+    inks : marks before the rows, where they are runs.
     """
-    figure = go.Figure()
+    traces: list[dict] = []
     share = cells / np.maximum(cells.sum(axis=2, keepdims=True), 1)
     shown = share if rates else cells
+    marks = (
+        [f'<span style="color:{ink.color}">{ink.glyph}</span> ' for ink in inks] if inks else [""] * len(rows)
+    )
     text = np.vectorize(lambda v: f"{v:.2f}" if rates else f"{int(v):,}".replace(",", "\u202f"))(shown)
+    if rates:  # a share of no clips is undefined
+        text = np.where(cells.sum(axis=2, keepdims=True) > 0, text, "–")
     lengths = share if rates else cells / np.array([scale[1], scale[0]])[None, :, None]
     base = np.arange(len(rows))[::-1] * 3.0
     parts = (  # truth, decision, direction, colour, offset, what it is
@@ -75,8 +106,9 @@ def confusion_bars(
         (0, 0, -1, faint(RIGHT, 0.4), -0.45, "correctly left out: without the class, not predicted"),
     )
     for truth, decision, direction, color, offset, meaning in parts:
-        figure.add_trace(
-            go.Bar(
+        traces.append(
+            dict(
+                type="bar",
                 orientation="h",
                 x=direction * lengths[:, truth, decision],
                 y=base + offset,
@@ -89,8 +121,9 @@ def confusion_bars(
                 "%{customdata[0]:,.0f} clips, %{customdata[1]:.1%}<extra></extra>",
             )
         )
-        figure.add_trace(
-            go.Scatter(
+        traces.append(
+            dict(
+                type="scatter",
                 x=np.full(len(rows), direction * 1.42),
                 y=base + offset,
                 mode="text",
@@ -100,21 +133,27 @@ def confusion_bars(
                 hoverinfo="skip",
             )
         )
-    figure.add_trace(
-        go.Scatter(
+    traces.append(
+        dict(
+            type="scatter",
             x=np.full(len(rows), -1.42),
             y=base + 1.3,
             mode="text",
-            text=[f"<b>{shortened(row, 34)}</b>" for row in rows],
+            text=[mark + f"<b>{shortened(row, 34)}</b>" for mark, row in zip(marks, rows)],
             textposition="middle right",
             hoverinfo="skip",
         )
     )
-    figure.update_layout(barmode="overlay", bargap=0)
-    figure.add_vline(x=0, line={"color": NEUTRAL, "width": 1})
-    figure.update_xaxes(range=[-1.45, 1.45], visible=False, fixedrange=True)
-    figure.update_yaxes(range=[-1.1, base[0] + 1.8], visible=False, fixedrange=True)
-    return styled(figure, height=PAIR * len(rows) + 12, margin={"l": 0, "r": 0, "t": 4, "b": 4})
+    return drawn(
+        traces,
+        height=PAIR * len(rows) + 12,
+        margin={"l": 0, "r": 0, "t": 4, "b": 4},
+        x={"range": [-1.45, 1.45], "visible": False, "fixedrange": True},
+        y={"range": [-1.1, base[0] + 1.8], "visible": False, "fixedrange": True},
+        shapes=[rule_at(0)],
+        barmode="overlay",
+        bargap=0,
+    )
 
 
 def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray, own: str) -> go.Figure:
@@ -125,16 +164,18 @@ def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray,
     """
     names = [plain(name) for name in classes]
     diagonal = np.eye(len(classes), dtype=bool)
-    figure = go.Figure()
-    for mask, color, what in ((diagonal, RIGHT, "predicted too (recall)"), (~diagonal, WRONG, own)):
-        figure.add_trace(
-            go.Heatmap(
+    traces: list[dict] = []
+    parts = ((diagonal, RIGHT, 0.95, "predicted too (recall)"), (~diagonal, WRONG, 0.6, own))
+    for mask, color, opacity, what in parts:
+        traces.append(
+            dict(
+                type="heatmap",
                 z=np.where(mask, shares, np.nan),
                 x=names,
                 y=names,
                 zmin=0,
                 zmax=1,
-                colorscale=[[0, faint(color, 0.03)], [1, faint(color, 0.85)]],
+                colorscale=[[0, faint(color, 0.04)], [1, faint(color, opacity)]],
                 showscale=False,
                 xgap=2,
                 ygap=2,
@@ -145,19 +186,37 @@ def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray,
                 + "<br>%{z:.1%}, %{customdata[0]:,.0f} of %{customdata[1]:,.0f} clips<extra></extra>",
             )
         )
-    rows, columns = np.nonzero(~np.isnan(shares) & (shares >= 0.005))
-    figure.add_trace(
-        go.Scatter(
-            x=[names[c] for c in columns],
-            y=[names[r] for r in rows],
-            mode="text",
-            text=[
-                f"{shares[r, c]:.2f}".lstrip("0") if shares[r, c] < 1 else "1" for r, c in zip(rows, columns)
-            ],
-            textfont={"size": SMALL},
-            hoverinfo="skip",
+    # Light writing where the blue is strong, the theme's own elsewhere.
+    strong = diagonal & (shares > 0.4)
+    for mask, font in ((strong, {"color": "white"}), (~strong, {})):
+        rows, columns = np.nonzero(mask & ~np.isnan(shares) & (shares >= 0.005))
+        traces.append(
+            dict(
+                type="scatter",
+                x=[names[c] for c in columns],
+                y=[names[r] for r in rows],
+                mode="text",
+                text=[_short_share(shares[r, c]) for r, c in zip(rows, columns)],
+                textfont={"size": SMALL} | font,
+                hoverinfo="skip",
+            )
         )
+    return drawn(
+        traces,
+        height=34 * len(classes) + 150,
+        margin={"l": 8, "r": 44, "t": 120, "b": 8},
+        x={"side": "top", "tickangle": -50, "showgrid": False, "title": axis_title("fires")},
+        y={
+            "autorange": "reversed",
+            "showgrid": False,
+            "title": axis_title("true"),
+            "ticksuffix": " ",
+            "automargin": True,
+        },
     )
-    figure.update_xaxes(side="top", tickangle=-40, showgrid=False, title_text="fires")
-    figure.update_yaxes(autorange="reversed", showgrid=False, title_text="true", ticksuffix=" ")
-    return styled(figure, height=34 * len(classes) + 150, margin={"l": 8, "t": 120, "b": 8})
+
+
+def _short_share(share: float) -> str:
+    """Return a share as .07, or 1 where it is whole: ten columns must fit a phone."""
+    text = f"{share:.2f}"
+    return "1" if text == "1.00" else text.lstrip("0")

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from sedcore.figures.palette import Ink, faint
-from sedcore.figures.style import SMALL, plain, shortened, spread_labels, styled
+from sedcore.figures.style import SMALL, axis_title, drawn, plain, shortened, spread_labels
 
 # measure in a history: its title
 MEASURES = {"loss": "Loss", "mAP": "Macro AP", "micro_f1": "Micro F1", "macro_f1": "Macro F1"}
@@ -61,7 +61,8 @@ def curves_figure(
     value_range: tuple[float, float] | None = None,
 ) -> go.Figure:
     """Return a measure of runs over time. With smoothing the raw line stays, faint, behind the smooth one."""
-    figure, ends = go.Figure(), []
+    traces: list[dict] = []
+    ends = []
     for history in histories:
         table = history.table
         x = minutes(table) if by_minutes else table["epoch"].to_numpy()
@@ -69,31 +70,49 @@ def curves_figure(
             if f"{part}.{measure}" not in table or (part == "train" and not train):
                 continue
             raw = table[f"{part}.{measure}"].to_numpy(dtype=float)
-            _lines(figure, history, x, raw, smoothing, f"{part} {MEASURES[measure].lower()}", dash, width)
+            _lines(traces, history, x, raw, smoothing, f"{part} {MEASURES[measure].lower()}", dash, width)
             if part == "validation" and not np.isnan(raw).all():
                 line = smoothed(raw, smoothing)
-                _mark_best(figure, history, x, line, by_minutes)
+                _mark_best(traces, history, x, line)
                 last = np.flatnonzero(~np.isnan(line))[-1]
                 ends.append((history, x[last], line[last]))
     direct = labels and 0 < len(ends) <= MOST_LABELS
-    if direct:
-        _label_ends(figure, ends, height)
-    figure.update_xaxes(title_text="minutes" if by_minutes else "epoch", rangemode="tozero")
-    figure.update_yaxes(range=value_range)
-    return styled(figure, height=height, margin={"t": 8, "r": 108 if direct else 12, "l": 40})
+    return drawn(
+        traces,
+        height=height,
+        margin={"t": 8, "r": 108 if direct else 12, "l": 40},
+        x={"title": axis_title("minutes" if by_minutes else "epoch"), "rangemode": "tozero"},
+        y={"range": value_range},
+        annotations=_end_labels(traces, ends, height) if direct else [],
+    )
 
 
-def _lines(figure, history, x, raw, smoothing, meaning, dash, width) -> None:
+def _lines(
+    traces: list[dict],
+    history: History,
+    x: np.ndarray,
+    raw: np.ndarray,
+    smoothing: float,
+    meaning: str,
+    dash: str,
+    width: float,
+) -> None:
     color = history.ink.color
     hover = f"<b>{plain(history.label)}</b><br>{meaning} %{{y:.3f}}<br>at %{{x:.3g}}<extra></extra>"
     if smoothing > 0:
-        figure.add_trace(
-            go.Scatter(
-                x=x, y=raw, mode="lines", line={"color": faint(color, 0.35), "width": 1}, hoverinfo="skip"
+        traces.append(
+            dict(
+                type="scatter",
+                x=x,
+                y=raw,
+                mode="lines",
+                line={"color": faint(color, 0.35), "width": 1},
+                hoverinfo="skip",
             )
         )
-    figure.add_trace(
-        go.Scatter(
+    traces.append(
+        dict(
+            type="scatter",
             x=x,
             y=smoothed(raw, smoothing),
             mode="lines" if len(x) > 1 else "markers",
@@ -105,14 +124,13 @@ def _lines(figure, history, x, raw, smoothing, meaning, dash, width) -> None:
     )
 
 
-def _mark_best(
-    figure: go.Figure, history: History, x: np.ndarray, line: np.ndarray, by_minutes: bool
-) -> None:
+def _mark_best(traces: list[dict], history: History, x: np.ndarray, line: np.ndarray) -> None:
     rows = np.flatnonzero(history.table["epoch"].to_numpy() == (history.best_epoch or -1))
     if not len(rows) or np.isnan(line[rows[0]]):
         return
-    figure.add_trace(
-        go.Scatter(
+    traces.append(
+        dict(
+            type="scatter",
             x=[x[rows[0]]],
             y=[line[rows[0]]],
             mode="markers",
@@ -129,24 +147,23 @@ def _mark_best(
     )
 
 
-def _label_ends(figure: go.Figure, ends: Sequence[tuple[History, float, float]], height: int) -> None:
-    """Write each run's name to the right of the axes, at the height of its line's end."""
-    low, high = _value_span(figure)
-    places = spread_labels([value for _, _, value in ends], (high - low) * 15 / max(height - 60, 1))
-    for (history, _, _), place in zip(ends, places):
-        figure.add_annotation(
-            x=1.01,
-            xref="paper",
-            y=place,
-            text=f"{history.ink.glyph} {shortened(history.label, 14)}",
-            font={"color": history.ink.color, "size": SMALL},
-            showarrow=False,
-            xanchor="left",
-            yanchor="middle",
-        )
-
-
-def _value_span(figure: go.Figure) -> tuple[float, float]:
-    values = np.concatenate([np.asarray(trace.y, dtype=float) for trace in figure.data])
-    low, high = np.nanmin(values), np.nanmax(values)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+def _end_labels(
+    traces: Sequence[dict], ends: Sequence[tuple[History, float, float]], height: int
+) -> list[dict]:
+    """Return each run's name, to the right of the axes at the height of its line's end."""
+    values = np.concatenate([np.asarray(trace["y"], dtype=float) for trace in traces])
+    span = float(np.nanmax(values) - np.nanmin(values)) or 1.0
+    places = spread_labels([value for _, _, value in ends], span * 15 / max(height - 60, 1))
+    return [
+        {
+            "x": 1.01,
+            "xref": "paper",
+            "y": place,
+            "text": f"{history.ink.glyph} {shortened(history.label, 14)}",
+            "font": {"color": history.ink.color, "size": SMALL},
+            "showarrow": False,
+            "xanchor": "left",
+            "yanchor": "middle",
+        }
+        for (history, _, _), place in zip(ends, places)
+    ]

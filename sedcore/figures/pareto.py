@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from sedcore.figures.palette import NEUTRAL, Ink
-from sedcore.figures.style import plain, shortened, styled
+from sedcore.figures.style import axis_title, drawn, plain, shortened
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,12 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
 
 def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str = "Macro AP") -> go.Figure:
     """Return the figure; the cost axis is logarithmic, since costs differ by orders."""
-    figure = go.Figure()
+    traces: list[dict] = []
     front = pareto_front(points)
     if len(front) > 1:
-        figure.add_trace(
-            go.Scatter(
+        traces.append(
+            dict(
+                type="scatter",
                 x=[p.cost for p in front],
                 y=[p.quality for p in front],
                 mode="lines",
@@ -52,8 +53,9 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
         ((math.log10(p.cost) - left) / (right - left), (p.quality - low) / (high - low)) for p in points
     ]
     for point, side in zip(points, _label_sides(places, [len(shortened(p.label)) for p in points])):
-        figure.add_trace(
-            go.Scatter(
+        traces.append(
+            dict(
+                type="scatter",
                 x=[point.cost],
                 y=[point.quality],
                 mode="markers+text",
@@ -66,15 +68,19 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
             )
         )
     ticks = _ticks(10**left, 10**right)
-    figure.update_xaxes(
-        type="log",
-        title_text=cost_title,
-        range=[left, right],
-        tickvals=ticks,
-        ticktext=[_short(t) for t in ticks],
+    return drawn(
+        traces,
+        height=300,
+        margin={"r": 24, "t": 12},
+        x={
+            "type": "log",
+            "title": axis_title(cost_title),
+            "range": [left, right],
+            "tickvals": ticks,
+            "ticktext": [_short(t) for t in ticks],
+        },
+        y={"title": axis_title(quality_title), "tickformat": ".2f", "range": [low, high]},
     )
-    figure.update_yaxes(title_text=quality_title, tickformat=".2f", range=[low, high])
-    return styled(figure, height=300, margin={"r": 24, "t": 12})
 
 
 def _padded(values: Sequence[float], share: float) -> tuple[float, float]:

@@ -18,6 +18,55 @@ MARGIN = {"l": 48, "r": 16, "t": 28, "b": 40}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}  # for st.plotly_chart and fig.show
 
 
+def drawn(
+    traces: Sequence[dict],
+    *,
+    height: int,
+    x: dict | None = None,
+    y: dict | None = None,
+    margin: dict[str, int] | None = None,
+    **layout: object,
+) -> go.Figure:
+    """Return a figure of trace dictionaries in the project's look; `x` and `y` are settings of the axes.
+
+    Made in one go: growing a figure by add_trace and update_layout takes Plotly several times as long, and
+    the pages draw many.
+    """
+    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID}
+    look = {
+        "height": height,
+        "margin": MARGIN | (margin or {}),
+        "font": {"size": FONT_SIZE},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,
+        "hoverlabel": {"font": {"size": FONT_SIZE}, "align": "left"},
+        "xaxis": axis | (x or {}),
+        "yaxis": axis | (y or {}),
+    }
+    return go.Figure(data=list(traces), layout=look | layout)
+
+
+def axis_title(text: str) -> dict:
+    """Return the title of an axis, small and near; `text` is plain."""
+    return {"text": plain(text), "font": {"size": SMALL}, "standoff": 6}
+
+
+def rule_at(x: float, **line: object) -> dict:
+    """Return a vertical rule over the height of the axes, as a shape of the layout."""
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "yref": "y domain",
+        "line": {"color": NEUTRAL, "width": 1} | line,
+    }
+
+
 def styled(figure: go.Figure, *, height: int, margin: dict[str, int] | None = None) -> go.Figure:
     """Give a figure the project's look, in place; returns it. `height` is in pixels."""
     figure.update_layout(
@@ -34,26 +83,7 @@ def styled(figure: go.Figure, *, height: int, margin: dict[str, int] | None = No
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "title": {"font": {"size": SMALL}}}
     figure.update_xaxes(**axis, title_standoff=6)
     figure.update_yaxes(**axis, title_standoff=6)
-    # Titles of small multiples are annotations of the layout: small, left, above their axes.
     return figure
-
-
-def panel_title(figure: go.Figure, text: str, *, column: int, columns: int, row: int = 1) -> None:
-    """Write the title of one small multiple, left-aligned above its axes."""
-    number = (row - 1) * columns + column
-    suffix = "" if number == 1 else str(number)
-    figure.add_annotation(
-        text=text,
-        xref=f"x{suffix} domain",
-        yref=f"y{suffix} domain",
-        x=0,
-        y=1,
-        xanchor="left",
-        yanchor="bottom",
-        yshift=4,
-        showarrow=False,
-        font={"size": FONT_SIZE},
-    )
 
 
 def plain(text: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from sedcore.evaluation.counts import Counts
-from sedcore.figures.palette import NEUTRAL, Ink
-from sedcore.figures.style import plain, styled
+from sedcore.figures.palette import Ink
+from sedcore.figures.style import axis_title, drawn, plain, rule_at
 
 MEASURES = ("f1", "precision", "recall")
 AVERAGES = ("macro", "micro", "weighted")
@@ -56,33 +56,42 @@ def _measure(measure: str, tp: np.ndarray, fp: np.ndarray, positives: np.ndarray
 
 def threshold_figure(curves: Sequence[Curve], title: str, threshold: float) -> go.Figure:
     """Return the figure of a measure against the threshold; a rule stands at the threshold in force."""
-    figure = go.Figure()
+    traces: list[dict] = []
     for curve in curves:
         hover = f"<b>{plain(curve.label)}</b><br>{plain(title)} %{{y:.3f}} at %{{x:.4g}}<extra></extra>"
-        _add(figure, curve, hover)
-    figure.add_vline(x=threshold, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text="threshold")
-    figure.update_yaxes(title_text=plain(title), range=[-0.02, 1.04], tickformat=".1f")
-    return styled(figure, height=320, margin={"t": 8})
+        _add(traces, curve, hover)
+    return drawn(
+        traces,
+        height=320,
+        margin={"t": 8},
+        x={"title": axis_title("threshold")},
+        y={"title": axis_title(title), "range": [-0.02, 1.04], "tickformat": ".1f"},
+        shapes=[rule_at(threshold, dash="dot")],
+    )
 
 
 def precision_recall_figure(curves: Sequence[Curve]) -> go.Figure:
     """Return precision against recall of one class; the area under a line is its average precision."""
-    figure = go.Figure()
+    traces: list[dict] = []
     for curve in curves:
         hover = (
             f"<b>{plain(curve.label)}</b><br>precision %{{y:.3f}}, recall %{{x:.3f}}"
             "<br>at threshold %{customdata:.4g}<extra></extra>"
         )
-        _add(figure, curve, hover, shape="vh")
-    figure.update_xaxes(title_text="recall", range=[-0.01, 1.02], tickformat=".1f")
-    figure.update_yaxes(title_text="precision", range=[-0.02, 1.04], tickformat=".1f")
-    return styled(figure, height=320, margin={"t": 8})
+        _add(traces, curve, hover, shape="vh")
+    return drawn(
+        traces,
+        height=320,
+        margin={"t": 8},
+        x={"title": axis_title("recall"), "range": [-0.01, 1.02], "tickformat": ".1f"},
+        y={"title": axis_title("precision"), "range": [-0.02, 1.04], "tickformat": ".1f"},
+    )
 
 
-def _add(figure: go.Figure, curve: Curve, hover: str, shape: str = "linear") -> None:
-    figure.add_trace(
-        go.Scatter(
+def _add(traces: list[dict], curve: Curve, hover: str, shape: str = "linear") -> None:
+    traces.append(
+        dict(
+            type="scatter",
             x=curve.x,
             y=curve.y,
             mode="lines",
@@ -92,8 +101,9 @@ def _add(figure: go.Figure, curve: Curve, hover: str, shape: str = "linear") -> 
         )
     )
     if curve.point is not None and not np.isnan(curve.point).any():
-        figure.add_trace(
-            go.Scatter(
+        traces.append(
+            dict(
+                type="scatter",
                 x=[curve.point[0]],
                 y=[curve.point[1]],
                 mode="markers",

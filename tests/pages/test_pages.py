@@ -215,11 +215,11 @@ def test_confusion_shows_counts_and_rates(visit, full_root):
     e = expected(full_root, LEADER, "validation")
     assert f'"{int(e.tp[8])}"' in spec
     assert len(app.get("plotly_chart")) == 2, "printed matrices of the reported run are shown beside"
-    app.get_by_key("confusion-numbers").set_value("Rates").run()
+    app.get_by_key("numbers").set_value("rates").run()
     assert f'"{e.recall[8]:.2f}"' in app.get("plotly_chart")[0].proto.spec
-    app.get_by_key("confusion-by").set_value("A panel a class").run()
+    app.get_by_key("by").set_value("class").run()
     assert len(app.get("plotly_chart")) == 10
-    app.get_by_key("confusion-view").set_value("What else fires").run()
+    app.get_by_key("view").set_value("fires").run()
     assert not app.exception and len(app.get("plotly_chart")) == 1
 
 
