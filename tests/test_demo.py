@@ -9,6 +9,7 @@ from sedcore.data import demo
 from sedcore.data.demo_build import build_demo, build_demo_features
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
+from tests.tiny import make_dataset
 
 CLIPS = range(1, 1001)
 
@@ -100,8 +101,6 @@ def test_what_cannot_be_built_is_said(tmp_path):
         build_demo(tmp_path, "few", clips=9)
     with pytest.raises(SedcoreError, match="no data set 'other'"):
         build_demo_features(tmp_path, "other")
-    from conftest import make_dataset
-
     make_dataset(tmp_path)
     with pytest.raises(SedcoreError, match="not a demo set"):
         build_demo_features(tmp_path, "tiny")

@@ -8,7 +8,6 @@ import threading
 import keras
 import numpy as np
 import pytest
-from conftest import BANDS, CLASSES, FRAMES, make_dataset
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.runs import Run
@@ -21,6 +20,7 @@ from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
 from sedcore.training.scoring import SplitScorer
 from sedcore.training.start import queue_run
+from tests.tiny import BANDS, CLASSES, FRAMES, make_dataset
 
 
 def small(classes: int, bands: int, frames: int) -> keras.Model:
