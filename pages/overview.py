@@ -45,8 +45,12 @@ def main() -> None:
     if boards and boards[0][0]:
         cost_figure(scene, boards[0][0])
     for number, (scored, others) in enumerate(boards):
-        if len(boards) > 1:
-            st.subheader(board_title(scene, scored, others), anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            title = board_title(scene, scored, others) if len(boards) > 1 else "Runs"
+            st.subheader(title, anchor=False)
+            frame = leaderboard_frame(scene, scored, others).drop(columns=tables.MARK)
+            frame.insert(0, "run_id", [run.run_id for run in [*(s.run for s in scored), *others]])
+            tables.csv_button(frame, f"runs-{scene.split}.csv", f"overview-csv-{number}")
         leaderboard(scene, scored, others, number)
     reported(scene)
 

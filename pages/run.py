@@ -38,6 +38,7 @@ def main() -> None:
         actions(run)
     left, right = st.columns([1, 1], gap="large")
     with left:
+        printed(run)
         settings(run)
         notes(run)
     with right:
@@ -186,6 +187,28 @@ def confirm_delete(run: Run) -> None:
             st.switch_page("pages/overview.py")
         if st.button("Keep", key="run-delete-no"):
             st.rerun()
+
+
+def printed(run: Run) -> None:
+    """Show the tables of a reported run as they were printed."""
+    reported = run.reported()
+    for split, table in (reported or {}).get("tables", {}).items():
+        st.subheader(f"Printed for {fmt.escape_markdown(split)}", anchor=False)
+        names = ("micro", "macro", "weighted", "samples")
+        rows = {
+            part.title(): [fmt.score(table.get(part, {}).get(name), 2) for name in names]
+            for part in ("precision", "recall", "f1")
+        }
+        frame = pd.DataFrame({"average": [name.title() for name in names]} | rows)
+        right = {part: st.column_config.TextColumn(alignment="right") for part in rows}
+        st.dataframe(
+            frame,
+            hide_index=True,
+            key=f"run-printed-{split}",
+            height="content",
+            column_config=right | {"average": ""},
+        )
+        st.caption(f"At threshold {fmt.threshold(reported.get('threshold'))}.")
 
 
 def settings(run: Run) -> None:

@@ -36,7 +36,7 @@ def context_bar(*, thresholds: bool = True, split: bool = True) -> Scene:
     with st.container(key="context-bar", horizontal=True, gap="xsmall", vertical_alignment="center"):
         if split:
             _split_control(scene)
-        if thresholds:
+        if thresholds and scene.runs:
             _threshold_control(scene)
         for run in scene.chosen:
             _chip(scene, run)

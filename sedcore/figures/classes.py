@@ -163,6 +163,7 @@ def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray,
     The diagonal is blue (right), the rest orange (it depends on `own` whether that is wrong).
     """
     names = [plain(name) for name in classes]
+    ticks = {"tickvals": names, "ticktext": [shortened(name, 15) for name in classes]}
     diagonal = np.eye(len(classes), dtype=bool)
     traces: list[dict] = []
     parts = ((diagonal, RIGHT, 0.95, "predicted too (recall)"), (~diagonal, WRONG, 0.6, own))
@@ -203,16 +204,10 @@ def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray,
         )
     return drawn(
         traces,
-        height=34 * len(classes) + 150,
-        margin={"l": 8, "r": 44, "t": 120, "b": 8},
-        x={"side": "top", "tickangle": -50, "showgrid": False, "title": axis_title("fires")},
-        y={
-            "autorange": "reversed",
-            "showgrid": False,
-            "title": axis_title("true"),
-            "ticksuffix": " ",
-            "automargin": True,
-        },
+        height=34 * len(classes) + 110,
+        margin={"l": 8, "r": 36, "t": 96, "b": 8},
+        x={"side": "top", "tickangle": -50, "showgrid": False, **ticks},
+        y={"autorange": "reversed", "showgrid": False, "ticksuffix": " ", "automargin": True, **ticks},
     )
 
 
