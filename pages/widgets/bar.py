@@ -8,7 +8,7 @@ from pages.widgets import loading, state
 from pages.widgets.format import epochs, escape_markdown, listing, moment, plural, score, threshold
 from pages.widgets.guard import empty_state, link_to
 from pages.widgets.picker import open_picker
-from pages.widgets.scene import Scene, build_scene
+from pages.widgets.scene import Scene, build_scene, names_of
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, broken_runs
 from sedcore.figures.palette import Ink
@@ -207,7 +207,14 @@ def _say_problems(scene: Scene) -> None:
     if broken:
         with st.expander(f"{plural(len(broken), 'run folder')} cannot be read", icon=":material/warning:"):
             st.markdown("\n".join(f"- {escape_markdown(problem)}" for _, problem in broken))
+    collapsed = [s for s in scene.scored if s.evaluation.collapsed]
+    notes = []
+    if collapsed:
+        verb = "has" if len(collapsed) == 1 else "have"
+        notes.append(f"{names_of(collapsed)} {verb} collapsed: the scores hardly differ between clips.")
     if scene.automatic and scene.chosen:
         dataset = scene.chosen[0].info["dataset"]
         where = f" on {escape_markdown(dataset)}" if dataset else ""
-        st.caption(f"No runs chosen: these are the best of each model{where}, by macro AP.")
+        notes.insert(0, f"No runs chosen: these are the best of each model{where}, by macro AP.")
+    if notes:
+        st.caption(" ".join(notes))

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
+from pages.widgets import state
 from pages.widgets.format import escape_markdown
 from sedcore.errors import SedcoreError
 
@@ -25,7 +26,7 @@ def guarded(page: Callable[[], None]) -> None:
         return
     if _NEXT in st.session_state:
         name, params = st.session_state.pop(_NEXT)
-        st.switch_page(f"pages/{name}.py", query_params=params)
+        st.switch_page(f"pages/{name}.py", query_params=state.url_params() | params)
     try:
         page()
     except SedcoreError as error:

@@ -88,6 +88,11 @@ def current() -> Choice:
     return state[_STATE]
 
 
+def url_params() -> dict[str, str]:
+    """Return the choice of this session as URL parameters, for links from page to page."""
+    return st.session_state.get(_STATE, Choice()).params()
+
+
 def problems() -> list[str]:
     """Return what the URL of this visit asked for and cannot be had."""
     return st.session_state.get(_PROBLEMS, [])
@@ -116,10 +121,12 @@ def _write_url(choice: Choice) -> None:
     if wanted not in written:
         written.append(wanted)
         del written[:-_REMEMBERED]
+    # In one step: each step is an entry in the browser's history.
+    new = {key: value for key, value in wanted.items() if st.query_params.get(key) != value}
+    if new:
+        st.query_params.update(new)
     for key in KEYS:
-        if key in wanted and st.query_params.get(key) != wanted[key]:
-            st.query_params[key] = wanted[key]
-        elif key not in wanted and key in st.query_params:
+        if key not in wanted and key in st.query_params:
             del st.query_params[key]
 
 

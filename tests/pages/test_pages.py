@@ -59,6 +59,7 @@ def test_full_root(visit, full_root, page):
     assert not app.exception and not app.error
     assert app.title[0].value == page.title()
     assert "best of each model on demo" in texts(app)
+    assert "**ann** has collapsed" in texts(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
