@@ -17,7 +17,7 @@ from sedcore.data import demo
 from sedcore.data.features import FeatureParams
 from sedcore.data.rows import Progress
 from sedcore.data.store import EVENT_COLUMNS, DataSet, open_dataset
-from sedcore.data.writing import add_features_from, write_dataset
+from sedcore.data.writing import add_features_from, fingerprint, sorted_events, with_rows, write_dataset
 from sedcore.errors import SedcoreError
 
 # Raise it with every change of scripts or sounds: features of another version do not belong to the stored tables.
@@ -86,8 +86,13 @@ def build_demo_features(
     source = dataset.info["source"]
     if source.get("kind") != "demo":
         raise SedcoreError(f"data set {name!r} is not a demo set, so its features cannot be made from code")
-    table, _ = _tables(source["clips"], source["seed"])
-    same = source.get("generator") == GENERATOR and list(table["labels"]) == list(dataset.clips["labels"])
+    clips, seed = source["clips"], source["seed"]
+    table, events = _tables(clips, seed)
+    digests = [_digest(index, seed) for index in range(1, clips + 1)]
+    same = (
+        fingerprint(demo.CLASSES, with_rows(table, FeatureParams()), sorted_events(events), digests)
+        == dataset.fingerprint
+    )
     if not same:
         raise SedcoreError(
             f"the demo set {name!r} in {dataset.path} was made by another version of sedcore; delete that folder and "
@@ -96,16 +101,20 @@ def build_demo_features(
     return add_features_from(
         dataset,
         features,
-        load=functools.partial(_load, seed=source["seed"]),
-        items=range(1, source["clips"] + 1),
+        load=functools.partial(_load, seed=seed),
+        items=range(1, clips + 1),
         workers=workers,
         progress=progress,
     )
 
 
 def _load(index: int, seed: int) -> tuple[np.ndarray, str]:
+    return demo.clip_audio(index, seed), _digest(index, seed)
+
+
+def _digest(index: int, seed: int) -> str:
     # The recipe stands for the content: the last bits of the samples may differ between platforms.
-    return demo.clip_audio(index, seed), f"demo {GENERATOR} {seed} {index}"
+    return f"demo {GENERATOR} {seed} {index}"
 
 
 def _tables(clips: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -96,7 +96,7 @@ def write_dataset(
     kinds = check_kinds(features)
     for kind in kinds:
         bands_of(kind, params)
-    clips = _with_rows(clips, params)
+    clips = with_rows(clips, params)
     problems = list(problems)
     if any(problem.level == "error" for problem in problems):
         kinds = ()  # clips are still loaded, so that all problems are listed together
@@ -112,7 +112,7 @@ def write_dataset(
         problems += duplicate_problems(clips, [f.digest for f in filled])
         raise_errors(problems, f"data set {name!r} was not imported")
         problems += class_balance_problems(clips, classes)
-        events = _sorted_events(events)
+        events = sorted_events(events)
         write_parquet(folder / "clips.parquet", clips)
         if events is not None:
             write_parquet(folder / "events.parquet", events)
@@ -171,14 +171,15 @@ def _check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _with_rows(clips: pd.DataFrame, params: FeatureParams) -> pd.DataFrame:
+def with_rows(clips: pd.DataFrame, params: FeatureParams) -> pd.DataFrame:
     """Add first_row and rows to the clips and put the columns in order."""
     rows = np.array([window_count(duration, params) for duration in clips["duration_s"]], dtype=np.int64)
     clips = clips.assign(first_row=np.cumsum(rows) - rows, rows=rows).reset_index(drop=True)
     return clips[list(CLIP_COLUMNS)]
 
 
-def _sorted_events(events: pd.DataFrame | None) -> pd.DataFrame | None:
+def sorted_events(events: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Put events in their stored order and columns."""
     if events is None:
         return None
     order = ["split", "clip_id", "onset_s", "offset_s", "label"]
