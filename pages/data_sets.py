@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -311,10 +313,14 @@ def about(dataset: DataSet) -> None:
 
 
 def _source(source: dict) -> str:
-    """Return where a data set came from, as what the import wrote down."""
-    return ", ".join(
-        f"{key} {value}" if key != "kind" else str(value) for key, value in source.items() if value != ""
-    )
+    """Return where a set came from, in words. Only the last part of a folder: a hosted page need not tell more."""
+    if source.get("kind") == "demo":
+        return f"made from code, {fmt.plural(source['clips'], 'clip')}, seed {source['seed']}"
+    kind = {"npy": "pairs of .npy files", "audio": "audio files"}.get(source.get("kind"), source.get("kind") or "")
+    folders = [f"{split} from {Path(folder).name}/" for split, folder in (source.get("folders") or {}).items()]
+    shares = [f"{split} {share:g}" for split, share in (source.get("fractions") or {}).items()]
+    parts = folders + ([f"divided into {', '.join(shares)} with seed {source.get('seed')}"] if shares else [])
+    return f"{kind}; {'; '.join(parts)}" if parts else kind
 
 
 def _say_cut(dataset: DataSet, more: str = "") -> None:
