@@ -86,7 +86,7 @@ def build_demo_features(
     source = dataset.info["source"]
     if source.get("kind") != "demo":
         raise SedcoreError(f"data set {name!r} is not a demo set, so its features cannot be made from code")
-    clips, seed = source["clips"], source["seed"]
+    clips, seed = len(dataset.clips), int(source.get("seed", 0))
     table, events = _tables(clips, seed)
     digests = [_digest(index, seed) for index in range(1, clips + 1)]
     same = (
