@@ -23,7 +23,7 @@ from sedcore.training.start import queue_run
 DATASET = "demo"
 MOST_WEIGHTS_BYTES = 3_000_000
 # The most epochs that the demo set is worth; early stopping ends most of them before.
-EPOCHS = {"ann": 15, "cnn": 12, "rnn": 30, "crnn": 25, "rnn_time": 40, "crnn_time": 30}
+EPOCHS = {"ann": 15, "cnn": 8, "rnn": 30, "crnn": 25, "rnn_time": 40, "crnn_time": 30}
 PATIENCE = 5
 
 
