@@ -75,12 +75,7 @@ def live_run(run: Run, label: str, ink: Ink) -> None:
     status, progress = run.status(), run.progress() or {}
     with st.container(border=True, key=f"live-{run.run_id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{swatch(ink)} {fmt.escape_markdown(label)}**", width="content")
-            facts = " · ".join(
-                str(run.info[key]) for key in ("model", "features", "dataset") if run.info[key]
-            )
-            st.markdown(f":small[:gray[{fmt.escape_markdown(facts)}]]", width="stretch")
-            link_to("run", "Details", icon=":material/description:", query_params={"run": run.run_id})
+            st.markdown(f"**{swatch(ink)} {fmt.escape_markdown(label)}**", width="stretch")
             st.button(
                 "Stop" if status.state != "queued" else "Cancel",
                 icon=":material/stop_circle:",
@@ -90,6 +85,10 @@ def live_run(run: Run, label: str, ink: Ink) -> None:
                 on_click=_stop,
                 args=(run,),
             )
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            facts = " · ".join(str(run.info[key]) for key in ("model", "features", "dataset") if run.info[key])
+            st.markdown(f":small[:gray[{fmt.escape_markdown(facts)}]]", width="stretch")
+            link_to("run", "Details", icon=":material/description:", query_params={"run": run.run_id})
         share, words = how_far(run)
         st.progress(share, text=words)
         history = run.history()

@@ -1,0 +1,195 @@
+"""The dashboard in a real browser: every page, a threshold that moves, links that hold, a training."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from sedcore.artifacts.runs import find_run, list_runs
+from sedcore.data.store import list_datasets
+from sedcore.evaluation.evaluate import evaluate
+from tests.serving import PHONE, SMALL_CLIPS, SMALL_DEMO, WIDE
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+PAGES = {
+    "": "Overview",
+    "curves": "Curves",
+    "metrics": "Metrics",
+    "thresholds": "Thresholds",
+    "confusion": "Confusion",
+    "new_run": "New run",
+    "data_sets": "Data sets",
+}
+
+
+def scored(root) -> list:
+    """Return the trained runs of the demo data set that have scores of test, newest first."""
+    runs = [run for run in list_runs(root) if run.info["kind"] == "trained" and "test" in run.splits()]
+    return [run for run in runs if run.info["dataset"] == runs[-1].info["dataset"]]
+
+
+def macro_f1(run, threshold: float) -> float:
+    found = run.predictions("test")
+    return evaluate(found.truth, found.scores, found.classes, threshold).averages["macro"].f1
+
+
+def shown_f1(visitor) -> dict[str, float]:
+    """Return macro F1 by run id, as the table of the page Thresholds shows it."""
+    return {row[""]: float(row["Macro F1"]) for row in visitor.table("Macro F1", "Macro P", "Samples F1")}
+
+
+# First of all tests: a link into a page of a server that nobody has visited yet.
+def test_the_first_visit_may_be_a_deep_link(visitors, root):
+    visitor = visitors()
+    visitor.open(f"data_sets?data={SMALL_DEMO}")
+    expect(visitor.page.get_by_text(f"{SMALL_DEMO} has {SMALL_CLIPS} clips")).to_be_visible()
+    expect(visitor.page.get_by_role("link", name="Overview")).to_be_visible()
+    visitor.check()
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_every_page_opens_without_an_error(visitors, size):
+    visitor = visitors(size)
+    for path, title in PAGES.items():
+        page = visitor.open(path)
+        assert visitor.title() == title
+        first = page.locator("[data-testid=stMain] [data-testid=stMarkdown] p").first
+        expect(first).not_to_be_empty()
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= size[0], f"{title} is {width} px wide on a screen of {size[0]}"
+        visitor.check()
+
+
+def test_the_menu_leads_through_all_pages(visitors):
+    visitor = visitors()
+    visitor.open("")
+    for title in PAGES.values():
+        visitor.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
+        expect(visitor.page.locator("h1").first).to_have_text(title)
+        visitor.settle()
+        visitor.check()
+
+
+def test_every_data_set_and_run_has_its_page(visitors, root):
+    visitor = visitors()
+    for dataset in list_datasets(root):
+        page = visitor.open(f"data_sets?data={dataset.name}")
+        expect(page.get_by_text(f"{dataset.name} has")).to_be_visible()
+        visitor.check()
+    for run in list_runs(root):
+        visitor.open(f"run?run={run.run_id}")
+        visitor.check()
+
+
+def test_moving_a_threshold_changes_the_table(visitors, root):
+    runs = {run.run_id: run for run in scored(root)}
+    visitor = visitors()
+    page = visitor.open(f"thresholds?split=test&runs={','.join(list(runs)[:2])}")
+    expected = {run_id: pytest.approx(macro_f1(runs[run_id], 0.5)) for run_id in list(runs)[:2]}
+    visitor.until(lambda: shown_f1(visitor) == expected, "the table shows macro F1 at 0.5")
+    before = shown_f1(visitor)
+    slider = page.locator(".st-key-slider-all input[type=range]")
+    slider.focus()
+    slider.press("PageDown")
+    page.wait_for_url(re.compile(r"[?&]t=0\.4(&|$)"))
+    expected = {run_id: pytest.approx(macro_f1(runs[run_id], 0.4)) for run_id in before}
+    visitor.until(lambda: shown_f1(visitor) == expected, "the table shows macro F1 at 0.4")
+    assert shown_f1(visitor) != before
+    visitor.check()
+
+
+def test_a_reload_keeps_runs_and_threshold(visitors, root):
+    chosen = [run.run_id for run in scored(root)[:2]]
+    visitor = visitors()
+    page = visitor.open(f"thresholds?split=test&runs={','.join(chosen)}&t=0.2")
+    visitor.until(lambda: set(shown_f1(visitor)) == set(chosen), "the table of the chosen runs")
+    before = shown_f1(visitor)
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Data sets", exact=True).click()
+    expect(page.locator("h1").first).to_have_text("Data sets")
+    visitor.settle()
+    page.reload()
+    visitor.settle()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Thresholds", exact=True).click()
+    expect(page.locator("h1").first).to_have_text("Thresholds")
+    visitor.until(lambda: shown_f1(visitor) == before, "the same runs at the same threshold")
+    page.reload()
+    visitor.settle()
+    visitor.until(lambda: shown_f1(visitor) == before, "the same after a reload of the page itself")
+    visitor.check()
+
+
+def test_a_link_works_for_somebody_else(visitors, root):
+    one = visitors()
+    run = scored(root)[0]
+    one.open(f"metrics?split=test&runs={run.run_id}&t=0.15")
+    address = one.page.url
+    other = visitors()
+    other.page.goto(address)
+    other.settle()
+
+    def shown() -> list[float]:
+        rows = other.table("Macro P", "Macro R", "Macro F1")
+        return [float(row["Macro F1"]) for row in rows if row[""] == run.run_id]
+
+    other.until(lambda: shown() == [pytest.approx(macro_f1(run, 0.15))], "macro F1 of the run at 0.15")
+    other.check()
+
+
+def test_a_training_started_from_the_page_ends_in_overview(visitors, root):
+    visitor = visitors()
+    page = visitor.open(f"new_run?data={SMALL_DEMO}&model=rnn_time")
+    epochs = page.get_by_role("spinbutton", name="Epochs at most")
+    expect(epochs).to_have_value("60")
+    epochs.fill("1")
+    epochs.press("Enter")
+    name = page.get_by_role("textbox", name="Name")
+    name.fill("one epoch")
+    name.press("Enter")
+    command = page.locator(".st-key-new-settings pre code")
+    expect(command).to_contain_text("--epochs 1")
+    expect(command).to_contain_text("--name 'one epoch'")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("one epoch has started")).to_be_visible()
+    run = find_run(root, "one epoch")
+    expect(page.locator(f".st-key-live-{run.run_id}")).to_be_visible()
+    page.reload()  # what is shown comes from the run folder, not from this session
+    visitor.settle()
+    visitor.until(lambda: not run.status().live, "the training ends")
+    assert run.status().state == "finished", run.log_tail()
+    expect(page.locator(f".st-key-live-{run.run_id}")).to_have_count(0)
+    visitor.until(
+        lambda: any(row["Run"] == "one epoch" and row["State"] == "finished" for row in visitor.table("How it ended")),
+        "the run among the past ones",
+    )
+    visitor.check()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Overview", exact=True).click()
+    expect(page.locator("h1").first).to_have_text("Overview")
+    visitor.settle()
+    visitor.until(
+        lambda: any(row["Name"].startswith("one epoch") for row in visitor.table("Name", "Macro AP")),
+        "the finished run in the leaderboard",
+    )
+    visitor.check()
+    page = visitor.open(f"run?run={run.run_id}")
+    expect(page.locator("h1").first).to_contain_text("one epoch")
+    visitor.check()
+
+
+def test_a_training_can_be_stopped_from_the_page(visitors, root):
+    visitor = visitors(PHONE)
+    page = visitor.open(f"new_run?data={SMALL_DEMO}&model=rnn_time")
+    name = page.get_by_role("textbox", name="Name")
+    name.fill("stopped")
+    name.press("Enter")
+    expect(page.locator(".st-key-new-settings pre code")).to_contain_text("--name stopped")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("stopped has started")).to_be_visible()
+    run = find_run(root, "stopped")
+    expect(page.locator(f".st-key-live-{run.run_id}").get_by_text("batch").first).to_be_visible()
+    page.locator(f".st-key-stop-{run.run_id}").get_by_role("button", name="Stop").click()
+    visitor.until(lambda: not run.status().live, "the training ends")
+    assert run.status().state == "cancelled", run.status()
+    expect(page.locator(f".st-key-live-{run.run_id}")).to_have_count(0)
+    visitor.check()
