@@ -2,6 +2,9 @@
 
 import functools
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -160,6 +163,26 @@ def test_a_worker_that_dies_is_an_error_in_words(tmp_path):
     assert os.listdir(tmp_path / "datasets") == []
 
 
+def test_workers_end_with_their_parent(tmp_path):
+    """Killed without warning, or stopped by SIGTERM: nobody keeps this process's stderr open."""
+    code = (
+        "import os, time; from sedcore.data.features import FeatureParams; from sedcore.data.rows import fill;"
+        "fill(os.getcwd(), (), FeatureParams(), time.sleep, [0.2] * 2000, range(2000), [1] * 2000,"
+        " from_audio=False, workers=2)"
+    )
+    code = f"if __name__ == '__main__': {code}"
+    (tmp_path / "main.py").write_text(code)
+    home = str(Path(__file__).parents[1])
+    parent = subprocess.Popen(
+        [sys.executable, "main.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": home}, stderr=subprocess.PIPE
+    )
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    while len(children.read_text().split()) < 3:  # two workers and the tracker of their semaphores
+        assert parent.poll() is None, parent.stderr.read()
+    parent.kill()
+    parent.communicate(timeout=60)  # ends when the last holder of stderr has
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError("disk gone"), SedcoreError("bad.wav: bad")])
 def test_nothing_stays_after_a_stop(tmp_path, stop):
     _, items = three_clips()
@@ -266,6 +289,10 @@ def test_broken_folders_are_left_out_of_the_list(tmp_path):
     assert [dataset.name for dataset in list_datasets(tmp_path)] == ["set"]
     with pytest.raises(SedcoreError, match="schema 99"):
         open_dataset(tmp_path, "old")
+    info = {"classes": 1, "splits": {}, "fingerprint": "", "clip_s": 1}
+    write_json(tmp_path / "datasets" / "empty" / "dataset.json", info)
+    with pytest.raises(SedcoreError, match="wants a list of classes"):
+        open_dataset(tmp_path, "empty")
 
 
 def test_damaged_features_are_named(tmp_path):

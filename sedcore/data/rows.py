@@ -7,11 +7,13 @@ size of the data set. With `kinds` empty clips are only loaded, hashed and check
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -135,7 +137,9 @@ def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(job,))
     try:
-        for future in as_completed([pool.submit(_run_task, task) for task in tasks]):
+        with _sigint_held_back():
+            futures = [pool.submit(_run_task, task) for task in tasks]
+        for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
         raise SedcoreError(
@@ -145,15 +149,30 @@ def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _sigint_held_back() -> Iterator[None]:
+    """Block Ctrl-C while workers are started: they inherit that, and leave Ctrl-C to the parent from the start."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _worker_job: _Job | None = None
 
 
 def _start_worker(job: _Job) -> None:
-    """Set up a worker: one thread (the pool is the parallelism), Ctrl-C left to the parent."""
+    """Set up a worker: one thread (the pool is the parallelism); it ends when its parent does, however that ends."""
     global _worker_job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpoolctl.threadpool_limits(1)
     _worker_job = job
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _run_task(task: list[_Clip]) -> list[Filled]:

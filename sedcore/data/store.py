@@ -69,6 +69,9 @@ class DataSet:
         if missing:
             lacks = f"lacks {', '.join(missing)}; import it again"
             raise SedcoreError(f"data set: {self.path / 'dataset.json'} {lacks}")
+        if not isinstance(self.info["classes"], list) or not isinstance(self.info["splits"], dict):
+            wants = "wants a list of classes and an object of splits; import it again"
+            raise SedcoreError(f"data set: {self.path / 'dataset.json'} {wants}")
 
     def __repr__(self) -> str:
         return f"DataSet({str(self.path)!r})"
