@@ -29,12 +29,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; return the exit code: 0, 1 for a training that failed, 2 for bad input."""
+    """Run a command; return the exit code: 0, 1 for a training that failed, 2 for bad input, 130 if stopped."""
     try:
         args = parser().parse_args(argv)
         return args.command(args) or 0
     except SedcoreError as error:
         print(error, file=sys.stderr)
+        return 2
+    except UnicodeEncodeError as error:  # a name whose bytes are not UTF-8 can neither be printed nor stored
+        near = error.object[max(error.start - 40, 0) : error.end + 20]
+        print(f"not UTF-8, so it cannot be stored: {near!a}; rename that file or folder", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,9 +64,9 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(command=command)
         return made
 
-    data = commands.add_parser("data", help="import, list and show data sets").add_subparsers(
-        required=True, metavar="ACTION"
-    )
+    data = commands.add_parser(
+        "data", help="import, list and show data sets", parents=[common]
+    ).add_subparsers(required=True, metavar="ACTION")
     _data_commands(add, data)
     demo = add(commands, "demo-data", _demo_data, "build the demo data set from code alone")
     demo.add_argument("--clips", type=int, default=1000)
@@ -80,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     metrics.add_argument("--split", default="test")
     metrics.add_argument("--threshold", type=float, default=0.5)
     metrics.add_argument("--json", action="store_true")
-    predictions = commands.add_parser("predictions", help="scores as files").add_subparsers(
+    predictions = commands.add_parser("predictions", help="scores as files", parents=[common]).add_subparsers(
         required=True, metavar="ACTION"
     )
     export = add(predictions, "export", _export, "write truth and scores of a run as CSV or Parquet")
@@ -301,7 +305,7 @@ def _train(args) -> int:
     run = queue_run(root, config, run_id=args.run_id, name=args.name)
     state = train(root, run, announce=_tell, bar=sys.stderr.isatty())
     print(run.run_id)
-    return 1 if state == "failed" else 0
+    return {"failed": 1, "cancelled": 130}.get(state, 0)
 
 
 def _runs(args) -> None:
@@ -344,7 +348,8 @@ def _runs_note(args) -> None:
 
 
 def _runs_delete(args) -> None:
-    for run in [_find(args, text) for text in args.runs]:  # all are found before the first goes
+    found = {run.run_id: run for run in (_find(args, text) for text in args.runs)}
+    for run in found.values():  # all were found before the first goes
         runs.delete_run(run)
 
 
@@ -361,7 +366,10 @@ def _metrics(args) -> None:
     results, chosen = {}, [_find(args, text) for text in args.runs]
     for run in chosen:
         p = run.predictions(args.split)
-        results[run.run_id] = evaluate(p.truth, p.scores, p.classes, args.threshold)
+        try:
+            results[run.run_id] = evaluate(p.truth, p.scores, p.classes, args.threshold)
+        except SedcoreError as error:
+            raise SedcoreError(f"run {run.name}, {args.split}: {error}") from error
     if args.json:
         return _print_json({run_id: r.to_json(args.split, args.threshold) for run_id, r in results.items()})
     for run in chosen:

@@ -46,6 +46,11 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
+    write_json(tmp_path / "file", {})
+    with pytest.raises(SedcoreError, match="file/x.json could not be written: Not a directory"):
+        write_json(tmp_path / "file" / "x.json", {})
+    with pytest.raises(SedcoreError, match="could not be written: File name too long"):
+        write_json(tmp_path / ("x" * 300), {})
     with pytest.raises(SedcoreError, match="nowhere/x.json could not be written: No such file"):
         write_json(tmp_path / "nowhere" / "x.json", {})
 

@@ -95,6 +95,8 @@ def test_the_root_may_stand_before_or_after_the_command(tmp_path, scored, capsys
     said(capsys, "--artifacts", tmp_path, "runs", "rename", "r1", "x")
     said(capsys, "runs", "rename", "r1", "y", "--artifacts", tmp_path)
     assert scored.name == "y"
+    said(capsys, "data", "--artifacts", tmp_path, "list")
+    said(capsys, "predictions", "--artifacts", tmp_path, "export", "r1", "--out", tmp_path / "x.csv")
 
 
 def test_runs_lists_what_the_contract_names(scored, capsys):
@@ -125,7 +127,7 @@ def test_runs_are_renamed_tagged_annotated_and_deleted(scored, capsys):
     assert scored.info["tags"] == []
     refused(capsys, "runs", "delete", "r1", "nothing")  # all or none
     assert scored.path.exists()
-    said(capsys, "runs", "delete", "r1")
+    said(capsys, "runs", "delete", "r1", "second name")  # one run, named twice
     assert not scored.path.exists()
 
 
@@ -170,6 +172,36 @@ def test_metrics_of_a_split_that_is_not_there(scored, capsys):
     assert "has no predictions for split 'validation'; it has test" in refused(
         capsys, "metrics", "r1", "--split", "validation"
     )
+
+
+def test_scores_that_cannot_be_evaluated_are_named_by_their_run(scored, capsys):
+    p = scored.predictions("test")
+    p.scores[3, 1] = np.nan
+    runs.save_predictions(scored, p)
+    assert "run first, test: scores holds 1 values" in refused(capsys, "metrics", "r1")
+
+
+@pytest.mark.parametrize("broken", ["{half", '{"schema": 1, "created": null}', '{"schema": 1, "tags": "x"}'])
+def test_a_broken_run_is_named_and_the_others_still_answer(scored, capsys, broken):
+    folder = scored.path.with_name("r2")
+    folder.mkdir()
+    (folder / "run.json").write_text(broken)
+    said(capsys, "metrics", "r1")
+    assert main(["runs"]) == 0
+    out = capsys.readouterr()
+    assert "first" in out.out and "r2 left out" in out.err
+    message = refused(capsys, "metrics", "r2")
+    assert str(folder / "run.json") in message and f"remove the folder {folder}" in message
+
+
+def test_a_name_that_is_not_utf_8_is_refused(root, capsys):
+    folder = Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9"))
+    folder.mkdir()
+    soundfile.write(root / "a.wav", np.ones(1600), 16000)
+    (root / "a.wav").rename(folder / "a.wav")
+    (folder / "weak.tsv").write_text("filename\tevent_labels\na.wav\tDog\n")
+    assert "not UTF-8" in refused(capsys, "data", "import", "x", "--train", folder, "--validation", folder)
+    assert os.listdir(root / "datasets") == [] if (root / "datasets").exists() else True
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -50,7 +50,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise SedcoreError(f"{path} could not be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a path that could not be made cannot be removed either
+            temporary.unlink(missing_ok=True)
 
 
 def without_nan(value: Any) -> Any:

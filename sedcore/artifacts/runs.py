@@ -71,8 +71,14 @@ class Run:
         except FileNotFoundError:
             raise SedcoreError(f"run {self.run_id}: {file} does not exist") from None
         if time != self._info_time:
-            self._info = default_info() | read_json(file, f"run {self.run_id}")
-            self._info_time = time
+            info = default_info() | read_json(file, f"run {self.run_id}")
+            for key, usual in default_info().items():
+                if usual is not None and not isinstance(info[key], type(usual)):
+                    kind = type(usual).__name__
+                    raise SedcoreError(
+                        f"run {self.run_id}: {key} in {file} is {info[key]!r}; wanted is a {kind}"
+                    )
+            self._info, self._info_time = info, time
         return self._info
 
     @property
@@ -323,6 +329,9 @@ def find_run(root: Path, text: str) -> Run:
         raise SedcoreError(
             f"{len(named)} runs are named {text!r}; give one of the ids {', '.join(r.run_id for r in named)}"
         )
+    for path, problem in broken_runs(root):
+        if path.name == text:
+            raise SedcoreError(f"{problem}; mend the file or remove the folder {path}")
     raise SedcoreError(
         f"no run {text!r} in {Path(root) / 'runs'}; `runs` lists the {len(runs)} that are there"
     )
