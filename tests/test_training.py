@@ -8,6 +8,7 @@ import threading
 import keras
 import numpy as np
 import pytest
+import soundfile
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.runs import Run
@@ -15,9 +16,10 @@ from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.models import registry
-from sedcore.training import fit
+from sedcore.training import fit, start
 from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
+from sedcore.training.predict import predict_files
 from sedcore.training.scoring import SplitScorer
 from sedcore.training.start import queue_run
 from tests.tiny import BANDS, CLASSES, FRAMES, make_dataset
@@ -91,6 +93,8 @@ def test_a_configuration_survives_json():
 def test_queueing_says_what_does_not_fit(tiny):
     with pytest.raises(SedcoreError, match="no features 'mfcc' .*data features tiny --features mfcc"):
         queue_run(tiny, TrainConfig("tiny", "ann", features="mfcc"))
+    with pytest.raises(SedcoreError, match="did you mean 'mfcc'"):
+        queue_run(tiny, TrainConfig("tiny", "ann", features="mfccc"))
     with pytest.raises(SedcoreError, match="model crnn needs at least 38 bands"):
         queue_run(tiny, TrainConfig("tiny", "crnn"))
     with pytest.raises(SedcoreError, match="no data set 'other'"):
@@ -251,10 +255,37 @@ def test_the_unforeseen_ends_as_failed_with_its_traceback_in_the_log(tiny, monke
     assert "Traceback" in run.log_tail()
 
 
-def test_a_data_set_without_validation_fails_in_words(tmp_path, fast):
+def test_a_data_set_without_validation_is_refused(tmp_path, fast):
     make_dataset(tmp_path, clips={"train": 16, "test": 8})
-    run = train(tmp_path)
-    assert run.status().state == "failed" and "has no validation split" in run.status().reason
+    with pytest.raises(SedcoreError, match="has no validation split"):
+        train(tmp_path)
+    assert runs.list_runs(tmp_path) == []
+
+
+def test_a_stop_before_training_began_leaves_no_run_that_waits(tiny, monkeypatch):
+    def stopped():
+        raise KeyboardInterrupt
+
+    run = queue_run(tiny, TrainConfig("tiny", "ann"))
+    monkeypatch.setattr(start, "load_keras", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        start.train(tiny, run)
+    assert run.status().state == "cancelled"
+
+
+def test_predicting_with_damaged_files_names_them(tiny, fast):
+    run = train(tiny, epochs=1)
+    weights = run.weights_file.read_bytes()
+    recording = tiny / "a.wav"
+    soundfile.write(recording, np.zeros(1600), 16000)
+    for damaged in (b"nonsense", weights[: len(weights) // 2]):
+        run.weights_file.write_bytes(damaged)
+        with pytest.raises(SedcoreError, match="weights.keras could not be loaded; is it damaged"):
+            list(predict_files(run, [recording]))
+    run.weights_file.write_bytes(weights)
+    runs.update_info(run, input=None)
+    with pytest.raises(SedcoreError, match="run.json does not say how features were made"):
+        list(predict_files(run, [recording]))
 
 
 def test_a_validation_split_without_positives_is_judged_by_its_loss(tmp_path, fast, monkeypatch):

@@ -14,8 +14,8 @@ def main() -> int:
     parser.add_argument("run")
     parser.add_argument("--artifacts")
     args = parser.parse_args()
-    root = artifact_root(args.artifacts)
     try:
+        root = artifact_root(args.artifacts)
         run = find_run(root, args.run)
         from sedcore.training.start import train
 

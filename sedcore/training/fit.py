@@ -30,6 +30,7 @@ from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
 from sedcore.training.progress import Progress
 from sedcore.training.scoring import SplitScorer
+from sedcore.training.start import check_splits
 from sedcore.training.stop import StopRequest
 
 Say = Callable[[str], None]
@@ -104,11 +105,7 @@ def train_run(root: Path, run: Run, announce: Say | None = None, bar: bool = Fal
 def _prepare(root: Path, run: Run, stop: StopRequest, progress: Progress, say: Say) -> _Training:
     config = TrainConfig.from_json(run.info["config"]).resolved()
     dataset = open_dataset(root, config.dataset)
-    for split in ("train", "validation"):
-        if split not in dataset.splits:
-            raise SedcoreError(
-                f"data set {dataset.name} has no {split} split; import it again with --fractions or --{split}"
-            )
+    check_splits(dataset)
     reader = RowReader(dataset, config.features)
     keras.utils.set_random_seed(config.seed)
     model = build(config.model, len(dataset.classes), reader.bands, reader.frames)

@@ -41,11 +41,19 @@ def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarra
 
     try:
         model = keras.models.load_model(run.weights_file, compile=False)
-    except (ValueError, OSError) as error:
-        raise SedcoreError(f"{run.weights_file} could not be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # Keras raises many unrelated types for a damaged file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SedcoreError(
+            f"{run.weights_file} could not be loaded; is it damaged? Train the run again ({reason})"
+        ) from error
     taken = run.info["input"]
-    kind, params = taken["features"]["kind"], FeatureParams.from_json(taken["features"]["params"])
-    mean, std = np.asarray(taken["mean"], np.float32), np.asarray(taken["std"], np.float32)
+    try:
+        kind, params = taken["features"]["kind"], FeatureParams.from_json(taken["features"]["params"])
+        mean, std = np.asarray(taken["mean"], np.float32), np.asarray(taken["std"], np.float32)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SedcoreError(
+            f"{run.path / 'run.json'} does not say how features were made (input), so audio cannot be scored"
+        ) from error
     for file in files:
         windows = split_windows(read_audio(file, params.sample_rate_hz), params)
         scores = [

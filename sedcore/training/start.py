@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.runs import Run
-from sedcore.data.store import open_dataset
+from sedcore.data.features import check_kinds
+from sedcore.data.store import DataSet, open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.models.backend import load_keras
 from sedcore.models.catalog import model_card
@@ -30,6 +31,8 @@ def queue_run(root: Path, config: TrainConfig, run_id: str | None = None, name: 
     """
     config = config.resolved()
     dataset = open_dataset(root, config.dataset)
+    check_splits(dataset)
+    check_kinds(config.features)
     if config.features not in dataset.feature_names():
         built = ", ".join(dataset.feature_names()) or "none"
         raise SedcoreError(
@@ -59,11 +62,24 @@ def queue_run(root: Path, config: TrainConfig, run_id: str | None = None, name: 
     )
 
 
+def check_splits(dataset: DataSet) -> None:
+    """SedcoreError where a data set lacks what training needs: clips to learn from and clips to validate on."""
+    for split in ("train", "validation"):
+        if split not in dataset.splits:
+            raise SedcoreError(
+                f"data set {dataset.name} has no {split} split; import it again with --fractions or --{split}"
+            )
+
+
 def train(root: Path, run: Run, announce: Callable[[str], None] | None = None, bar: bool = False) -> str:
     """Train a queued run here and now (see `sedcore.training.fit.train_run`); return its final state."""
-    load_keras()
-    from sedcore.training.fit import train_run
-
+    try:
+        load_keras()
+        from sedcore.training.fit import train_run
+    except BaseException as error:  # Ctrl-C too: nobody else will train a run that was queued here
+        state = "failed" if isinstance(error, Exception) else "cancelled"
+        runs.set_status(run, state, f"ended before it began ({type(error).__name__})", only_from=("queued",))
+        raise
     return train_run(root, run, announce, bar)
 
 
