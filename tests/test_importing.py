@@ -133,6 +133,7 @@ def test_every_problem_of_pairs_is_listed(tmp_path):
     np.save(x(4), np.ones((1, 8, 21)))
     np.save(y(5), np.zeros((FRAMES, 11)))
     x(6).write_bytes(x(6).read_bytes()[:-100])
+    np.save(x(11), np.full((1, 8, FRAMES), 1e300))
     np.save(x(7), np.array([{"a": 1}], dtype=object), allow_pickle=True)
     y(8).write_bytes(b"")
     np.save(y(9), np.full((11, FRAMES), 3.0))
@@ -151,6 +152,7 @@ def test_every_problem_of_pairs_is_listed(tmp_path):
         "eventroll_00008.npy": "unreadable or truncated",
         "eventroll_00009.npy": "values from 3 to 3",
         "melspec_00010.npy": "has shape (2, 8, 20)",
+        "melspec_00011.npy": "160 values are NaN, infinite or beyond float32",
         "other_12.npy": "same number as melspec_00012.npy",
         "roll.npy": "no number in its name",
     }
@@ -265,6 +267,14 @@ def test_one_folder_is_divided_by_fractions(tmp_path):
     assert run(tmp_path / "other", train, seed=6).fingerprint != dataset.fingerprint
 
 
+def test_too_few_good_clips_do_not_hide_what_is_wrong_with_the_others(tmp_path):
+    folder = write_wavs(tmp_path / "train", AUDIO)
+    table = folder / "strong.tsv"
+    table.write_text(table.read_text().replace("a.wav", "A.wav").replace("b.wav", "B.wav"))
+    lines = problems_of(tmp_path, folder, fractions=(0.5, 0.5))
+    assert any("A.wav is not among the audio" in line and "did you mean a.wav" in line for line in lines)
+
+
 def test_fractions_with_folders(tmp_path):
     made = folders(tmp_path, write_pairs, clips=10)
     dataset = run(tmp_path / "a", made["train"], test=made["test"], fractions=(0.8, 0.2))
@@ -280,6 +290,9 @@ def test_fractions_with_folders(tmp_path):
     ({"features": ("logmell",)}, "did you mean 'logmel'"),
     ({"features": ()}, "no features were asked for"),
     ({"clip_s": 0}, "clip_s = 0"),
+    ({"clip_s": float("inf")}, "clip_s = inf"),
+    ({"bands": 0}, "bands = 0"),
+    ({"seed": -1}, "seed = -1"),
     ({"source": "audio"}, "wanted are X/ and Y/"),
     ({"workers": 0}, "workers = 0"),
     ({"features": ("mfcc",)}, "20 MFCC cannot be made of 8 mel bands"),

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from sedcore.data.audio import audio_info, load_audio, read_audio
+from sedcore.data.checks import raise_errors
 from sedcore.data.labels import read_table
 from sedcore.data.sources import audio_files, find_classes, find_table, read_audio_split, source_kind
 from sedcore.errors import SedcoreError
@@ -156,6 +157,17 @@ def test_the_best_table_is_found(tmp_path):
     assert find_table(tmp_path / "audio", tmp_path / "tags.csv").name == columns
     with pytest.raises(SedcoreError, match="none.tsv is neither in"):
         find_table(tmp_path, "none.tsv")
+
+
+@pytest.mark.parametrize("name, content, words", [
+    ("weak.tsv", "filename\tevent_labels\na.wav\tHündchen\n".encode("latin-1"), "weak.tsv: not UTF-8"),
+    ("weak.tsv", b"file\ttags\na.wav\tDog\n", "weak.tsv: .*wanted"),
+    ("tags.csv", b"filename,Dog\na.wav,0.4\n", "column 'Dog' holds '0.4'"),
+])  # fmt: skip
+def test_what_is_wrong_with_the_only_table_is_said(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SedcoreError, match=words):
+        raise_errors(read_table(find_table(tmp_path)).problems, "problems")
 
 
 def test_class_lists(tmp_path):

@@ -56,7 +56,8 @@ class FeatureParams:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not value > 0:
+            number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            if not number or not 0 < value < np.inf:
                 raise SedcoreError(f"{field.name} = {value!r}: give a number above 0")
         for name in ("sample_rate_hz", "n_fft", "bands", "n_mfcc"):
             if getattr(self, name) != int(getattr(self, name)):

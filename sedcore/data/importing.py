@@ -20,7 +20,7 @@ from sedcore.data.checks import Problem, raise_errors
 from sedcore.data.features import FeatureParams, bands_of, check_kinds, empty_bands, mel_basis
 from sedcore.data.labels import LabelTable, read_table, unknown_labels
 from sedcore.data.npy_pairs import REPORT_CLASSES, SILENCE, check_fold, common_shape, load_mel, read_npy_split
-from sedcore.data.rows import Load, Progress
+from sedcore.data.rows import Load, Progress, default_workers
 from sedcore.data.sources import (
     SourceSplit,
     audio_files,
@@ -107,9 +107,12 @@ def import_dataset(
     paths = {s: check_folder(folder, s) for s, folder in folders.items() if folder is not None}
     shares = _shares(list(paths), fractions)
     params = FeatureParams(
-        sample_rate_hz=sample_rate_hz, n_fft=n_fft, hop_s=hop_s, bands=bands or DEFAULT_BANDS, clip_s=clip_s,
-        n_mfcc=n_mfcc,
+        sample_rate_hz=sample_rate_hz, n_fft=n_fft, hop_s=hop_s, bands=DEFAULT_BANDS if bands is None else bands,
+        clip_s=clip_s, n_mfcc=n_mfcc,
     )  # fmt: skip
+    if seed < 0:
+        raise SedcoreError(f"seed = {seed}: give 0 or more")
+    default_workers(workers, 1)  # raises where it is no number of processes, before anything is read
     found = {split: source_kind(folder, source, labels) for split, folder in paths.items()}
     if len(set(found.values())) > 1:
         each = ", ".join(f"{paths[split]} holds {kind}" for split, kind in found.items())
@@ -123,6 +126,8 @@ def import_dataset(
         raise SedcoreError(f"{paths['train']}: holds no clips; give a folder with labelled clips")
     clips, events, items = _tables(read.splits)
     if shares:
+        if len(clips) < len(shares):  # perhaps only because of what is wrong with the others
+            raise_errors(read.problems, f"data set {name!r} was not imported")
         clips, events, items = _divide(clips, events, items, read.classes, shares, seed)
     announce(_taken(kind, read, clips, shares))
     label_kinds = {s: read.splits.get(s, read.splits["train"]).labels for s in clips["split"].unique()}
@@ -171,8 +176,9 @@ def _read_npy(paths: dict[str, Path], params: FeatureParams, bands: int | None) 
         wrong = {problem.file for problem in odd}
         for split in splits.values():
             split.clips = [clip for clip in split.clips if clip.item not in wrong]
-        check_fold(given, bands or given)
-        params = dataclasses.replace(params, bands=bands or given, hop_s=params.clip_s / frames)
+        bands = given if bands is None else bands
+        check_fold(given, bands)
+        params = dataclasses.replace(params, bands=bands, hop_s=params.clip_s / frames)
     classes = tuple(name for name in rows if name.lower() != SILENCE.lower())
     load = functools.partial(load_mel, bands=bands)
     return _Read(splits, classes, where or "the report's list", params, load, problems)

@@ -67,10 +67,13 @@ def common_shape(shapes: Shapes) -> tuple[tuple[int, int], list[Problem]]:
 def load_mel(path: str, bands: int | None = None) -> tuple[np.ndarray, str]:
     """Return mel power (frames, bands) float32 of an X file, folded to `bands`, and a hash of its values."""
     mel = _load(Path(path))
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is told below
+        mel = np.ascontiguousarray(mel.reshape(mel.shape[-2:]), dtype=np.float32)
     if not np.isfinite(mel).all():
         count = int((~np.isfinite(mel)).sum())
-        raise SedcoreError(f"{path}: {count} values are NaN or infinite; compute the file again or remove it")
-    mel = np.ascontiguousarray(mel.reshape(mel.shape[-2:]), dtype=np.float32)
+        raise SedcoreError(
+            f"{path}: {count} values are NaN, infinite or beyond float32; compute the file again or remove it"
+        )
     digest = hashlib.sha256(repr(mel.shape).encode() + mel.astype("<f4").tobytes()).hexdigest()
     return (mel if bands is None else fold_bands(mel, bands)).T, digest
 

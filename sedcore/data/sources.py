@@ -90,12 +90,12 @@ def find_table(folder: Path, labels: str | Path | None = None) -> Path:
                 return path
         raise SedcoreError(f"labels: {labels} is neither in {folder} nor here; give the path of a table")
     found: dict[str, list[Path]] = {kind: [] for kind in _TABLE_RANK}
+    others = []
     for place in (folder, folder / "audio"):
         for path in sorted(place.iterdir()) if place.is_dir() else []:
             if path.suffix.lower() in (".tsv", ".csv", ".txt") and not path.name.startswith("."):
                 kind = table_kind(path)
-                if kind:
-                    found[kind].append(path)
+                (found[kind] if kind else others).append(path)
     for kind in _TABLE_RANK:
         named = [path for path in found[kind] if path.name == f"{kind}.tsv"]
         tables = named[:1] or found[kind]
@@ -104,6 +104,8 @@ def find_table(folder: Path, labels: str | Path | None = None) -> Path:
             raise SedcoreError(f"{folder}: holds several {kind} label tables ({names}); choose one with --labels")
         if tables:
             return tables[0]
+    if len(others) == 1:
+        return others[0]  # whoever reads it says what is wrong with it
     raise SedcoreError(
         f"{folder}: holds no label table; wanted is a .tsv or .csv whose header is filename, onset, offset, "
         "event_label (strong), or filename, event_labels (weak), or filename and a column a class"
