@@ -170,7 +170,9 @@ def test_no_data_set_offers_the_demo(root):
 def test_time_follows_earlier_runs(root):
     run = make_run(root, "crnn_time", input={"frames": 200, "bands": 64})
     for epoch in range(1, 4):
-        append_history(run, {"epoch": epoch, "seconds": 60.0, "validation_seconds": 6.0, "validation": {"mAP": 0.5}})
+        append_history(
+            run, {"epoch": epoch, "seconds": 60.0, "validation_seconds": 6.0, "validation": {"mAP": 0.5}}
+        )
     page = run_page()
     # 40 epochs of 66 s and 8 s to begin
     assert "takes about 44 min here for 40 epochs" in page.markdown[0].value
@@ -182,7 +184,14 @@ def test_a_running_training_shows_how_far_it_is(root):
         set_status(run, "running")
         looks = {"train": {"loss": 0.5, "mAP": 0.2}, "validation": {"loss": 0.6, "mAP": 0.1}}
         append_history(run, {"epoch": 1, "seconds": 2.0, **looks})
-        record = {"phase": "training", "epoch": 2, "epochs": 10, "batch": 3, "batches": 19, "clips_per_s": 41.2}
+        record = {
+            "phase": "training",
+            "epoch": 2,
+            "epochs": 10,
+            "batch": 3,
+            "batches": 19,
+            "clips_per_s": 41.2,
+        }
         write_progress(run, record | {"seconds_left": 75.0})
         page = run_page()
         bar = page.get("progress")[0].proto
