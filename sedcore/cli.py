@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -363,6 +364,8 @@ def _find(args, text: str) -> runs.Run:
 def _metrics(args) -> None:
     from sedcore.evaluation.evaluate import evaluate
 
+    if not math.isfinite(args.threshold):
+        raise SedcoreError(f"threshold is a finite number; given {args.threshold}")
     results, chosen = {}, [_find(args, text) for text in args.runs]
     for run in chosen:
         p = run.predictions(args.split)

@@ -168,6 +168,11 @@ def test_a_threshold_is_compared_in_the_scores_own_type(root, capsys):
     assert got["classes"]["a"]["tp"] == 1
 
 
+@pytest.mark.parametrize("threshold", ["nan", "inf"])
+def test_metrics_want_a_finite_threshold(scored, capsys, threshold):
+    assert f"given {threshold}" in refused(capsys, "metrics", "r1", "--threshold", threshold)
+
+
 def test_metrics_of_a_split_that_is_not_there(scored, capsys):
     assert "has no predictions for split 'validation'; it has test" in refused(
         capsys, "metrics", "r1", "--split", "validation"
