@@ -121,6 +121,11 @@ def test_csv_keeps_doubles_to_the_bit(tmp_path):
     ] == "clip_id,y_Dog,y_Running water,p_Dog,p_Running water"
 
 
+def test_a_clip_may_be_called_na(tmp_path):
+    write_predictions(tmp_path / "test.csv", some_predictions(np.float64, ids=("NA", "null", "1")))
+    assert list(read_predictions(tmp_path / "test.csv", "test").clip_ids) == ["NA", "null", "1"]
+
+
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(SedcoreError, match=".csv or .parquet"):
         write_predictions(tmp_path / "test.xlsx", some_predictions())

@@ -106,7 +106,7 @@ def read_predictions(path: Path, split: str) -> Predictions:
     path = Path(path)
     if path.suffix == ".csv":
         try:
-            frame = pd.read_csv(path, dtype={"clip_id": str}, float_precision="round_trip")
+            frame = pd.read_csv(path, dtype={"clip_id": str}, float_precision="round_trip", na_filter=False)
         except (OSError, ValueError) as error:
             raise SedcoreError(f"{path} could not be read as CSV ({error})") from error
     else:

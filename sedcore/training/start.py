@@ -35,9 +35,12 @@ def queue_run(root: Path, config: TrainConfig, run_id: str | None = None, name: 
     check_kinds(config.features)
     if config.features not in dataset.feature_names():
         built = ", ".join(dataset.feature_names()) or "none"
+        # A copied demo set has tables only, and nothing stored that features could follow from.
+        bare = built == "none" and dataset.info["source"].get("kind") == "demo"
+        command = f"demo-data --name {dataset.name}" if bare else f"data features {dataset.name}"
         raise SedcoreError(
             f"data set {dataset.name} has no features {config.features!r} (built: {built}); "
-            f"add them with: data features {dataset.name} --features {config.features}"
+            f"add them with: {command} --features {config.features}"
         )
     info = dataset.feature_info(config.features)
     misfit = model_card(config.model).misfit(info["bands"], info["frames"])
