@@ -49,10 +49,13 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
         )
     low, high = _padded([p.quality for p in points], 0.08)
     left, right = _padded([math.log10(p.cost) for p in points], 0.1)
-    places = [
-        ((math.log10(p.cost) - left) / (right - left), (p.quality - low) / (high - low)) for p in points
-    ]
-    for point, side in zip(points, _label_sides(places, [len(shortened(p.label)) for p in points])):
+
+    def place(p: Point) -> tuple[float, float]:
+        return (math.log10(p.cost) - left) / (right - left), (p.quality - low) / (high - low)
+
+    lengths = [len(shortened(p.label)) for p in points]
+    sides = _label_sides([place(p) for p in points], lengths, [place(p) for p in front])
+    for point, side in zip(points, sides):
         traces.append(
             dict(
                 type="scatter",
@@ -103,11 +106,18 @@ def _short(value: float) -> str:
     return f"{value:g}"
 
 
-def _label_sides(places: Sequence[tuple[float, float]], lengths: Sequence[int]) -> list[str]:
-    """Return where each label goes so that few cross a point or another label; places are shares of the axes."""
+def _label_sides(
+    places: Sequence[tuple[float, float]], lengths: Sequence[int], front: Sequence[tuple[float, float]] = ()
+) -> list[str]:
+    """Return where each label goes so that few cross a point, another label or the front's level parts.
+
+    places, front: (x, y) of the points, and of those on the front from left to right, as shares of the axes.
+    """
     width, height, letter = 620.0, 230.0, 6.5  # pixels of a figure between phone and desk
     points = [(x * width, y * height) for x, y in places]
     taken = [(x - 7, y - 7, x + 7, y + 7) for x, y in points]
+    corners = [(x * width, y * height) for x, y in front]
+    taken += [(x, y - 2, end, y + 2) for (x, y), (end, _) in zip(corners, corners[1:])]
     sides = []
     for (x, y), length in zip(points, lengths):
         long = length * letter
