@@ -27,7 +27,7 @@ def features_missing(root: Path, dataset: DataSet, why: str) -> None:
         )
         return
     box.markdown("The demo set is made from code alone, so they can be computed here:")
-    box.code(demo_command_line(dataset), language="bash")
+    box.code(demo_command_line(dataset), language=None)
     with box:
         build_button(root, dataset)
 
@@ -43,9 +43,8 @@ def build_button(root: Path, dataset: DataSet | None) -> None:
         return
     if build.state == "ended" and build.words:
         show_error(f"The last try ended so: {build.words.splitlines()[-1][:400]}")
-    st.button(
-        "Build it here", icon=":material/build:", key=f"build-{name}", on_click=_start, args=(root, dataset)
-    )
+    label = "Compute them here" if dataset else "Make the demo data set here"
+    st.button(label, icon=":material/build:", key=f"build-{name}", on_click=_start, args=(root, dataset))
     problem = st.session_state.pop("build-problem", None)
     if problem:
         show_error(problem)
