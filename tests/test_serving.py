@@ -34,8 +34,7 @@ with sync_playwright() as playwright:
     browser.close()
 """
 
-needs_proc = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="no /proc/net/tcp on this system")
-pytestmark = [needs_proc, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="no /proc/net/tcp on this system")
 
 
 def make_dashboard_command(port: int) -> tuple[list[str], dict[str, str]]:

@@ -12,7 +12,7 @@ from sedcore.data.store import list_datasets
 from sedcore.evaluation.evaluate import evaluate
 from tests.serving import PHONE, SMALL_CLIPS, SMALL_DEMO, WIDE
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 PAGES = {
     "": "Overview",
     "curves": "Curves",
