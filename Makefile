@@ -16,7 +16,7 @@ dashboard: $(VENV)/installed $(if $(SEDCORE_ARTIFACTS),,$(DEMO))
 
 test: $(VENV)/installed-tests chromium
 	$(RUN) -m ruff check .
-	$(RUN) -m pytest -n 2 --dist loadgroup
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-tests
 	$(RUN) -m ruff check .

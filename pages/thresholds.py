@@ -110,7 +110,7 @@ def sliders(scene: Scene) -> None:
     own = dict(choice.by_class)
     with st.container(height=520 if len(scene.classes) > 12 else "content", border=False, gap="xsmall"):
         for name in scene.classes:
-            key = f"slider-{name}"
+            key = f"slider-{name}-{choice.threshold:g}"
             st.session_state[key] = min(max(own.get(name, choice.threshold), low), high)
             title = fmt.escape_markdown(fmt.class_title(name))
             st.slider(
@@ -121,7 +121,7 @@ def sliders(scene: Scene) -> None:
                 format=pattern,
                 key=key,
                 on_change=_class_moved,
-                args=(name, key),
+                args=(name, key, choice.threshold),
             )
     if not unit:
         st.caption(
@@ -129,7 +129,10 @@ def sliders(scene: Scene) -> None:
         )
 
 
-def _class_moved(name: str, key: str) -> None:
+def _class_moved(name: str, key: str, common: float) -> None:
+    # The common slider moves this one too; a quick reader's browser may report that back late, as if by hand.
+    if name not in dict(state.current().by_class) and st.session_state[key] == common:
+        return
     state.set_class_threshold(name, round(st.session_state[key], 6))
 
 

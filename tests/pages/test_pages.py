@@ -155,12 +155,12 @@ def test_a_threshold_moves_every_number(visit, full_root):
     np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
     assert app.query_params["t"] in ("0.2", ["0.2"])
 
-    app.slider(key="slider-Speech").set_value(0.6).run()
+    app.slider(key="slider-Speech-0.2").set_value(0.6).run()
     thresholds = [0.6 if name == "Speech" else 0.2 for name in e.classes]
     e = expected(full_root, LEADER, threshold=thresholds)
     np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
     assert app.query_params["tc"] in ("Speech:0.6", ["Speech:0.6"])
-    assert "own" in app.slider(key="slider-Speech").label
+    assert "own" in app.slider(key="slider-Speech-0.2").label
 
     app.button(key="reset-0.1").click().run()
     e = expected(full_root, LEADER, threshold=0.1)
