@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.tiny import make_dataset
+
+# A slow machine is no failure; and where all tests run together, the same commit gives the same answer.
+settings.register_profile("sedcore", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("sedcore")
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def stratify(truth: np.ndarray, fractions: Sequence[float], seed: int = 0) -> np
         raise SedcoreError(f"{clips} clips cannot be divided into {parts} splits; give more clips or folders")
     rng = np.random.default_rng(seed)
     order = rng.permutation(clips)
-    wanted = shares * clips  # clips that each part still lacks
+    wanted = _sizes(shares, clips)  # clips that each part still lacks
     lacking = truth.sum(axis=0)[:, None] * shares  # (classes, parts): positives that each part still lacks
     part = np.full(clips, -1)
     remaining = truth.copy()
@@ -73,6 +73,15 @@ def stratify(truth: np.ndarray, fractions: Sequence[float], seed: int = 0) -> np
             return _no_part_empty(part, parts, order)
 
 
+def _sizes(shares: np.ndarray, clips: int) -> np.ndarray:
+    """Whole numbers (parts,) that sum to `clips`, each within one of its share: the largest remainders round up."""
+    exact = shares * clips
+    sizes = np.floor(exact + 1e-9).astype(int)
+    up = np.argsort(sizes - exact, kind="stable")[: clips - sizes.sum()]
+    sizes[up] += 1
+    return sizes
+
+
 def _rarest(left: np.ndarray, rng: np.random.Generator) -> int | None:
     """The label with the fewest clips left (ties at random), or None when none has any."""
     there = np.flatnonzero(left)
@@ -81,7 +90,7 @@ def _rarest(left: np.ndarray, rng: np.random.Generator) -> int | None:
 
 def _neediest(lacking: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> int:
     """The part, of those not full, that lacks most of a label, then most clips, then any."""
-    open_parts = np.flatnonzero(wanted > 1e-9)
+    open_parts = np.flatnonzero(wanted > 0)
     best = open_parts[np.isclose(lacking[open_parts], lacking[open_parts].max())]
     best = best[np.isclose(wanted[best], wanted[best].max())]
     return int(best[0] if len(best) == 1 else rng.choice(best))
