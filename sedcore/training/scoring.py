@@ -11,7 +11,7 @@ from sedcore.artifacts.predictions import Predictions
 from sedcore.data.store import DataSet
 from sedcore.training.batches import RowReader, in_background
 
-SCORING_BATCH = 64  # rows at a time; larger is no faster on two cores and takes more memory
+SCORING_BATCH = 32  # rows at a time, as in training: more is no faster on two cores and takes more memory
 
 
 class SplitScorer:
