@@ -11,9 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.widgets import format as fmt
 from pages.widgets import tables
-from pages.widgets.bar import context_bar, nothing_to_show, run_mark, say_unscored, swatch
+from pages.widgets.bar import compare_page, run_mark, swatch
 from pages.widgets.guard import guarded
-from pages.widgets.scene import Scene, Scored, group_differences
+from pages.widgets.scene import Scene, Scored
 from sedcore.evaluation.counts import Confusion, decide
 from sedcore.figures import style
 from sedcore.figures.classes import confusion_bars, fires_figure
@@ -38,14 +38,9 @@ class Matrices:
 
 
 def main() -> None:
-    st.title("Confusion", anchor=False)
-    scene = context_bar()
-    if nothing_to_show(scene, "runs with scores"):
+    scene = compare_page("Confusion", answer)
+    if scene is None:
         return
-    st.markdown(answer(scene))
-    say_unscored(scene)
-    for sentence in group_differences(scene.groups):
-        st.caption(f":material/info: {sentence}")
     controls = st.container(horizontal=True, vertical_alignment="center", gap="small")
     view = controls.segmented_control(
         "View",

@@ -316,8 +316,12 @@ def _source(source: dict) -> str:
     """Return where a set came from, in words. Only the last part of a folder: a hosted page need not tell more."""
     if source.get("kind") == "demo":
         return f"made from code with seed {source.get('seed')}"
-    kind = {"npy": "pairs of .npy files", "audio": "audio files"}.get(source.get("kind"), source.get("kind") or "")
-    folders = [f"{split} from {Path(folder).name}/" for split, folder in (source.get("folders") or {}).items()]
+    kind = {"npy": "pairs of .npy files", "audio": "audio files"}.get(
+        source.get("kind"), source.get("kind") or ""
+    )
+    folders = [
+        f"{split} from {Path(folder).name}/" for split, folder in (source.get("folders") or {}).items()
+    ]
     shares = [f"{split} {share:g}" for split, share in (source.get("fractions") or {}).items()]
     parts = folders + ([f"divided into {', '.join(shares)} with seed {source.get('seed')}"] if shares else [])
     return f"{kind}; {'; '.join(parts)}" if parts else kind

@@ -8,10 +8,10 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import tables
-from pages.widgets.bar import context_bar, nothing_to_show, say_unscored
+from pages.widgets.bar import compare_page
 from pages.widgets.classes import MEASURES, class_table, class_values, spread
 from pages.widgets.guard import go_to, guarded
-from pages.widgets.scene import Scene, group_differences
+from pages.widgets.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.figures import style
 from sedcore.figures.classes import dot_plot
@@ -26,14 +26,9 @@ PARTS = {"precision": "P", "recall": "R", "f1": "F1"}
 
 
 def main() -> None:
-    st.title("Metrics", anchor=False)
-    scene = context_bar()
-    if nothing_to_show(scene, "runs with scores"):
+    scene = compare_page("Metrics", answer)
+    if scene is None:
         return
-    st.markdown(answer(scene))
-    say_unscored(scene)
-    for sentence in group_differences(scene.groups):
-        st.caption(f":material/info: {sentence}")
     averages(scene)
     classes(scene)
 

@@ -128,12 +128,16 @@ def started(root: Path) -> None:
 
 def data_part(dataset: DataSet) -> None:
     """Show the sizes of the splits and how the classes are balanced in train."""
-    sizes = [f"{fmt.count(known['clips'])} {fmt.escape_markdown(s)}" for s, known in dataset.info["splits"].items()]
+    sizes = [
+        f"{fmt.count(known['clips'])} {fmt.escape_markdown(s)}" for s, known in dataset.info["splits"].items()
+    ]
     classes = fmt.plural(len(dataset.classes), "class", "classes")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first = fmt.escape_markdown(dataset.splits[0])
         st.caption(f"{', '.join(sizes)} clips; {classes}, each with its share of the {first} clips:")
-        link_to("data_sets", "Look into it", icon=":material/library_music:", query_params={"data": dataset.name})
+        link_to(
+            "data_sets", "Look into it", icon=":material/library_music:", query_params={"data": dataset.name}
+        )
     balance = summary.balance_table(dataset)
     balance = balance[balance["split"] == dataset.splits[0]]
     labels = summary.most_frequent(balance, MOST_CLASSES)
@@ -152,7 +156,9 @@ def model_cards(expected: Expected) -> None:
             model_card(card, expected)
     measured = any(expected.epochs[name].runs for name in MODELS)
     if measured:
-        st.caption("Times follow earlier runs of a model; those marked \\* are guesses, scaled from another machine.")
+        st.caption(
+            "Times follow earlier runs of a model; those marked \\* are guesses, scaled from another machine."
+        )
     else:
         st.caption("Times are rough guesses, scaled from another machine, until a model has run here.")
 

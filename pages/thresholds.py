@@ -8,10 +8,10 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import state, tables
-from pages.widgets.bar import context_bar, nothing_to_show, say_unscored
+from pages.widgets.bar import compare_page
 from pages.widgets.classes import MEASURES, class_table
 from pages.widgets.guard import guarded
-from pages.widgets.scene import Scene, Scored, group_differences
+from pages.widgets.scene import Scene, Scored
 from sedcore.evaluation.ranking import pr_curve
 from sedcore.figures import style
 from sedcore.figures.thresholds import Curve, over_thresholds, precision_recall_figure, threshold_figure
@@ -25,14 +25,9 @@ GRID = 201  # points of a curve
 
 
 def main() -> None:
-    st.title("Thresholds", anchor=False)
-    scene = context_bar()
-    if nothing_to_show(scene, "runs with scores"):
+    scene = compare_page("Thresholds", answer)
+    if scene is None:
         return
-    st.markdown(answer(scene))
-    say_unscored(scene)
-    for sentence in group_differences(scene.groups):
-        st.caption(f":material/info: {sentence}")
     left, right = st.columns([1, 2.4], gap="medium")
     with left:
         sliders(scene)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.widgets import loading, state
 from pages.widgets.format import epochs, escape_markdown, listing, moment, plural, score, threshold
 from pages.widgets.guard import empty_state, link_to
 from pages.widgets.picker import open_picker
-from pages.widgets.scene import Scene, build_scene, names_of
+from pages.widgets.scene import Scene, build_scene, group_differences, names_of
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, broken_runs
 from sedcore.figures.palette import Ink
@@ -45,6 +47,22 @@ def context_bar(*, thresholds: bool = True, split: bool = True) -> Scene:
             if st.button(label, icon=":material/add:", type="tertiary", key="bar-choose"):
                 open_picker(scene)
     _say_problems(scene)
+    return scene
+
+
+def compare_page(title: str, answer: Callable[[Scene], str], needs: str = "runs with scores") -> Scene | None:
+    """Open a page that compares runs: title, bar, its answer in words, and what is left out or not compared.
+
+    Returns the scene, None where there is nothing to compare and the empty state says why.
+    """
+    st.title(title, anchor=False)
+    scene = context_bar()
+    if nothing_to_show(scene, needs):
+        return None
+    st.markdown(answer(scene))
+    say_unscored(scene)
+    for sentence in group_differences(scene.groups):
+        st.caption(f":material/info: {sentence}")
     return scene
 
 

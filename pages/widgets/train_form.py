@@ -76,7 +76,9 @@ def settings(root: Path, dataset: DataSet, expected: Expected, runs: list[Run]) 
     with st.container(border=True, key="new-settings"):
         st.markdown(f"**Train {fmt.escape_markdown(card.title)} on {fmt.escape_markdown(dataset.name)}**")
         if not dataset.feature_names():
-            features_missing(root, dataset, "Training reads features from disk, and this data set has none here.")
+            features_missing(
+                root, dataset, "Training reads features from disk, and this data set has none here."
+            )
             return
         features_part(dataset)
         number_fields(card)
@@ -95,7 +97,9 @@ def settings(root: Path, dataset: DataSet, expected: Expected, runs: list[Run]) 
         if problem:
             show_error(problem)
         live = [run for run in runs if run.status().live]
-        same = next((run for run in live if config and run.info["config"] == config.resolved().to_json()), None)
+        same = next(
+            (run for run in live if config and run.info["config"] == config.resolved().to_json()), None
+        )
         if same:
             name = fmt.escape_markdown(same.name)
             show_note(f"{name} trains exactly this right now; another seed makes another run.")
@@ -130,7 +134,9 @@ def features_part(dataset: DataSet) -> None:
     )
     info = dataset.feature_info(st.session_state[FEATURES])
     words = f"{fmt.count(info['frames'])} frames × {info['bands']} bands."
-    further = [kind for kind, sources in DERIVED_FROM.items() if kind not in built and set(sources) & set(built)]
+    further = [
+        kind for kind, sources in DERIVED_FROM.items() if kind not in built and set(sources) & set(built)
+    ]
     if further:
         command = f"python -m sedcore data features {dataset.name} --features {','.join(further)}"
         words += f" To add {fmt.listing([FEATURE_WORDS.get(k, k) for k in further])}: `{command}`"
@@ -229,7 +235,10 @@ def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[
         return config, f"{expected.misfits[card.name]}. Choose other features or another model."
     lacking = [split for split in ("train", "validation") if split not in dataset.splits]
     if lacking:
-        return config, f"the data set has no {lacking[0]} split, and training needs both; import it with --fractions"
+        return (
+            config,
+            f"the data set has no {lacking[0]} split, and training needs both; import it with --fractions",
+        )
     return config, ""
 
 

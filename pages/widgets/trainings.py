@@ -86,7 +86,9 @@ def live_run(run: Run, label: str, ink: Ink) -> None:
                 args=(run,),
             )
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            facts = " · ".join(str(run.info[key]) for key in ("model", "features", "dataset") if run.info[key])
+            facts = " · ".join(
+                str(run.info[key]) for key in ("model", "features", "dataset") if run.info[key]
+            )
             st.markdown(f":small[:gray[{fmt.escape_markdown(facts)}]]", width="stretch")
             link_to("run", "Details", icon=":material/description:", query_params={"run": run.run_id})
         share, words = how_far(run)

@@ -1,0 +1,41 @@
+"""What commands share: how they print, and how they find a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from sedcore.artifacts.files import without_nan
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import Run, find_run
+
+# add(group, name, command, help) makes the parser of a command that is answered by command(args)
+Adder = Callable[..., argparse.ArgumentParser]
+
+
+def tell(line: str) -> None:
+    """Write a line to stderr, in place of a progress bar that stands there."""
+    wipe = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{wipe}{line}", file=sys.stderr, flush=True)
+
+
+def _bar(done: int, total: int) -> None:
+    end = "\n" if done >= total else ""
+    print(f"\r\033[K{done}/{total}", end=end, file=sys.stderr, flush=True)
+
+
+def progress_bar() -> Callable[[int, int], None] | None:
+    """Return what shows (done, total) on a terminal; None where stderr is no terminal."""
+    return _bar if sys.stderr.isatty() else None
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON; NaN is null."""
+    print(json.dumps(without_nan(value), indent=1, ensure_ascii=False))
+
+
+def find(args: argparse.Namespace, text: str) -> Run:
+    """Return the run that `text` names, in the artifact root of the command."""
+    return find_run(artifact_root(args.artifacts), text)

@@ -1,0 +1,141 @@
+"""Data sets: import, features, list, show, and the demo set."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sedcore.artifacts.root import artifact_root
+from sedcore.commands.common import Adder, print_json, progress_bar, tell
+
+FEATURES = ("mel", "logmel", "mfcc", "mfcc_report")
+
+
+def register(add: Adder, commands, group) -> None:
+    """Add ``data ...`` and ``demo-data``."""
+    data = group(commands, "data", "import, list and show data sets")
+    imported = add(data, "import", _import, "import .npy pairs or audio with labels")
+    imported.add_argument("name", metavar="NAME")
+    for split in ("train", "validation", "test"):
+        imported.add_argument(f"--{split}", type=Path, required=split == "train", metavar="DIR")
+    imported.add_argument(
+        "--fractions", type=_fractions, metavar="A,B,C", help="cut --train into the three splits"
+    )
+    imported.add_argument("--features", type=_feature_kinds, default=("logmel",), metavar="KIND[,KIND]")
+    imported.add_argument("--source", choices=("npy", "audio"))
+    imported.add_argument("--labels", type=Path, metavar="FILE")
+    imported.add_argument("--clip-seconds", type=float, default=10.0, metavar="S")
+    imported.add_argument("--bands", type=int, help="mel bands: 64 for audio; folds those of .npy files")
+    imported.add_argument("--sample-rate", type=int, default=16000, metavar="HZ")
+    imported.add_argument("--hop-seconds", type=float, default=0.01, metavar="S")
+    imported.add_argument("--fft", type=int, default=1024, metavar="N", help="samples of a spectrum's window")
+    imported.add_argument("--coefficients", type=int, default=20, metavar="N", help="of the MFCC")
+    imported.add_argument("--seed", type=int, default=0, help="of the split by --fractions")
+    imported.add_argument("--workers", type=int, help="processes that read audio (one a core)")
+    built = add(data, "features", _build_features, "add features that follow from those stored")
+    built.add_argument("name", metavar="NAME")
+    built.add_argument("--features", type=_feature_kinds, required=True, metavar="KIND[,KIND]")
+    show = add(data, "show", _data_show, "what a data set holds, and the problems found at its import")
+    show.add_argument("name", metavar="NAME")
+    show.add_argument("--json", action="store_true")
+    add(data, "list", _data_list, "the data sets that are there")
+    demo = add(commands, "demo-data", _demo_data, "build the demo data set from code alone")
+    demo.add_argument("--clips", type=int, default=1000)
+    demo.add_argument("--name", default="demo")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.add_argument("--features", type=_feature_kinds, default=("logmel",), metavar="KIND[,KIND]")
+
+
+def _feature_kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = [kind for kind in kinds if kind not in FEATURES]
+    if unknown or not kinds:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(FEATURES)}")
+    return kinds
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 0.7,0.15,0.15") from None
+
+
+def _import(args) -> None:
+    from sedcore.data.importing import import_dataset
+
+    dataset = import_dataset(
+        artifact_root(args.artifacts),
+        args.name,
+        train=args.train,
+        validation=args.validation,
+        test=args.test,
+        fractions=args.fractions,
+        features=args.features,
+        source=args.source,
+        labels=args.labels,
+        clip_s=args.clip_seconds,
+        bands=args.bands,
+        sample_rate_hz=args.sample_rate,
+        hop_s=args.hop_seconds,
+        n_fft=args.fft,
+        n_mfcc=args.coefficients,
+        seed=args.seed,
+        workers=args.workers,
+        progress=progress_bar(),
+        announce=tell,
+    )
+    _tell_dataset(dataset)
+
+
+def _build_features(args) -> None:
+    from sedcore.data.writing import build_features
+
+    build_features(artifact_root(args.artifacts), args.name, args.features, progress=progress_bar())
+
+
+def _tell_dataset(dataset) -> None:
+    for problem in dataset.problems:
+        tell(f"{problem['level']}: {problem['file']}: {problem['message']}")
+    sizes = ", ".join(f"{split} {len(dataset.clips_of(split))}" for split in dataset.splits)
+    print(f"{dataset.name}: {len(dataset.classes)} classes; clips: {sizes}; features: {_built(dataset)}")
+
+
+def _built(dataset) -> str:
+    return ", ".join(dataset.feature_names()) or "none built"
+
+
+def _data_show(args) -> None:
+    from sedcore.data.store import open_dataset
+
+    dataset = open_dataset(artifact_root(args.artifacts), args.name)
+    if args.json:
+        return print_json(dataset.info | {"features": dataset.feature_names()})
+    _tell_dataset(dataset)
+    width = max(map(len, dataset.classes), default=0)
+    print(f"{'class':{width}} " + " ".join(f"{split:>11}" for split in dataset.splits))
+    positives = {split: dataset.truth(split).sum(axis=0) for split in dataset.splits}
+    for i, name in enumerate(dataset.classes):
+        print(f"{name:{width}} " + " ".join(f"{positives[split][i]:>11}" for split in dataset.splits))
+
+
+def _data_list(args) -> None:
+    from sedcore.data.store import list_datasets
+
+    for dataset in list_datasets(artifact_root(args.artifacts)):
+        print(dataset.name)
+
+
+def _demo_data(args) -> None:
+    from sedcore.data.demo_build import build_demo, build_demo_features
+    from sedcore.data.store import list_datasets
+
+    root = artifact_root(args.artifacts)
+    there = next((dataset for dataset in list_datasets(root) if dataset.name == args.name), None)
+    if there and there.info["source"].get("kind") == "demo" and not there.feature_names():
+        dataset = build_demo_features(root, args.name, args.features, progress=progress_bar())
+    else:
+        dataset = build_demo(
+            root, args.name, clips=args.clips, seed=args.seed, features=args.features, progress=progress_bar()
+        )
+    _tell_dataset(dataset)

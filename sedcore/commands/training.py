@@ -1,0 +1,81 @@
+"""Training: ``train``, ``demo-runs``, and ``predict`` with what was trained."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sedcore.artifacts.root import artifact_root
+from sedcore.commands.common import Adder, find, print_json, tell
+
+
+def register(add: Adder, commands, group) -> None:
+    """Add ``train``, ``demo-runs`` and ``predict``."""
+    demo_runs = add(
+        commands, "demo-runs", _demo_runs, "train the demo runs and add the report's printed tables"
+    )
+    demo_runs.add_argument("--models", help="only these, separated by commas")
+    train = add(commands, "train", _train, "train a model on a data set")
+    train.add_argument("dataset", metavar="NAME")
+    train.add_argument("--model", required=True)
+    train.add_argument("--features", default="logmel")
+    train.add_argument("--epochs", type=int, help="at most; default by model")
+    train.add_argument("--batch-size", type=int, default=32)
+    train.add_argument("--learning-rate", type=float, help="default by model")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument(
+        "--patience", type=int, default=10, help="epochs without improvement; 0: never stop early"
+    )
+    train.add_argument("--threshold", type=float, default=0.5, help="of the F1 in the training history")
+    train.add_argument("--run-id", metavar="ID")
+    train.add_argument("--name", default="", metavar="TEXT")
+    predict = add(commands, "predict", _predict, "score audio files with a trained run")
+    predict.add_argument("run", metavar="RUN")
+    predict.add_argument("files", nargs="+", type=Path, metavar="AUDIO")
+    predict.add_argument("--json", action="store_true")
+
+
+def _demo_runs(args) -> int:
+    from sedcore.demo_runs import make_demo_runs
+
+    models = tuple(args.models.split(",")) if args.models else None
+    return make_demo_runs(artifact_root(args.artifacts), models, announce=tell)
+
+
+def _train(args) -> int:
+    from sedcore.training.config import TrainConfig
+    from sedcore.training.start import queue_run, train
+
+    root = artifact_root(args.artifacts)
+    settings = (
+        "dataset",
+        "model",
+        "features",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "seed",
+        "patience",
+        "threshold",
+    )
+    config = TrainConfig(**{setting: getattr(args, setting) for setting in settings})
+    run = queue_run(root, config, run_id=args.run_id, name=args.name)
+    state = train(root, run, announce=tell, bar=sys.stderr.isatty())
+    print(run.run_id)
+    return {"failed": 1, "cancelled": 130}.get(state, 0)
+
+
+def _predict(args) -> None:
+    from sedcore.training.predict import predict_files
+
+    run = find(args, args.run)
+    classes = run.info["classes"]
+    scored = {
+        str(file): dict(zip(classes, scores.tolist())) for file, scores in predict_files(run, args.files)
+    }
+    if args.json:
+        return print_json(scored)
+    for file, scores in scored.items():
+        print(file)
+        for name, score in sorted(scores.items(), key=lambda item: -item[1]):
+            print(f"  {score:.3f}  {name}")
