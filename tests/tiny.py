@@ -53,4 +53,5 @@ def make_dataset(root: Path, name: str = "tiny", clips: dict[str, int] | None = 
         features=features,
         labels="weak",
         from_audio=False,
+        workers=1,  # processes to read 96 tiny arrays would cost more than they save
     )
