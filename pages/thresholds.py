@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import state, tables
+from pages.widgets import tables
 from pages.widgets.bar import compare_page
-from pages.widgets.classes import MEASURES, class_table
+from pages.widgets.board import grid_of, threshold_board
+from pages.widgets.classes import never_predicted_note
 from pages.widgets.guard import guarded
 from pages.widgets.scene import Scene, Scored
 from sedcore.evaluation.ranking import pr_curve
@@ -21,20 +21,15 @@ AVERAGES = {
     "micro": "Micro average",
     "weighted": "Weighted average",
 }
-GRID = 201  # points of a curve
 
 
 def main() -> None:
     scene = compare_page("Thresholds", answer)
     if scene is None:
         return
-    left, right = st.columns([1, 2.4], gap="medium")
-    with left:
-        sliders(scene)
-    with right:
-        ranking(scene)
-        curves(scene)
-        classes(scene)
+    threshold_board(scene)
+    notes(scene)
+    curves(scene)
 
 
 def answer(scene: Scene) -> str:
@@ -58,133 +53,6 @@ def answer(scene: Scene) -> str:
 def ranked(scored: list[Scored]) -> list[Scored]:
     """Return runs by macro F1 at the thresholds in force, best first."""
     return sorted(scored, key=lambda s: -np.nan_to_num(s.evaluation.averages["macro"].f1, nan=-1))
-
-
-def grid_of(scene: Scene) -> np.ndarray:
-    """Return the thresholds of the curves: the range that the sliders move in."""
-    return np.linspace(*scene.score_range(), GRID)
-
-
-def sliders(scene: Scene) -> None:
-    """Show one slider for all classes and one a class; a class of its own keeps it until reset."""
-    low, high = scene.score_range()
-    choice, unit = scene.choice, (0.0, 1.0) == (low, high)
-    step = 0.01 if unit else (high - low) / 200
-    pattern = "%.2f" if unit else "%.4g"
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown("**All classes**")
-        for value in (0.1, 0.5):
-            st.button(
-                f"{value:.1f}",
-                key=f"reset-{value}",
-                on_click=state.change,
-                kwargs={"threshold": value, "by_class": ()},
-                help=f"Set every class to {value:.1f}.",
-            )
-        st.button(
-            "Reset classes",
-            icon=":material/undo:",
-            type="tertiary",
-            key="reset-classes",
-            disabled=not choice.by_class,
-            on_click=state.change,
-            kwargs={"by_class": ()},
-        )
-    st.session_state["slider-all"] = min(max(choice.threshold, low), high)
-    st.slider(
-        "Threshold for all classes",
-        low,
-        high,
-        step=step,
-        format=pattern,
-        key="slider-all",
-        label_visibility="collapsed",
-        on_change=lambda: state.change(threshold=round(st.session_state["slider-all"], 6)),
-    )
-    st.markdown("**Each class**", help="A slider that was moved holds its class, whatever is set for all.")
-    own = dict(choice.by_class)
-    with st.container(height=520 if len(scene.classes) > 12 else "content", border=False, gap="xsmall"):
-        for name in scene.classes:
-            key = f"slider-{name}-{choice.threshold:g}"
-            st.session_state[key] = min(max(own.get(name, choice.threshold), low), high)
-            title = fmt.escape_markdown(fmt.class_title(name))
-            st.slider(
-                f"**{title}**, own" if name in own else title,
-                low,
-                high,
-                step=step,
-                format=pattern,
-                key=key,
-                on_change=_class_moved,
-                args=(name, key, choice.threshold),
-            )
-    if not unit:
-        st.caption(
-            f"The scores are no probabilities: sliders run from {fmt.threshold(low)} to {fmt.threshold(high)}."
-        )
-
-
-def _class_moved(name: str, key: str, common: float) -> None:
-    # The common slider moves this one too; a quick reader's browser may report that back late, as if by hand.
-    if name not in dict(state.current().by_class) and st.session_state[key] == common:
-        return
-    state.set_class_threshold(name, round(st.session_state[key], 6))
-
-
-def ranking(scene: Scene) -> None:
-    """Show the runs, ranked by macro F1 at the thresholds in force."""
-    order = [s for group in scene.groups for s in ranked(group)]
-    rows = []
-    for s in order:
-        averages = s.evaluation.averages
-        base = next((b for b in scene.lead_group if b.run is scene.baseline), None)
-        comparable = base is not None and s in scene.lead_group and s is not base
-        change = averages["macro"].f1 - base.evaluation.averages["macro"].f1 if comparable else None
-        rows.append(
-            {
-                tables.MARK: [s.run.run_id],
-                "Run": s.label + (" ★" if s is base and len(scene.lead_group) > 1 else ""),
-                "Macro F1": averages["macro"].f1,
-                "Difference": change,
-                "Macro P": averages["macro"].precision,
-                "Macro R": averages["macro"].recall,
-                "Micro F1": averages["micro"].f1,
-                "Weighted F1": averages["weighted"].f1,
-                "Samples F1": averages["samples"].f1,
-            }
-        )
-    frame = pd.DataFrame(rows)
-    numbers = [column for column in frame.columns[2:] if column != "Difference"]
-    frame = frame.astype({column: "float64" for column in frame.columns[2:]})
-    bold = pd.DataFrame(False, index=frame.index, columns=numbers)
-    for group in scene.groups:
-        inside = [i for i, s in enumerate(order) if s in group]
-        bold.loc[inside] = tables.bold_best(frame.loc[inside], numbers)
-    help_of = {
-        "Macro F1": "Mean of the F1 of the classes; the table is ranked by it.",
-        "Difference": "Macro F1 minus that of the baseline, at the same thresholds.",
-        "Macro P": "Mean precision of the classes.",
-        "Macro R": "Mean recall of the classes.",
-        "Micro F1": "F1 of all classes pooled.",
-        "Weighted F1": "Mean F1 of the classes by their number of positive clips.",
-        "Samples F1": "Mean F1 of the clips; a clip without truth and prediction counts 0.",
-    }
-    st.dataframe(
-        tables.styled(frame, {c: fmt.score for c in numbers} | {"Difference": fmt.difference}, bold=bold),
-        key="thresholds-ranking",
-        hide_index=True,
-        placeholder=fmt.DASH,
-        height=tables.height_of(len(frame)),
-        column_config={
-            tables.MARK: tables.mark_column({s.run.run_id: s.ink for s in order}),
-            "Run": st.column_config.ButtonColumn(type="tertiary", alignment="left", pinned=True),
-        }
-        | {c: tables.number_column("Δ" if c == "Difference" else c, help=h) for c, h in help_of.items()},
-    )
-    if scene.split == "test":
-        st.caption(
-            "Thresholds picked by looking at test make the numbers on test optimistic: pick them on validation."
-        )
 
 
 def curves(scene: Scene) -> None:
@@ -249,18 +117,15 @@ def pr_curves(scene: Scene, subject: str) -> list[Curve]:
     return found
 
 
-def classes(scene: Scene) -> None:
-    """Show precision, recall or F1 of each class, runs side by side."""
-    measure = st.segmented_control(
-        "Measure of the classes",
-        ["f1", "precision", "recall"],
-        default="f1",
-        format_func=lambda name: MEASURES[name][0],
-        required=True,
-        key="thresholds-measure",
-        label_visibility="collapsed",
-    )
-    class_table(scene, measure, "thresholds-classes", thresholds=True)
+def notes(scene: Scene) -> None:
+    """Say what keeps the numbers of the board from being taken as they are."""
+    if scene.split == "test":
+        st.caption(
+            "Thresholds picked by looking at test make the numbers on test optimistic: pick them on validation."
+        )
+    undefined = dict.fromkeys(name for s in scene.scored for name in s.evaluation.undefined_classes)
+    tables.undefined_note(list(undefined), scene.split)
+    never_predicted_note(scene)
 
 
 guarded(main)

@@ -71,7 +71,9 @@ def small_set(
     """Write a data set of five classes; a hop of 50 ms (200 frames) keeps it quick to train on."""
     table, events = plan(clips)
     params = FeatureParams(hop_s=hop_s)
-    of_clip = {clip: list(zip(e["onset_s"], e["offset_s"], e["label"])) for clip, e in events.groupby("clip_id")}
+    of_clip = {
+        clip: list(zip(e["onset_s"], e["offset_s"], e["label"])) for clip, e in events.groupby("clip_id")
+    }
     return write_dataset(
         root,
         name,

@@ -54,7 +54,9 @@ def test_the_statistics_are_like_deseds(scripts):
 def test_events_of_different_classes_overlap(scripts):
     def overlaps(script):
         return any(
-            a.label != b.label and a.onset_s < b.offset_s and b.onset_s < a.offset_s for a in script for b in script
+            a.label != b.label and a.onset_s < b.offset_s and b.onset_s < a.offset_s
+            for a in script
+            for b in script
         )
 
     several = [script for script in scripts if len({event.label for event in script}) > 1]

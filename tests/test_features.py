@@ -30,16 +30,23 @@ def chirp(seconds=1.0, rate=16000, seed=0):
     return (0.3 * np.sin(2 * np.pi * (200 + 1500 * t) * t) + noise).astype(np.float32)
 
 
-@pytest.mark.parametrize("params", [
-    FeatureParams(),
-    FeatureParams(sample_rate_hz=22050, n_fft=512, hop_s=0.02, bands=40, clip_s=2.0),
-])
+@pytest.mark.parametrize(
+    "params",
+    [
+        FeatureParams(),
+        FeatureParams(sample_rate_hz=22050, n_fft=512, hop_s=0.02, bands=40, clip_s=2.0),
+    ],
+)
 def test_mel_power_is_librosas(params):
     import librosa
 
     samples = chirp(params.clip_s, params.sample_rate_hz)
     theirs = librosa.feature.melspectrogram(
-        y=samples, sr=params.sample_rate_hz, n_fft=params.n_fft, hop_length=params.hop_samples, n_mels=params.bands
+        y=samples,
+        sr=params.sample_rate_hz,
+        n_fft=params.n_fft,
+        hop_length=params.hop_samples,
+        n_mels=params.bands,
     ).T[: params.frames]
     ours = mel_power(samples, params)
     assert ours.shape == (params.frames, params.bands) and ours.dtype == np.float32
@@ -109,9 +116,19 @@ def test_too_many_samples_are_refused():
         clip_features(chirp(1.5), "mel", SECOND)
 
 
-@pytest.mark.parametrize("seconds, windows", [
-    (0.01, 1), (9.9, 1), (10, 1), (10.05, 1), (10.2, 2), (20, 2), (25, 3), (3600, 360),
-])
+@pytest.mark.parametrize(
+    "seconds, windows",
+    [
+        (0.01, 1),
+        (9.9, 1),
+        (10, 1),
+        (10.05, 1),
+        (10.2, 2),
+        (20, 2),
+        (25, 3),
+        (3600, 360),
+    ],
+)
 def test_windows_of_a_clip(seconds, windows):
     assert window_count(seconds, FeatureParams()) == windows
 
@@ -148,13 +165,16 @@ def test_empty_bands_are_counted():
     assert empty_bands(mel_basis(16000, 256, 128)) > 0
 
 
-@pytest.mark.parametrize("change, words", [
-    ({"bands": 0}, "bands = 0"),
-    ({"clip_s": float("nan")}, "clip_s"),
-    ({"n_fft": 10.5}, "whole number"),
-    ({"hop_s": 20}, "longer than a clip"),
-    ({"sample_rate_hz": True}, "sample_rate_hz"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"bands": 0}, "bands = 0"),
+        ({"clip_s": float("nan")}, "clip_s"),
+        ({"n_fft": 10.5}, "whole number"),
+        ({"hop_s": 20}, "longer than a clip"),
+        ({"sample_rate_hz": True}, "sample_rate_hz"),
+    ],
+)
 def test_bad_settings_are_named(change, words):
     with pytest.raises(SedcoreError, match=words):
         FeatureParams(**change)

@@ -74,7 +74,11 @@ def test_pairs(tmp_path):
     assert dataset.splits == ("train", "validation", "test")
     assert dataset.clips_of("test")["clip_id"].tolist() == [f"melspec_0000{i}.npy" for i in (1, 2, 3)]
     assert dataset.truth("train").tolist() == np.eye(10, dtype=bool)[:3].tolist()
-    assert (dataset.info["labels"], dataset.info["hop_s"], dataset.info["clip_s"]) == ("event rolls", 0.05, 1.0)
+    assert (dataset.info["labels"], dataset.info["hop_s"], dataset.info["clip_s"]) == (
+        "event rolls",
+        0.05,
+        1.0,
+    )
     events = dataset.events[dataset.events["split"] == "train"]
     assert events[["onset_s", "offset_s", "label"]].values.tolist() == [
         [0.1, 0.25, "Alarm_bell_ringing"], [0.1, 0.25, "Blender"], [0.1, 0.25, "Cat"],
@@ -124,7 +128,10 @@ def test_classes_beside_the_pairs(tmp_path):
 
 def test_every_problem_of_pairs_is_listed(tmp_path):
     folder = write_pairs(tmp_path / "train", 12)
-    x, y = (lambda n: folder / "X" / f"melspec_{n:05d}.npy"), (lambda n: folder / "Y" / f"eventroll_{n:05d}.npy")
+    x, y = (
+        (lambda n: folder / "X" / f"melspec_{n:05d}.npy"),
+        (lambda n: folder / "Y" / f"eventroll_{n:05d}.npy"),
+    )
     y(1).unlink()
     x(2).unlink()
     nan = np.load(x(3))
@@ -177,7 +184,9 @@ AUDIO = {"a.wav": [(0, 0.5, "Dog"), (0.2, 0.4, "Cat")], "b.wav": [], "c.wav": [(
 
 def test_audio_with_a_strong_table(tmp_path):
     said = []
-    dataset = run(tmp_path, **folders(tmp_path, write_wavs, labels=AUDIO), features=("logmel", "mfcc"), said=said)
+    dataset = run(
+        tmp_path, **folders(tmp_path, write_wavs, labels=AUDIO), features=("logmel", "mfcc"), said=said
+    )
     assert dataset.classes == ("Cat", "Dog") and dataset.info["labels"] == "strong"
     assert dataset.truth("test").tolist() == [[True, True], [False, False], [True, False]]
     assert dataset.clips["source_file"].tolist()[:2] == ["audio/a.wav", "audio/b.wav"]
@@ -205,7 +214,11 @@ def test_weak_labels_and_columns(tmp_path):
     dataset = run(tmp_path, train, test=test)
     assert dataset.classes == ("Cat", "Dog", "Rain", "Wind") and dataset.events is None
     assert dataset.info["labels_by_split"] == {"train": "weak", "test": "columns"}
-    assert dataset.truth("test").tolist() == [[False, False, True, False], [False] * 4, [True, False, True, False]]
+    assert dataset.truth("test").tolist() == [
+        [False, False, True, False],
+        [False] * 4,
+        [True, False, True, False],
+    ]
 
 
 def test_a_class_list_beside_audio(tmp_path):
@@ -214,7 +227,9 @@ def test_a_class_list_beside_audio(tmp_path):
     assert run(tmp_path, train, test=test).classes == ("Dog", "Cat")
     (train / "classes.json").write_text(json.dumps(["Dogs", "Cat"]))
     lines = problems_of(tmp_path / "other", train, test=test)
-    assert len(lines) == 2 and all("line 2: unknown label 'Dog'; did you mean 'Dogs'?" in line for line in lines)
+    assert len(lines) == 2 and all(
+        "line 2: unknown label 'Dog'; did you mean 'Dogs'?" in line for line in lines
+    )
 
 
 def test_one_table_for_all_folders(tmp_path):
@@ -242,8 +257,13 @@ def test_every_problem_of_audio_is_listed(tmp_path):
     with open(train / "strong.tsv", "a") as table:
         table.write("4.wav\t0.9\t0.2\tDog\n")
     lines = problems_of(tmp_path, train, fractions=(0.4, 0.3, 0.3))
-    for file, words in (("1.wav", "truncated"), ("strong.tsv", "line 4: 2.wav is not among"), ("3.wav", "not finite"),
-                        ("strong.tsv", "line 8: 4.wav"), ("new.wav", "has no row")):
+    for file, words in (
+        ("1.wav", "truncated"),
+        ("strong.tsv", "line 4: 2.wav is not among"),
+        ("3.wav", "not finite"),
+        ("strong.tsv", "line 8: 4.wav"),
+        ("new.wav", "has no row"),
+    ):
         assert [line for line in lines if f"{file}: " in line and words in line], (file, lines)
     assert len(lines) == 5
 
@@ -260,7 +280,9 @@ def test_one_folder_is_divided_by_fractions(tmp_path):
     assert [dataset.truth(s).sum(axis=0).tolist() for s in dataset.splits] == [[6, 6], [2, 2], [2, 2]]
     assert set(dataset.events["clip_id"]) == set(labels) and len(dataset.events) == 20
     for split in dataset.splits:
-        assert set(dataset.events.query("split == @split")["clip_id"]) == set(dataset.clips_of(split)["clip_id"])
+        assert set(dataset.events.query("split == @split")["clip_id"]) == set(
+            dataset.clips_of(split)["clip_id"]
+        )
     assert "divided by 0.6:0.2:0.2" in said[0]
     again = run(tmp_path / "again", train, fractions=(0.6, 0.2, 0.2), seed=5)
     assert again.fingerprint == dataset.fingerprint
@@ -278,25 +300,35 @@ def test_too_few_good_clips_do_not_hide_what_is_wrong_with_the_others(tmp_path):
 def test_fractions_with_folders(tmp_path):
     made = folders(tmp_path, write_pairs, clips=10)
     dataset = run(tmp_path / "a", made["train"], test=made["test"], fractions=(0.8, 0.2))
-    assert {s: v["clips"] for s, v in dataset.info["splits"].items()} == {"train": 8, "validation": 2, "test": 10}
+    assert {s: v["clips"] for s, v in dataset.info["splits"].items()} == {
+        "train": 8,
+        "validation": 2,
+        "test": 10,
+    }
     assert "leave one away" in problems_of(tmp_path / "b", **made, fractions=(0.8, 0.2))[0]
-    assert "2 numbers above 0" in problems_of(tmp_path / "c", made["train"], test=made["test"], fractions=(1,))[0]
+    assert (
+        "2 numbers above 0"
+        in problems_of(tmp_path / "c", made["train"], test=made["test"], fractions=(1,))[0]
+    )
     without = run(tmp_path / "d", made["train"], test=made["test"])
     assert any(p["file"] == "validation" and "there is none" in p["message"] for p in without.problems)
 
 
-@pytest.mark.parametrize("options, words", [
-    ({"train": "nowhere"}, "train: .*nowhere does not exist"),
-    ({"features": ("logmell",)}, "did you mean 'logmel'"),
-    ({"features": ()}, "no features were asked for"),
-    ({"clip_s": 0}, "clip_s = 0"),
-    ({"clip_s": float("inf")}, "clip_s = inf"),
-    ({"bands": 0}, "bands = 0"),
-    ({"seed": -1}, "seed = -1"),
-    ({"source": "audio"}, "wanted are X/ and Y/"),
-    ({"workers": 0}, "workers = 0"),
-    ({"features": ("mfcc",)}, "20 MFCC cannot be made of 8 mel bands"),
-])
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"train": "nowhere"}, "train: .*nowhere does not exist"),
+        ({"features": ("logmell",)}, "did you mean 'logmel'"),
+        ({"features": ()}, "no features were asked for"),
+        ({"clip_s": 0}, "clip_s = 0"),
+        ({"clip_s": float("inf")}, "clip_s = inf"),
+        ({"bands": 0}, "bands = 0"),
+        ({"seed": -1}, "seed = -1"),
+        ({"source": "audio"}, "wanted are X/ and Y/"),
+        ({"workers": 0}, "workers = 0"),
+        ({"features": ("mfcc",)}, "20 MFCC cannot be made of 8 mel bands"),
+    ],
+)
 def test_bad_arguments(tmp_path, options, words):
     train = write_pairs(tmp_path / "train")
     with pytest.raises(SedcoreError, match=words):

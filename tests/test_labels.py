@@ -64,17 +64,20 @@ def test_a_quoted_field_may_hold_the_separator(tmp_path):
     assert table.labels == {"a, b.wav": ["Dog", "Cat"]}
 
 
-@pytest.mark.parametrize("row, words", [
-    ("a.wav\t2\t1\tDog", "from 2 to 1 s"),
-    ("a.wav\t1\t1\tDog", "onset < offset"),
-    ("a.wav\t-1\t1\tDog", "from -1 to 1 s"),
-    ("a.wav\tnan\t1\tDog", "onset 'nan'"),
-    ("a.wav\t0,5\t1\tDog", "'0,5'"),
-    ("a.wav\t\t1\tDog", "onset ''"),
-    ("a.wav\t0\t1\t", "without a label"),
-    ("\t0\t1\tDog", "no file name"),
-    ("a.wav\t0\t1\tDog\tCat", "5 fields"),
-])
+@pytest.mark.parametrize(
+    "row, words",
+    [
+        ("a.wav\t2\t1\tDog", "from 2 to 1 s"),
+        ("a.wav\t1\t1\tDog", "onset < offset"),
+        ("a.wav\t-1\t1\tDog", "from -1 to 1 s"),
+        ("a.wav\tnan\t1\tDog", "onset 'nan'"),
+        ("a.wav\t0,5\t1\tDog", "'0,5'"),
+        ("a.wav\t\t1\tDog", "onset ''"),
+        ("a.wav\t0\t1\t", "without a label"),
+        ("\t0\t1\tDog", "no file name"),
+        ("a.wav\t0\t1\tDog\tCat", "5 fields"),
+    ],
+)
 def test_bad_strong_rows_are_named_with_their_line(tmp_path, row, words):
     table = read_table(write(tmp_path, STRONG + "ok.wav\t0\t1\tDog\n" + row + "\n"))
     (message,) = messages(table)
@@ -97,10 +100,13 @@ def test_a_column_that_is_no_class_is_told_once(tmp_path):
     assert "column 'age' holds '4'" in message
 
 
-@pytest.mark.parametrize("header, words", [
-    ("filename,Dog,Dog", "'Dog' is there twice"),
-    ("filename,Dog,", "column 3 has no name"),
-])
+@pytest.mark.parametrize(
+    "header, words",
+    [
+        ("filename,Dog,Dog", "'Dog' is there twice"),
+        ("filename,Dog,", "column 3 has no name"),
+    ],
+)
 def test_bad_headers(tmp_path, header, words):
     assert words in messages(read_table(write(tmp_path, header + "\na.wav,1,0\n")))[0]
 
@@ -138,8 +144,12 @@ def test_unknown_labels_name_the_nearest(tmp_path):
 
 def test_classes_file(tmp_path):
     assert read_classes(write(tmp_path, '["Cat", " Dog "]')) == ("Cat", "Dog")
-    for text, words in (('["Cat", "Cat"]', "more than once"), ("{}", "list of class names"),
-                        ('["a", 3]', "list of class names"), ("[", "not valid JSON")):
+    for text, words in (
+        ('["Cat", "Cat"]', "more than once"),
+        ("{}", "list of class names"),
+        ('["a", 3]', "list of class names"),
+        ("[", "not valid JSON"),
+    ):
         with pytest.raises(SedcoreError, match=words):
             read_classes(write(tmp_path, text))
 

@@ -205,11 +205,15 @@ def test_names_from_other_systems(tmp_path):
 def test_missing_partners(tmp_path):
     for name in ("a.wav", "extra.wav", "here.flac"):
         write_audio(tmp_path / "audio" / name)
-    split = split_of(tmp_path, "a.wav\t\t\t\nhere.wav\t0\t1\tDog\nnowhere_at_all.ogg\t0\t1\tDog\n../a.wav\t\t\t\n")
+    split = split_of(
+        tmp_path, "a.wav\t\t\t\nhere.wav\t0\t1\tDog\nnowhere_at_all.ogg\t0\t1\tDog\n../a.wav\t\t\t\n"
+    )
     messages = [(p.file.rsplit("/")[-1], p.level, p.message) for p in split.problems]
     assert all(level == "error" for _, level, _ in messages)
     assert "line 3: here.wav is not among" in messages[0][2] and "did you mean here.flac?" in messages[0][2]
-    assert "line 4: nowhere_at_all.ogg" in messages[1][2] and "add the file or remove the row" in messages[1][2]
+    assert (
+        "line 4: nowhere_at_all.ogg" in messages[1][2] and "add the file or remove the row" in messages[1][2]
+    )
     assert "line 5: ../a.wav" in messages[2][2]
     assert [file for file, _, message in messages if "has no row" in message] == ["extra.wav", "here.flac"]
 
@@ -222,7 +226,9 @@ def test_one_file_under_two_names(tmp_path):
 
 def test_events_are_cut_to_their_clip(tmp_path):
     write_audio(tmp_path / "audio" / "a.wav", 1.0)
-    split = split_of(tmp_path, "a.wav\t0\t1.005\tCat\na.wav\t0.5\t3\tDog\na.wav\t0.6\t3\tDog\na.wav\t1\t2\tRain\n")
+    split = split_of(
+        tmp_path, "a.wav\t0\t1.005\tCat\na.wav\t0.5\t3\tDog\na.wav\t0.6\t3\tDog\na.wav\t1\t2\tRain\n"
+    )
     assert split.events == [
         ("a.wav", 0.0, 1.0, "Cat"), ("a.wav", 0.5, 1.0, "Dog"), ("a.wav", 0.6, 1.0, "Dog"),
     ]  # fmt: skip
@@ -236,7 +242,10 @@ def test_events_are_cut_to_their_clip(tmp_path):
 def test_times_in_milliseconds_are_an_error(tmp_path):
     write_audio(tmp_path / "audio" / "a.wav", 1.0)
     split = split_of(tmp_path, "a.wav\t100\t200\tCat\na.wav\t300\t400\tDog\n")
-    assert told(split)[-1] == ("error", "2 of 2 events begin after their clip's end; are the times in seconds?")
+    assert told(split)[-1] == (
+        "error",
+        "2 of 2 events begin after their clip's end; are the times in seconds?",
+    )
 
 
 def test_bad_files_are_told_and_left_out(tmp_path):

@@ -65,9 +65,16 @@ def test_too_few_clips():
         stratify(np.ones((2, 1), bool), (0.7, 0.15, 0.15))
 
 
-@pytest.mark.parametrize("fractions", [
-    (0.5, 0.5), (0.7, 0.2, 0.2), (1.0, 0.0, 0.0), (0.7, "x", 0.1), (1.2, -0.1, -0.1),
-])
+@pytest.mark.parametrize(
+    "fractions",
+    [
+        (0.5, 0.5),
+        (0.7, 0.2, 0.2),
+        (1.0, 0.0, 0.0),
+        (0.7, "x", 0.1),
+        (1.2, -0.1, -0.1),
+    ],
+)
 def test_bad_fractions(fractions):
     with pytest.raises(SedcoreError, match="3 numbers above 0 that sum to 1"):
         check_fractions(fractions, ("train", "validation", "test"))

@@ -174,7 +174,10 @@ def test_workers_end_with_their_parent(tmp_path):
     (tmp_path / "main.py").write_text(code)
     home = str(Path(__file__).parents[1])
     parent = subprocess.Popen(
-        [sys.executable, "main.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": home}, stderr=subprocess.PIPE
+        [sys.executable, "main.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": home},
+        stderr=subprocess.PIPE,
     )
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
     while len(children.read_text().split()) < 3:  # two workers and the tracker of their semaphores
@@ -213,9 +216,13 @@ def test_fifty_problems_are_listed_and_all_are_counted(tmp_path):
 
 
 def test_warnings_are_kept(tmp_path):
-    clips, items = make_clips([("a", "train", 1.0, ["Dog"]), ("b", "train", 1.0, ["Cat"]), ("c", "test", 1.0, ["Dog"])])
+    clips, items = make_clips(
+        [("a", "train", 1.0, ["Dog"]), ("b", "train", 1.0, ["Cat"]), ("c", "test", 1.0, ["Dog"])]
+    )
     items = [(1, 1.0), (2, 1.0), (1, 1.0)]
-    dataset = write(tmp_path, clips=clips, items=items, events=None, problems=[Problem("warning", "a", "cut")])
+    dataset = write(
+        tmp_path, clips=clips, items=items, events=None, problems=[Problem("warning", "a", "cut")]
+    )
     told = [(p["level"], p["file"], p["message"].split(";")[0]) for p in dataset.problems]
     assert told == [
         ("warning", "a", "cut"),
@@ -238,12 +245,16 @@ def test_the_fingerprint_is_of_the_content(tmp_path):
     clips, items = three_clips()
     base = write(tmp_path, "base").fingerprint
     assert write(tmp_path, "again", clips.assign(source_file="elsewhere")).fingerprint == base
-    assert write(tmp_path, "shuffled", clips.iloc[[2, 0, 1]], [items[2], items[0], items[1]]).fingerprint == base
+    assert (
+        write(tmp_path, "shuffled", clips.iloc[[2, 0, 1]], [items[2], items[0], items[1]]).fingerprint == base
+    )
     other_events = EVENTS.assign(onset_s=EVENTS["onset_s"] + 0.01)
     changed = [
         write(tmp_path, "id", clips.assign(clip_id=["x", "b.wav", "a.wav"])).fingerprint,
         write(tmp_path, "split", clips.assign(split=["train", "train", "validation"])).fingerprint,
-        write(tmp_path, "labels", clips.assign(labels=[["Cat"], ["Cat"], []]), labels="weak", events=None).fingerprint,
+        write(
+            tmp_path, "labels", clips.assign(labels=[["Cat"], ["Cat"], []]), labels="weak", events=None
+        ).fingerprint,
         write(tmp_path, "content", items=[(9, 1.0), *items[1:]]).fingerprint,
         write(tmp_path, "events", events=other_events).fingerprint,
         write(tmp_path, "classes", classes=("Dog", "Cat")).fingerprint,

@@ -1,4 +1,4 @@
-"""The table of classes with runs side by side, shared by Metrics and Thresholds."""
+"""The table of classes with runs side by side, and what is to be said of classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEASURES = {
         "How often a clip with the class scores higher than one without it; 0.5 is chance.",
     ),
 }
-SUPPORT, SPREAD, THRESHOLD = "Support", "Spread", "Threshold"
+SUPPORT, SPREAD = "Support", "Spread"
 
 
 def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
@@ -54,20 +54,18 @@ def support_of(scene: Scene, classes: Sequence[str]) -> list[int]:
     return [found[name] for name in classes]
 
 
-def class_table(scene: Scene, measure: str, key: str, *, thresholds: bool = False) -> None:
+def class_table(scene: Scene, measure: str, key: str) -> None:
     """Show a row a class and a column a run; bold is the best of a row among runs that compare."""
     classes, runs = scene.classes, scene.scored
     values = class_values(runs, measure, classes)
     frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in classes]})
     frame[SUPPORT] = support_of(scene, classes)
-    if thresholds:
-        frame[THRESHOLD] = scene.choice.class_thresholds(classes)
     for column, s in enumerate(runs):
         frame[s.run.run_id] = values[:, column]
     lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
-    if len(lead) > 1 and not thresholds:
+    if len(lead) > 1:
         frame[SPREAD] = spread(values[:, lead])
-    formats = {SUPPORT: fmt.count, THRESHOLD: fmt.threshold, SPREAD: fmt.score}
+    formats = {SUPPORT: fmt.count, SPREAD: fmt.score}
     formats |= {s.run.run_id: fmt.score for s in runs}
     click = f"{key}-class"
     st.dataframe(
@@ -82,7 +80,7 @@ def class_table(scene: Scene, measure: str, key: str, *, thresholds: bool = Fals
         st.caption(f"Bold, support and spread are those of {names_of(scene.lead_group)}, which compare.")
     undefined = dict.fromkeys(name for s in runs for name in s.evaluation.undefined_classes)
     tables.undefined_note(list(undefined), scene.split)
-    _never_predicted_note(scene)
+    never_predicted_note(scene)
 
 
 def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> dict:
@@ -94,7 +92,6 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
         SUPPORT: tables.number_column(
             help=f"Clips of {fmt.escape_markdown(scene.split)} that hold the class."
         ),
-        THRESHOLD: tables.number_column(help="A class is predicted when its score is at least this."),
         SPREAD: tables.number_column(
             help="Highest minus lowest of the runs; sort by it to see where they disagree."
         ),
@@ -117,7 +114,8 @@ def _bold_rows(frame: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
     return cells.eq(cells.max(axis=1), axis=0) & cells.notna()
 
 
-def _never_predicted_note(scene: Scene) -> None:
+def never_predicted_note(scene: Scene) -> None:
+    """Say which classes each run never predicts at the thresholds in force, though clips hold them."""
     parts = []
     for s in scene.scored:
         names = s.evaluation.never_predicted_classes

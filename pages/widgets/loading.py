@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from sedcore.artifacts.predictions import Predictions
@@ -15,6 +16,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.counts import Counts, counts
 from sedcore.evaluation.evaluate import Evaluation, evaluate
+from sedcore.evaluation.grid import OnGrid, count_on_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,17 @@ def _evaluation(run_path: str, split: str, file_time: int, thresholds: tuple[flo
     held = _scores(run_path, split, file_time)
     found = held.predictions
     return evaluate(found.truth, found.scores, found.classes, list(thresholds), counts=held.counts)
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _on_grid(run_path: str, split: str, file_time: int, grid: tuple[float, ...]) -> OnGrid:
+    found = _scores(run_path, split, file_time).predictions
+    return count_on_grid(found.truth, found.scores, np.array(grid))
+
+
+def on_grid(run: Run, split: str, grid: np.ndarray) -> OnGrid:
+    """Return counts and the samples average at each threshold of a grid."""
+    return _on_grid(str(run.path), split, _file_time(run, split), tuple(grid.tolist()))
 
 
 def scores(run: Run, split: str) -> Scores:

@@ -11,6 +11,7 @@ What happens where a score divides by nothing:
   micro is 0 if anything fired, else NaN); samples is 0, as in scikit-learn.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,8 +68,10 @@ def averages(confusion: Confusion) -> dict[str, PRF]:
     if not defined.any():
         macro = weighted = PRF(np.nan, np.nan, np.nan)
     else:
-        macro = PRF(*(float(values.mean()) for values in scores))
-        weighted = PRF(*(float(np.average(values, weights=classes.support[defined])) for values in scores))
+        # exactly rounded sums, so that whoever computes them elsewhere (a browser) gets the same digits
+        support = classes.support[defined]
+        macro = PRF(*(math.fsum(values) / len(values) for values in scores))
+        weighted = PRF(*(math.fsum(values * support) / int(support.sum()) for values in scores))
     return {
         "micro": PRF(float(micro.precision[0]), float(micro.recall[0]), float(micro.f1[0])),
         "macro": macro,

@@ -36,7 +36,7 @@ def macro_f1(run, threshold: float) -> float:
 
 
 def shown_f1(visitor) -> dict[str, float]:
-    """Return macro F1 by run id, as the table of the page Thresholds shows it."""
+    """Return macro F1 by run id, as the page Metrics shows it."""
     return {row[""]: float(row["Macro F1"]) for row in visitor.table("Macro F1", "Macro P", "Samples F1")}
 
 
@@ -86,14 +86,15 @@ def test_every_data_set_and_run_has_its_page(visitors, root):
 def test_moving_a_threshold_changes_the_table(visitors, root):
     runs = {run.run_id: run for run in scored(root)}
     visitor = visitors()
-    page = visitor.open(f"thresholds?split=test&runs={','.join(list(runs)[:2])}")
+    page = visitor.open(f"metrics?split=test&runs={','.join(list(runs)[:2])}")
     expected = {run_id: pytest.approx(macro_f1(runs[run_id], 0.5)) for run_id in list(runs)[:2]}
     visitor.until(lambda: shown_f1(visitor) == expected, "the table shows macro F1 at 0.5")
     before = shown_f1(visitor)
-    slider = page.locator(".st-key-slider-all input[type=range]")
-    slider.focus()
-    slider.press("PageDown")
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Thresholds", exact=True).click()
+    page.get_by_role("slider", name="Threshold for all classes").press("PageDown")
     page.wait_for_url(re.compile(r"[?&]t=0\.4(&|$)"))
+    visitor.settle()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Metrics", exact=True).click()
     expected = {run_id: pytest.approx(macro_f1(runs[run_id], 0.4)) for run_id in before}
     visitor.until(lambda: shown_f1(visitor) == expected, "the table shows macro F1 at 0.4")
     assert shown_f1(visitor) != before
@@ -103,7 +104,7 @@ def test_moving_a_threshold_changes_the_table(visitors, root):
 def test_a_reload_keeps_runs_and_threshold(visitors, root):
     chosen = [run.run_id for run in scored(root)[:2]]
     visitor = visitors()
-    page = visitor.open(f"thresholds?split=test&runs={','.join(chosen)}&t=0.2")
+    page = visitor.open(f"metrics?split=test&runs={','.join(chosen)}&t=0.2")
     visitor.until(lambda: set(shown_f1(visitor)) == set(chosen), "the table of the chosen runs")
     before = shown_f1(visitor)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Data sets", exact=True).click()
@@ -111,8 +112,8 @@ def test_a_reload_keeps_runs_and_threshold(visitors, root):
     visitor.settle()
     page.reload()
     visitor.settle()
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Thresholds", exact=True).click()
-    expect(page.locator("h1").first).to_have_text("Thresholds")
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Metrics", exact=True).click()
+    expect(page.locator("h1").first).to_have_text("Metrics")
     visitor.until(lambda: shown_f1(visitor) == before, "the same runs at the same threshold")
     page.reload()
     visitor.settle()
@@ -160,7 +161,9 @@ def test_a_training_started_from_the_page_ends_in_overview(visitors, root):
     assert run.status().state == "finished", run.log_tail()
     expect(page.locator(f".st-key-live-{run.run_id}")).to_have_count(0)
     visitor.until(
-        lambda: any(row["Run"] == "one epoch" and row["State"] == "finished" for row in visitor.table("How it ended")),
+        lambda: any(
+            row["Run"] == "one epoch" and row["State"] == "finished" for row in visitor.table("How it ended")
+        ),
         "the run among the past ones",
     )
     visitor.check()

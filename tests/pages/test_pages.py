@@ -1,8 +1,11 @@
 """Every page on every kind of root: no exception, numbers that equal the evaluation, sentences where data lack."""
 
+import base64
+import json
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from sedcore.artifacts.runs import Run, list_runs
 from sedcore.evaluation.evaluate import evaluate
+from tests.pages.conftest import CLASSES
 
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 PAGES = ("overview", "curves", "metrics", "thresholds", "confusion")
@@ -46,6 +50,12 @@ def table(app: AppTest, column: str) -> pd.DataFrame:
         if column in element.value.columns:
             return element.value
     raise AssertionError(f"no table with column {column}")
+
+
+def board(app: AppTest) -> dict:
+    """Return what the threshold board is given; runs by their label."""
+    data = json.loads(next(element for element in app.main if element.type == "bidi_component").proto.json)
+    return data | {"labels": [run["label"] for run in data["runs"]]}
 
 
 def expected(root: Path, run_id: str, split: str = "test", threshold=0.5):
@@ -145,46 +155,57 @@ def test_undefined_class_is_a_dash_with_its_reason(visit, full_root):
     assert "Electric shaver toothbrush: no positive clip in test" in texts(app)
 
 
-def test_a_threshold_moves_every_number(visit, full_root):
-    app = visit(full_root, "thresholds", runs=f"{LEADER},{SECOND}")
-    before = table(app, "Macro F1")
-    app.slider(key="slider-all").set_value(0.2).run()
-    after, e = table(app, "Macro F1"), expected(full_root, LEADER, threshold=0.2)
-    row = list(after["Run"]).index("crnn_time ★")
-    assert after["Macro F1"].iloc[row] == e.averages["macro"].f1 != before["Macro F1"].iloc[0]
-    np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
-    assert app.query_params["t"] in ("0.2", ["0.2"])
+def test_the_board_holds_exact_counts_of_every_class_run_and_stop(visit, full_root):
+    app = visit(full_root, "thresholds", runs=f"{SECOND},{LEADER}")
+    data = board(app)
+    assert data["labels"] == ["crnn", "crnn_time"]
+    assert data["grid"] == [k / 100 for k in range(101)]
+    raw = zlib.decompress(base64.b64decode(data["counts"]))
+    tp, fp = np.frombuffer(raw, f"<u{data['bytes']}").reshape(2, 2, 10, 101)
+    for r, run_id in enumerate((SECOND, LEADER)):
+        for g in (0, 7, 50, 100):
+            e = expected(full_root, run_id, threshold=data["grid"][g])
+            assert (tp[r, :, g].tolist(), fp[r, :, g].tolist()) == (e.tp.tolist(), e.fp.tolist())
+            samples = e.averages["samples"]
+            np.testing.assert_allclose(
+                data["runs"][r]["samples"][g], [samples.precision, samples.recall, samples.f1], rtol=1e-12
+            )
 
-    app.slider(key="slider-Speech-0.2").set_value(0.6).run()
-    thresholds = [0.6 if name == "Speech" else 0.2 for name in e.classes]
+
+def test_thresholds_in_force_reach_the_board_and_every_other_number(visit, full_root):
+    app = visit(full_root, "thresholds", runs=f"{LEADER},{SECOND}", t="0.2", tc="Speech:0.6172")
+    data = board(app)
+    assert (data["threshold"], data["own"]) == (0.2, {"Speech": 0.6172})
+    thresholds = [0.6172 if name == "Speech" else 0.2 for name in CLASSES]
     e = expected(full_root, LEADER, threshold=thresholds)
+    assert (data["exact"]["tp"][0], data["exact"]["fp"][0]) == (e.tp.tolist(), e.fp.tolist())
+    samples = e.averages["samples"]
+    assert data["exact"]["samples"][0] == [samples.precision, samples.recall, samples.f1]
+    assert f"{e.averages['macro'].f1:.3f}" in texts(app)
+    app.switch_page("pages/metrics.py").run()
     np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
-    assert app.query_params["tc"] in ("Speech:0.6", ["Speech:0.6"])
-    assert "own" in app.slider(key="slider-Speech-0.2").label
-
-    app.button(key="reset-0.1").click().run()
-    e = expected(full_root, LEADER, threshold=0.1)
-    np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
-    assert "tc" not in app.query_params
-    app.button(key="reset-0.5").click().run()
-    assert "t" not in app.query_params
-    assert table(app, "Macro F1").equals(before)
 
 
-def test_sliders_span_scores_that_are_no_probabilities(visit, odd_root):
+def test_the_board_spans_scores_that_are_no_probabilities(visit, odd_root):
     app = visit(odd_root, "thresholds", runs="energy", t="-20")
     assert not app.exception
-    slider = app.slider(key="slider-all")
-    assert slider.min < -30 and slider.max > -5 and slider.value == -20
-    e = expected(odd_root, "energy", threshold=-20)
-    assert table(app, "Macro F1")["Macro F1"].iloc[0] == e.averages["macro"].f1
+    data, e = board(app), expected(odd_root, "energy", threshold=-20)
+    scores = Run(odd_root / "runs" / "energy").predictions("test").scores
+    assert data["grid"][0] <= scores.min() and data["grid"][-1] >= scores.max() and -20 in data["grid"]
+    assert data["exact"]["tp"] == [e.tp.tolist()]
+
+
+def test_runs_with_other_classes_share_the_board_and_stand_apart(visit, odd_root):
+    app = visit(odd_root, "thresholds", runs=f"{LEADER},energy")
+    data = board(app)
+    assert [run["group"] for run in data["runs"]] == [0, 1]
+    assert data["runs"][1]["positives"][3:] == [-1] * 7  # it has three classes only
 
 
 def test_choice_survives_a_change_of_page(visit, full_root):
     app = visit(full_root, "metrics", runs=SECOND, split="validation", t="0.25")
     app.switch_page("pages/thresholds.py").run()
-    assert app.slider(key="slider-all").value == 0.25
-    assert list(table(app, "Macro F1")["Run"]) == ["crnn"]
+    assert board(app)["threshold"] == 0.25 and board(app)["labels"] == ["crnn"]
     app.switch_page("pages/confusion.py").run()
     assert "validation" in app.get_by_key("bar-split").value
 

@@ -1,0 +1,701 @@
+// The threshold board: counts come once, exact, by run, class and threshold of a grid; everything that moves
+// under the finger is computed from them here, by the rules of sedcore/evaluation/averages.py. On release the
+// page is told. All text is set by textContent: names come from people.
+//
+// data: {edit, version, grid [G], counts (base64 of deflated little-endian tp then fp, each (runs, classes, G)),
+//   bytes (2 or 4 a count), runs [{label, color, glyph, group, baseline, clips, positives [classes; -1: no
+//   such class], samples [[P, R, F1] x G] or null}], classes [{name, title}], threshold, own {class: threshold},
+//   exact {tp [runs][classes], fp, samples [runs][P, R, F1]} at the thresholds in force}
+
+const AVERAGES = ["macro", "micro", "weighted", "samples"];
+const PARTS = ["F1", "P", "R"];
+const MEASURES = { f1: "F1", precision: "Precision", recall: "Recall", counts: "Counts" };
+const DASH = "–", MINUS = "−";
+const KEY_PAUSE_MS = 250; // keys that follow each other are one move
+
+const boards = new WeakMap();
+
+export default function (component) {
+  const { data, parentElement } = component;
+  let board = boards.get(parentElement);
+  if (!board) boards.set(parentElement, (board = new Board(parentElement)));
+  board.tell = (moved) => component.setTriggerValue("moved", moved);
+  board.receive(data);
+  return () => board.rest();
+}
+
+// ---- numbers ---------------------------------------------------------------------------------------------
+
+// The exactly rounded sum (Shewchuk 1997, as Python's math.fsum): the same digits as the page's own tables.
+function exactSum(values, length) {
+  const partials = [];
+  for (let k = 0; k < length; k++) {
+    let x = values[k], kept = 0;
+    for (let j = 0; j < partials.length; j++) {
+      let y = partials[j];
+      if (Math.abs(x) < Math.abs(y)) [x, y] = [y, x];
+      const high = x + y, low = y - (high - x);
+      if (low) partials[kept++] = low;
+      x = high;
+    }
+    partials.length = kept;
+    partials.push(x);
+  }
+  let n = partials.length;
+  if (!n) return 0;
+  let high = partials[--n], low = 0;
+  while (n > 0) {
+    const x = high, y = partials[--n];
+    high = x + y;
+    low = y - (high - x);
+    if (low) break;
+  }
+  if (n > 0 && (low < 0) === (partials[n - 1] < 0)) { // half-way cases go to even
+    const twice = low * 2, next = high + twice;
+    if (twice === next - high) high = next;
+  }
+  return high;
+}
+
+// Three decimals as Python writes them: a tie (a whole number of 16ths) goes to the even digit.
+function three(value) {
+  if (Number.isNaN(value)) return DASH;
+  const sixteenths = Math.abs(value) * 16;
+  let text = Math.abs(value).toFixed(3);
+  if (Number.isInteger(sixteenths) && sixteenths % 2 === 1) {
+    const below = Math.floor(Math.abs(value) * 1000);
+    text = ((below % 2 ? below + 1 : below) / 1000).toFixed(3);
+  }
+  return (value < 0 && Number(text) ? MINUS : "") + text;
+}
+
+function signed(value) {
+  if (Number.isNaN(value)) return DASH;
+  const text = three(Math.abs(value));
+  return Number(text) ? (value < 0 ? MINUS : "+") + text : text;
+}
+
+const whole = (count) => String(count).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+const ratio = (part, of) => part / Math.max(of, 1);
+
+// Precision, recall and F1 of one class, NaN where undefined: averages.class_scores.
+function scoresOf(tp, fp, positives) {
+  const predicted = tp + fp;
+  if (positives === 0) return [NaN, predicted ? 0 : NaN, NaN];
+  return [ratio(2 * tp, positives + predicted), ratio(tp, predicted), ratio(tp, positives)];
+}
+
+async function inflate(base64, bytes) {
+  const raw = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const buffer = await new Response(stream).arrayBuffer();
+  return bytes === 2 ? new Uint16Array(buffer) : new Uint32Array(buffer);
+}
+
+// ---- small parts of the page -------------------------------------------------------------------------------
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function button(text, title, act, className = "") {
+  const made = element("button", className, text);
+  made.type = "button";
+  made.title = title;
+  made.addEventListener("click", act);
+  return made;
+}
+
+// Text is written only where it differs: most cells of a step do not.
+function write(cell, text, value) {
+  if (cell.shown !== text) {
+    cell.shown = text;
+    cell.textNode.data = text;
+  }
+  cell.value = value;
+}
+
+function numberCell(className) {
+  const cell = element("div", `cell ${className || ""}`);
+  cell.bar = cell.appendChild(element("i"));
+  cell.textNode = document.createTextNode("");
+  cell.appendChild(cell.textNode);
+  return cell;
+}
+
+function writeScore(cell, value) {
+  const text = three(value);
+  if (cell.shown !== text) cell.bar.style.transform = `scaleX(${Number.isNaN(value) ? 0 : value})`;
+  write(cell, text, value);
+  cell.dataset.value = value;
+}
+
+// ---- the board -----------------------------------------------------------------------------------------------
+
+class Board {
+  constructor(host) {
+    this.root = host.appendChild(element("div", "board waiting"));
+    this.version = null;
+    this.edit = 0; // the last move told to the page
+    this.history = [];
+    this.measure = "f1";
+    this.rows = new Map(); // class index: its row, for those in sight
+    this.moving = false;
+  }
+
+  rest() {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.pause);
+  }
+
+  async receive(data) {
+    const stale = data.edit < this.edit || this.moving || this.pause; // a later move of ours is on its way
+    if (data.version !== this.version) {
+      this.version = data.version;
+      const counts = await inflate(data.counts, data.bytes);
+      if (this.version !== data.version) return; // overtaken
+      const half = counts.length / 2;
+      this.tp = counts.subarray(0, half);
+      this.fp = counts.subarray(half);
+      this.build(data);
+    } else if (stale) return;
+    this.adopt(data);
+  }
+
+  adopt(data) {
+    this.data = data;
+    this.edit = Math.max(this.edit, data.edit);
+    const before = this.now;
+    this.set({ threshold: data.threshold, own: copied(data.own) }, true);
+    if (before && !same(before, this.now)) this.remember(before);
+    this.step();
+  }
+
+  // Thresholds in force. `told`: the page knows them and has sent the counts there, on the grid or not.
+  set(now, told) {
+    const { classes, grid } = this.data;
+    this.now = now;
+    this.told = told;
+    this.at = this.at || new Int32Array(classes.length);
+    for (let c = 0; c < classes.length; c++) {
+      this.at[c] = told ? -1 : this.place(this.thresholdOf(c)); // -1: the exact counts of the page
+    }
+    this.common = grid.indexOf(now.threshold); // -1 between the points of the grid
+  }
+
+  thresholdOf(c) {
+    return this.now.own[this.data.classes[c].name] ?? this.now.threshold;
+  }
+
+  held(c) {
+    return this.data.classes[c].name in this.now.own;
+  }
+
+  place(threshold) { // of the nearest point of the grid
+    const grid = this.data.grid, last = grid.length - 1;
+    const guess = Math.round(((threshold - grid[0]) / (grid[last] - grid[0] || 1)) * last);
+    return Math.min(Math.max(guess, 0), last);
+  }
+
+  counted(r, c) {
+    const { grid, classes, exact } = this.data;
+    if (this.at[c] < 0) return [exact.tp[r][c], exact.fp[r][c]];
+    const k = (r * classes.length + c) * grid.length + this.at[c];
+    return [this.tp[k], this.fp[k]];
+  }
+
+  // -- moving ---------------------------------------------------------------------------------------------------
+
+  move(c, threshold, settled) {
+    const now = { threshold: this.now.threshold, own: copied(this.now.own) };
+    if (c < 0) now.threshold = threshold;
+    else now.own[this.data.classes[c].name] = threshold;
+    this.change(now, settled);
+  }
+
+  change(now, settled) {
+    if (!this.before) this.before = this.now;
+    const told = this.told;
+    const was = this.now, at = this.at.slice();
+    this.set(now, false);
+    // Classes that did not move keep the exact counts that the page sent for them.
+    for (let c = 0; told && c < at.length; c++) {
+      const name = this.data.classes[c].name;
+      if ((was.own[name] ?? was.threshold) === this.thresholdOf(c)) this.at[c] = at[c];
+    }
+    this.told = told && same(was, now);
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.step());
+    clearTimeout(this.pause);
+    this.pause = null;
+    if (settled) this.settle();
+    else if (!this.moving) this.pause = setTimeout(() => this.settle(), KEY_PAUSE_MS);
+  }
+
+  settle() {
+    clearTimeout(this.pause);
+    this.pause = null;
+    const before = this.before;
+    this.before = null;
+    if (!before || same(before, this.now)) return;
+    this.remember(before);
+    this.edit += 1;
+    this.tell({ edit: this.edit, threshold: this.now.threshold, own: this.now.own });
+  }
+
+  remember(before) {
+    this.history.push(before);
+    if (this.history.length > 50) this.history.shift();
+    this.undoButton.disabled = false;
+  }
+
+  undo() {
+    const before = this.history.pop();
+    this.undoButton.disabled = !this.history.length;
+    if (!before) return;
+    this.change(before, false);
+    clearTimeout(this.pause);
+    this.pause = null;
+    this.before = null;
+    this.edit += 1;
+    this.tell({ edit: this.edit, threshold: before.threshold, own: before.own });
+  }
+
+  hold(c) {
+    const own = copied(this.now.own), name = this.data.classes[c].name;
+    if (name in own) delete own[name];
+    else own[name] = this.now.threshold;
+    this.change({ threshold: this.now.threshold, own }, true);
+  }
+
+  async copy() {
+    const thresholds = copied({});
+    this.data.classes.forEach(({ name }, c) => (thresholds[name] = this.thresholdOf(c)));
+    const text = JSON.stringify({ thresholds }, null, 1);
+    try {
+      await navigator.clipboard.writeText(text);
+      this.say("Copied");
+    } catch { // pages that are not served safely may not touch the clipboard
+      this.copied.value = text;
+      this.copied.hidden = false;
+      this.copied.select();
+    }
+  }
+
+  say(words) {
+    this.words.textContent = words;
+    clearTimeout(this.forget);
+    this.forget = setTimeout(() => (this.words.textContent = ""), 2000);
+  }
+
+  // -- building ---------------------------------------------------------------------------------------------------
+
+  build(data) {
+    this.data = data;
+    this.at = null;
+    this.now = null;
+    this.rows.clear();
+    this.root.replaceChildren(this.head(), this.ranking(), this.classHead(), this.classBody());
+    this.root.classList.remove("waiting");
+    this.watch?.disconnect();
+    this.watch = new ResizeObserver(() => this.fit());
+    this.watch.observe(this.root);
+    this.fit();
+  }
+
+  head() {
+    const head = element("div", "head");
+    const line = head.appendChild(element("div", "common"));
+    line.append(element("b", "", "All classes"));
+    this.commonSlider = line.appendChild(this.slider(-1, "Threshold for all classes"));
+    this.commonNumber = line.appendChild(this.number(-1, "Threshold for all classes, as a number"));
+    const tools = head.appendChild(element("div", "tools"));
+    for (const value of [0.1, 0.5]) {
+      if (value < this.data.grid[0] || value > this.data.grid.at(-1)) continue;
+      tools.append(button(value.toFixed(1), `Set every class to ${value.toFixed(1)}`, () =>
+        this.change({ threshold: value, own: copied({}) }, true)));
+    }
+    this.freeButton = tools.appendChild(button("Unlock all", "Every class follows the slider for all again", () =>
+      this.change({ threshold: this.now.threshold, own: copied({}) }, true)));
+    this.undoButton = tools.appendChild(button("Undo", "Back to the thresholds before the last move", () => this.undo()));
+    this.undoButton.disabled = !this.history.length;
+    tools.append(button("Copy JSON", "Copy the threshold of each class", () => this.copy()));
+    this.words = tools.appendChild(element("span", "words"));
+    this.copied = tools.appendChild(element("textarea"));
+    this.copied.hidden = true;
+    return head;
+  }
+
+  slider(c, label) {
+    const slider = element("input");
+    slider.type = "range";
+    slider.min = 0;
+    slider.max = this.data.grid.length - 1;
+    slider.step = 1;
+    slider.setAttribute("aria-label", label);
+    slider.addEventListener("pointerdown", () => (this.moving = true));
+    for (const end of ["pointerup", "pointercancel", "blur"]) {
+      slider.addEventListener(end, () => {
+        if (!this.moving) return;
+        this.moving = false;
+        this.settle();
+      });
+    }
+    const of = () => (c === -1 ? -1 : slider.row.c);
+    slider.addEventListener("input", () => this.move(of(), this.data.grid[slider.valueAsNumber], false));
+    slider.addEventListener("keydown", (event) => {
+      const far = { PageUp: 10, PageDown: -10 }[event.key];
+      if (!far) return;
+      event.preventDefault(); // browsers differ in how far it goes
+      slider.valueAsNumber += far;
+      this.move(of(), this.data.grid[slider.valueAsNumber], false);
+    });
+    return slider;
+  }
+
+  number(c, label) {
+    const input = element("input", "number");
+    input.type = "text";
+    input.inputMode = "decimal";
+    input.setAttribute("aria-label", label);
+    const of = () => (c === -1 ? -1 : input.row.c);
+    const shown = () => this.write(c === -1 ? this.now.threshold : this.thresholdOf(of()));
+    const commit = () => {
+      const value = Number(input.value.trim().replace(",", ".").replace(MINUS, "-"));
+      if (input.value.trim() === "" || !Number.isFinite(value)) input.value = shown();
+      else if (input.value !== shown()) this.move(of(), value, true);
+    };
+    input.addEventListener("focus", () => input.select());
+    input.addEventListener("blur", commit);
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") commit();
+      else if (event.key === "Escape") input.value = shown();
+      else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+        event.preventDefault();
+        const threshold = c === -1 ? this.now.threshold : this.thresholdOf(of());
+        const next = this.place(threshold) + (event.key === "ArrowUp" ? 1 : -1);
+        const grid = this.data.grid;
+        this.move(of(), grid[Math.min(Math.max(next, 0), grid.length - 1)], false);
+      }
+    });
+    return input;
+  }
+
+  write(threshold) { // as format.threshold: two decimals at least, no more than four digits need
+    let text = Number(threshold.toPrecision(4)).toString();
+    if (!text.includes("e")) {
+      const [before, after = ""] = text.split(".");
+      text = `${before}.${after.padEnd(2, "0")}`;
+    }
+    return text.replace("-", MINUS);
+  }
+
+  ranking() {
+    const table = element("div", "ranking");
+    const head = table.appendChild(element("div", "line names"));
+    head.append(element("div", "rank"), element("div", "run", "Run"));
+    const titles = { macro: "Macro", micro: "Micro", weighted: "Weighted", samples: "Samples" };
+    const meanings = {
+      macro: "Mean over classes: a rare class weighs as much as a frequent one. The ranking is by macro F1.",
+      micro: "Counts of all classes pooled: frequent classes weigh most.",
+      weighted: "Mean over classes by their number of positive clips.",
+      samples: "Mean over clips. It needs the clips: it moves with the slider for all, and follows on release where classes are locked.",
+    };
+    for (const average of AVERAGES) {
+      for (const part of PARTS) {
+        const cell = head.appendChild(element("div", "cell", part === "F1" ? `${titles[average]} F1` : part));
+        cell.title = meanings[average];
+        if (part === "F1" && average !== "macro") cell.classList.add("first");
+        if (average === "macro" && part === "F1") {
+          const delta = head.appendChild(element("div", "cell", "Δ"));
+          delta.title = "Macro F1 minus that of the baseline, at the same thresholds.";
+        }
+      }
+    }
+    const body = table.appendChild(element("div", "lines"));
+    this.lines = this.data.runs.map((run) => {
+      const line = body.appendChild(element("div", "line"));
+      const mark = element("span", "mark", run.glyph);
+      mark.style.color = run.color;
+      const name = element("div", "run");
+      name.append(mark, element("span", "label", run.label + (run.baseline ? " ★" : "")));
+      name.title = run.label;
+      const rank = line.appendChild(element("div", "rank"));
+      line.append(name);
+      const cells = {};
+      for (const average of AVERAGES) {
+        for (const part of PARTS) {
+          const cell = line.appendChild(numberCell(part === "F1" ? "main" : ""));
+          if (part === "F1" && average !== "macro") cell.classList.add("first");
+          cells[`${average} ${part}`] = cell;
+          cell.dataset.cell = `${average} ${part}`;
+          if (average === "macro" && part === "F1") cells.delta = line.appendChild(numberCell("delta"));
+        }
+      }
+      line.dataset.run = run.id;
+      return { line, rank, cells };
+    });
+    this.linesBox = body;
+    return table;
+  }
+
+  classHead() {
+    const head = element("div", "classHead");
+    const left = head.appendChild(element("div", "left"));
+    left.append(element("b", "", "Each class"));
+    const picker = left.appendChild(element("div", "measures"));
+    picker.setAttribute("role", "group");
+    this.measureButtons = {};
+    for (const [measure, title] of Object.entries(MEASURES)) {
+      const titles = { counts: "Hits, misses, false alarms, clips rightly left out" };
+      this.measureButtons[measure] = picker.appendChild(button(title, titles[measure] || title, () => {
+        this.measure = measure;
+        this.rows.clear();
+        this.body.replaceChildren();
+        this.fit();
+      }));
+    }
+    if (this.data.classes.length > 20) {
+      this.search = left.appendChild(element("input", "search"));
+      this.search.type = "search";
+      this.search.placeholder = "Find a class";
+      this.search.addEventListener("input", () => this.fit());
+    } else this.search = null;
+    return head;
+  }
+
+  classBody() {
+    this.scroll = element("div", "classes");
+    this.names = this.scroll.appendChild(element("div", "row names"));
+    this.body = this.scroll.appendChild(element("div", "rows"));
+    this.scroll.addEventListener("scroll", () => this.show(), { passive: true });
+    return this.scroll;
+  }
+
+  // Which classes are there, how high a row is, and the names over the columns.
+  fit() {
+    for (const [measure, made] of Object.entries(this.measureButtons)) {
+      made.setAttribute("aria-pressed", measure === this.measure);
+    }
+    const wanted = (this.search?.value || "").trim().toLowerCase();
+    this.listed = this.data.classes.flatMap(({ title }, c) => (title.toLowerCase().includes(wanted) ? [c] : []));
+    this.root.classList.toggle("narrow", this.root.clientWidth < 640);
+    this.root.classList.toggle("counting", this.measure === "counts");
+    const left = element("div", "left", "");
+    const cells = this.data.runs.map((run) => {
+      const cell = element("div", "cell");
+      const mark = element("span", "mark", run.glyph);
+      mark.style.color = run.color;
+      cell.append(mark, element("span", "label", run.label));
+      cell.title = run.label;
+      return cell;
+    });
+    this.names.replaceChildren(left, ...cells);
+    this.rowHeight = this.root.classList.contains("narrow") ? 56 : this.measure === "counts" ? 40 : 32;
+    this.scroll.style.maxHeight = `${this.rowHeight * 16.5 + 30}px`;
+    this.body.style.height = `${this.rowHeight * this.listed.length}px`;
+    for (const row of this.rows.values()) row.line.remove();
+    this.rows.clear();
+    this.show();
+  }
+
+  // Rows in sight, and a few beside them; rows that went out of sight are used again.
+  show() {
+    const top = this.scroll.scrollTop, many = Math.ceil(this.scroll.clientHeight / this.rowHeight) + 6;
+    const from = Math.max(Math.floor(top / this.rowHeight) - 3, 0);
+    const wanted = new Map(this.listed.slice(from, from + many).map((c, k) => [c, from + k]));
+    const spare = [];
+    for (const [c, row] of this.rows) {
+      if (wanted.has(c) || row.line.contains(row.line.getRootNode().activeElement)) continue;
+      this.rows.delete(c);
+      spare.push(row);
+    }
+    for (const [c, place] of wanted) {
+      let row = this.rows.get(c);
+      if (!row) {
+        row = spare.pop() || this.row();
+        row.c = c;
+        this.rows.set(c, row);
+        this.body.append(row.line);
+        const title = this.data.classes[c].title;
+        row.title.textContent = title;
+        row.title.title = title;
+        row.slider.setAttribute("aria-label", `Threshold of ${title}`);
+        row.number.setAttribute("aria-label", `Threshold of ${title}, as a number`);
+        row.line.dataset.class = this.data.classes[c].name;
+        if (this.now) this.writeRow(row);
+      }
+      row.line.style.transform = `translateY(${place * this.rowHeight}px)`;
+    }
+    for (const row of spare) row.line.remove();
+  }
+
+  row() {
+    const row = { line: element("div", "row") };
+    const left = row.line.appendChild(element("div", "left"));
+    row.title = left.appendChild(element("span", "title"));
+    row.slider = left.appendChild(this.slider(0, ""));
+    row.number = left.appendChild(this.number(0, ""));
+    row.lock = left.appendChild(button("", "", () => this.hold(row.c), "lock"));
+    row.slider.row = row.number.row = row;
+    row.cells = this.data.runs.map(() => {
+      if (this.measure !== "counts") return row.line.appendChild(numberCell());
+      const cell = row.line.appendChild(element("div", "cell four"));
+      cell.four = ["tp", "fn", "fp", "tn"].map((name) => {
+        const part = cell.appendChild(element("span", name));
+        part.textNode = part.appendChild(document.createTextNode(""));
+        return part;
+      });
+      return cell;
+    });
+    return row;
+  }
+
+  // -- a step: all that follows from the thresholds ---------------------------------------------------------------
+
+  step() {
+    const began = performance.now();
+    const { threshold, own } = this.now;
+    if (!focused(this.commonNumber)) this.commonNumber.value = this.write(threshold);
+    const place = this.place(threshold);
+    if (this.commonSlider.valueAsNumber !== place) this.commonSlider.valueAsNumber = place;
+    this.commonSlider.setAttribute("aria-valuetext", this.write(threshold));
+    this.freeButton.disabled = !Object.keys(own).length;
+    this.rank();
+    for (const row of this.rows.values()) this.writeRow(row);
+    this.root.dataset.stepMs = (performance.now() - began).toFixed(2);
+    this.root.dataset.steps = Number(this.root.dataset.steps || 0) + 1;
+  }
+
+  averages(r) {
+    const { classes, runs } = this.data, positives = runs[r].positives;
+    const n = classes.length;
+    const f1 = [], precision = [], recall = [], f1Weighted = [], pWeighted = [], rWeighted = [];
+    let tps = 0, fps = 0, all = 0;
+    for (let c = 0; c < n; c++) {
+      const here = positives[c];
+      if (here < 0) continue;
+      const [tp, fp] = this.counted(r, c);
+      tps += tp;
+      fps += fp;
+      all += here;
+      if (here === 0) continue;
+      const [f, p, s] = scoresOf(tp, fp, here);
+      f1.push(f); precision.push(p); recall.push(s);
+      f1Weighted.push(f * here); pWeighted.push(p * here); rWeighted.push(s * here);
+    }
+    const mean = (values, of) => (of ? exactSum(values, values.length) / of : NaN);
+    return {
+      macro: [mean(f1, f1.length), mean(precision, f1.length), mean(recall, f1.length)],
+      micro: scoresOf(tps, fps, all),
+      weighted: [mean(f1Weighted, all), mean(pWeighted, all), mean(rWeighted, all)],
+      samples: this.samples(r),
+    };
+  }
+
+  // F1, P, R of the samples average; null while only the page can know it.
+  samples(r) {
+    const { runs, exact } = this.data;
+    const curve = runs[r].samples;
+    if (this.told) return [exact.samples[r][2], exact.samples[r][0], exact.samples[r][1]];
+    if (Object.keys(this.now.own).length || this.common < 0 || !curve) return null;
+    const [p, s, f] = curve[this.common];
+    return [f, p, s];
+  }
+
+  rank() {
+    const { runs } = this.data;
+    const found = runs.map((_, r) => this.averages(r));
+    const base = runs.findIndex((run) => run.baseline);
+    const value = (r) => (Number.isNaN(found[r].macro[0]) ? -1 : found[r].macro[0]);
+    const order = runs.map((_, r) => r).sort((a, b) => runs[a].group - runs[b].group || value(b) - value(a) || a - b);
+    let top = 0, group = 0, placed = 0, ranked = 0;
+    order.forEach((r, k) => {
+      if (runs[r].group !== group) {
+        group = runs[r].group;
+        top += 8; // runs that do not compare stand apart
+        placed = 0;
+      }
+      placed += 1;
+      const tied = placed > 1 && three(found[r].macro[0]) === three(found[order[k - 1]].macro[0]);
+      if (!tied) ranked = placed;
+      const { line, rank, cells } = this.lines[r];
+      rank.textContent = ranked;
+      line.style.transform = `translateY(${top}px)`;
+      top += 30;
+      for (const average of AVERAGES) {
+        PARTS.forEach((part, p) => {
+          const cell = cells[`${average} ${part}`], values = found[r][average];
+          cell.classList.toggle("later", !values);
+          if (values) writeScore(cell, values[p]);
+        });
+      }
+      const comparable = base >= 0 && r !== base && runs[r].group === runs[base].group;
+      const delta = comparable ? found[r].macro[0] - found[base].macro[0] : NaN;
+      write(cells.delta, signed(delta), delta);
+    });
+    this.linesBox.style.height = `${top}px`;
+    this.bold(found, order);
+  }
+
+  // The best of a column among runs that compare, as shown: ties are all best.
+  bold(found) {
+    const { runs } = this.data;
+    for (const average of AVERAGES) {
+      PARTS.forEach((part, p) => {
+        const best = new Map(), many = new Map();
+        const shown = runs.map((run, r) => (found[r][average] ? three(found[r][average][p]) : DASH));
+        runs.forEach((run, r) => {
+          many.set(run.group, (many.get(run.group) || 0) + 1);
+          if (shown[r] !== DASH && !(Number(best.get(run.group)) >= Number(shown[r]))) best.set(run.group, shown[r]);
+        });
+        runs.forEach((run, r) => this.lines[r].cells[`${average} ${part}`].classList.toggle(
+          "best", many.get(run.group) > 1 && shown[r] !== DASH && shown[r] === best.get(run.group)));
+      });
+    }
+  }
+
+  writeRow(row) {
+    const { runs } = this.data, c = row.c;
+    const threshold = this.thresholdOf(c), place = this.place(threshold), held = this.held(c);
+    if (row.slider.valueAsNumber !== place) row.slider.valueAsNumber = place;
+    row.slider.setAttribute("aria-valuetext", this.write(threshold));
+    if (!focused(row.number)) row.number.value = this.write(threshold);
+    if (row.held !== held) {
+      row.held = held;
+      row.line.classList.toggle("held", held);
+      row.lock.setAttribute("aria-pressed", held);
+      row.lock.title = held ? "Locked: the slider for all leaves it. Click to unlock." : "Lock at this threshold";
+      row.lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${this.data.classes[c].title}`);
+    }
+    const part = { f1: 0, precision: 1, recall: 2 }[this.measure];
+    for (let r = 0; r < runs.length; r++) {
+      const cell = row.cells[r], positives = runs[r].positives[c];
+      if (positives < 0) {
+        if (cell.four) cell.four.forEach((one) => write(one, DASH, NaN));
+        else writeScore(cell, NaN);
+        continue;
+      }
+      const [tp, fp] = this.counted(r, c);
+      if (!cell.four) {
+        writeScore(cell, scoresOf(tp, fp, positives)[part]);
+        continue;
+      }
+      const numbers = [tp, positives - tp, fp, runs[r].clips - positives - fp];
+      cell.four.forEach((one, k) => write(one, whole(numbers[k]), numbers[k]));
+    }
+  }
+}
+
+// Without a prototype: a class may be named like one of its parts.
+const copied = (own) => Object.assign(Object.create(null), own);
+const focused = (input) => input.getRootNode().activeElement === input;
+
+function same(a, b) {
+  const names = Object.keys(a.own);
+  return a.threshold === b.threshold && names.length === Object.keys(b.own).length
+    && names.every((name) => a.own[name] === b.own[name]);
+}

@@ -1,0 +1,91 @@
+"""Counts and the samples average on a grid of thresholds: all that a slider can ask of a run.
+
+`truth` is (clips, classes) bool, `scores` (clips, classes) float, `grid` (thresholds,) ascending, the same for all
+classes and compared in the type of the scores. Exact at every point of the grid, and small: for 20,000 clips of 527
+classes two million integers instead of ten million scores, so it can be kept beside them and sent to a browser.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sedcore.evaluation.averages import ratio
+from sedcore.evaluation.counts import checked
+
+STEPS = 100  # at least, over the range of scores
+CHUNK = 2_000_000  # scores that are looked at in one go: some 50 MB
+
+
+@dataclass(frozen=True, eq=False)
+class OnGrid:
+    """What holds at each threshold of a grid, when all classes share it."""
+
+    grid: np.ndarray  # (thresholds,) float64
+    tp: np.ndarray  # (thresholds, classes) int64
+    fp: np.ndarray  # (thresholds, classes) int64
+    samples: np.ndarray  # (thresholds, 3): precision, recall and F1 of the samples average
+    empty: np.ndarray  # (thresholds,) clips with neither truth nor prediction
+
+
+def threshold_grid(lowest: float, highest: float) -> np.ndarray:
+    """Return thresholds from `lowest` to `highest` (or just beyond), a round number apart: 0, 0.01 ... 1.
+
+    The distance is the largest 1, 2 or 5 times a power of ten that makes at least 100 steps.
+    """
+    span = highest - lowest
+    if not span > 0:
+        return np.array([float(lowest)])
+    power = 10.0 ** math.floor(math.log10(span / STEPS))
+    step = max((m * power for m in (1, 2, 5, 10) if m * power <= span / STEPS * (1 + 1e-9)), default=power)
+    first, last = math.floor(lowest / step + 1e-9), math.ceil(highest / step - 1e-9)
+    decimals = max(0, -math.floor(math.log10(step)))
+    return np.round(np.arange(first, last + 1) * step, decimals)
+
+
+def count_on_grid(truth: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> OnGrid:
+    """Count at every threshold of `grid`, and average over clips.
+
+    Each score is looked up in the grid once. Raises SedcoreError as `counts` does.
+    """
+    truth, scores = checked(truth, scores)
+    clips, classes = scores.shape
+    points = np.asarray(grid, np.float64).astype(scores.dtype)
+    tp, fp = (np.zeros((len(points) + 1, classes), np.int64) for _ in range(2))
+    total, empty = np.zeros((len(points), 3)), np.zeros(len(points), np.int64)
+    rows = max(1, CHUNK // max(classes, len(points)))
+    for start in range(0, clips, rows):
+        here = slice(start, start + rows)
+        # the number of thresholds at or below a score: it is positive at just these
+        reached = np.searchsorted(points, scores[here].ravel(), side="right").reshape(scores[here].shape)
+        for held, wanted in ((tp, truth[here]), (fp, ~truth[here])):
+            held += _by_column(reached, wanted, len(points) + 1, classes)
+        positives = truth[here].sum(axis=1)
+        hits = _above(_by_row(reached, truth[here], len(points) + 1))
+        predicted = hits + _above(_by_row(reached, ~truth[here], len(points) + 1))
+        both = positives[:, None] + predicted
+        for part, (over, under) in enumerate(
+            ((hits, predicted), (hits, positives[:, None]), (2 * hits, both))
+        ):
+            total[:, part] += ratio(over, under).sum(axis=0)
+        empty += np.count_nonzero(both == 0, axis=0)
+    return OnGrid(np.asarray(grid, np.float64), _above(tp.T).T, _above(fp.T).T, total / clips, empty)
+
+
+def _by_column(reached: np.ndarray, wanted: np.ndarray, points: int, classes: int) -> np.ndarray:
+    """(points, classes): how many wanted cells of each class reach just so many thresholds."""
+    clip, c = np.nonzero(wanted)
+    found = np.bincount(reached[clip, c] * classes + c, minlength=points * classes)
+    return found.reshape(points, classes)
+
+
+def _by_row(reached: np.ndarray, wanted: np.ndarray, points: int) -> np.ndarray:
+    """(clips, points): how many wanted cells of each clip reach just so many thresholds."""
+    clip, c = np.nonzero(wanted)
+    found = np.bincount(clip * points + reached[clip, c], minlength=len(wanted) * points)
+    return found.reshape(len(wanted), points)
+
+
+def _above(reached: np.ndarray) -> np.ndarray:
+    """(..., thresholds): cells that reach a threshold, from (..., thresholds + 1) that reach just so many."""
+    return reached[..., ::-1].cumsum(axis=-1)[..., ::-1][..., 1:]

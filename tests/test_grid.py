@@ -1,0 +1,55 @@
+"""Counts on a grid, against `counts` and scikit-learn's samples average."""
+
+import numpy as np
+import pytest
+from awkward_scores import truth_and_scores
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sedcore.evaluation import grid as grid_module
+from sedcore.evaluation.averages import samples_average
+from sedcore.evaluation.counts import counts, decide
+from sedcore.evaluation.grid import count_on_grid, threshold_grid
+
+
+@settings(max_examples=70)
+@given(
+    truth_and_scores(),
+    st.lists(
+        st.sampled_from([-8.0, 0.0, 0.1, 0.3, 0.5, 0.71, 1.0, 3.5]), min_size=1, max_size=6, unique=True
+    ),
+    st.sampled_from([1, 7, 10**6]),
+)
+def test_a_grid_equals_its_thresholds_one_by_one(inputs, points, chunk):
+    truth, scores = inputs
+    points = np.array(sorted(points))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grid_module, "CHUNK", chunk)
+        held = count_on_grid(truth, scores, points)
+    tp, fp = counts(truth, scores).on_grid(points)
+    assert (held.tp.tolist(), held.fp.tolist()) == (tp.tolist(), fp.tolist())
+    for row, threshold in enumerate(points):
+        prf, empty = samples_average(truth, decide(scores, threshold))
+        np.testing.assert_allclose(held.samples[row], [prf.precision, prf.recall, prf.f1], rtol=1e-12, atol=0)
+        assert held.empty[row] == empty
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "first", "last", "points"),
+    [(0, 1, 0, 1, 101), (-20, -3, -20, -3, 171), (0, 1e-4, 0, 1e-4, 101), (-7.3, 812, -10, 815, 166)],
+)
+def test_a_grid_is_round_and_spans_the_scores(lowest, highest, first, last, points):
+    grid = threshold_grid(lowest, highest)
+    assert (grid[0], grid[-1], len(grid)) == (first, last, points)
+    assert np.all(np.diff(grid) > 0)
+
+
+def test_scores_that_are_all_equal_have_one_stop():
+    assert threshold_grid(0.3, 0.3).tolist() == [0.3]
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e6))
+def test_a_grid_has_100_to_255_steps(lowest, span):
+    grid, slack = threshold_grid(lowest, lowest + span), 1e-6 * span
+    assert 100 <= len(grid) <= 256
+    assert grid[0] <= lowest + slack and grid[-1] >= lowest + span - slack
