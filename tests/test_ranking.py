@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 from awkward_scores import truth_and_scores
 from hypothesis import given, settings
+from scipy.interpolate import interp1d
+from scipy.optimize import brentq
 from sklearn import metrics
 
 from sedcore.evaluation.counts import counts
-from sedcore.evaluation.ranking import average_precision, mean_defined, pr_curve, roc_auc, roc_curve
+from sedcore.evaluation.ranking import (
+    average_precision,
+    equal_error_rate,
+    lwlrap,
+    mean_defined,
+    pr_curve,
+    roc_auc,
+    roc_curve,
+)
 
 
 def test_a_hand_worked_ranking():
@@ -35,6 +45,63 @@ def test_classes_without_positives_or_negatives_are_undefined():
 def test_the_mean_leaves_undefined_values_out():
     assert mean_defined(np.array([np.nan, 0.25, 0.75])) == 0.5
     assert np.isnan(mean_defined(np.array([np.nan])))
+
+
+def test_equal_error_rates_by_hand():
+    # Ranked 1 0 1 0: at the second score one of two is missed and one of two is a false alarm.
+    held = counts(np.array([[1], [0], [1], [0]], bool), np.array([[0.9], [0.8], [0.7], [0.6]]))
+    assert equal_error_rate(held) == pytest.approx([0.5])
+    # All tie: the ROC is the diagonal. Perfect: none is missed and none is wrong.
+    truth = np.array([[1, 1], [0, 0], [0, 0]], bool)
+    held = counts(truth, np.array([[0.5, 2.0], [0.5, 1.0], [0.5, -1.0]]))
+    assert equal_error_rate(held) == pytest.approx([0.5, 0.0])
+    # One positive below two of three negatives: misses stay 1 until false alarms are 2/3, then fall to 0.
+    held = counts(np.array([[0], [0], [1], [0]], bool), np.array([[4.0], [3.0], [2.0], [1.0]]))
+    assert equal_error_rate(held) == pytest.approx([2 / 3])
+
+
+def test_lwlrap_by_hand():
+    truth = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0]], bool)
+    scores = np.array([[0.9, 0.8, 0.1], [0.5, 0.5, 0.2], [0.3, 0.2, 0.1]])
+    # First clip: 1/1 and 2/3. Second: its label ties with another, so both stand before: 1/2.
+    assert lwlrap(truth, scores) == pytest.approx((1 + 2 / 3 + 1 / 2) / 3)
+    assert np.isnan(lwlrap(np.zeros((2, 3), bool), np.ones((2, 3))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(truth_and_scores(max_clips=20))
+def test_lwlrap_equals_scikit_learn_weighted_by_labels(inputs):
+    truth, scores = inputs
+    labelled = truth[truth.any(axis=1)]
+    if not len(labelled):
+        assert np.isnan(lwlrap(truth, scores))
+        return
+    # One class more, never true and lowest: scikit-learn takes a single column for something else.
+    pad = np.zeros((len(truth), 1))
+    wide = np.c_[scores.astype(np.float64), pad + scores.min() - 1]
+    wanted = metrics.label_ranking_average_precision_score(
+        np.c_[truth, pad.astype(bool)][truth.any(axis=1)],
+        wide[truth.any(axis=1)],
+        sample_weight=labelled.sum(axis=1),
+    )
+    assert lwlrap(truth, scores) == pytest.approx(wanted)
+
+
+@settings(max_examples=60, deadline=None)
+@given(truth_and_scores(max_clips=20))
+def test_equal_error_rate_is_where_the_interpolated_roc_meets_the_diagonal(inputs):
+    truth, scores = inputs
+    rates = equal_error_rate(counts(truth, scores))
+    for c, rate in enumerate(rates):
+        if not truth[:, c].any() or truth[:, c].all():
+            assert np.isnan(rate)
+            continue
+        false, true, _ = metrics.roc_curve(truth[:, c], scores[:, c].astype(np.float64))
+        # Along the curve, by its length: a vertical piece has no single height.
+        t = np.arange(len(false))
+        along_false, along_true = interp1d(t, false), interp1d(t, true)
+        place = brentq(lambda x: along_false(x) + along_true(x) - 1, 0, t[-1])  # noqa: B023
+        assert rate == pytest.approx(float(along_false(place)), abs=1e-9)
 
 
 @settings(max_examples=60, deadline=None)

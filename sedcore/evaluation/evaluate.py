@@ -14,11 +14,11 @@ from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import PRF, averages, class_scores, samples_average
 from sedcore.evaluation.counts import Counts, cast_thresholds, checked
 from sedcore.evaluation.counts import counts as count
-from sedcore.evaluation.ranking import average_precision, mean_defined, roc_auc
+from sedcore.evaluation.ranking import average_precision, equal_error_rate, lwlrap, mean_defined, roc_auc
 
 AVERAGES = ("micro", "macro", "weighted", "samples")
 PARTS = ("precision", "recall", "f1")
-CLASS_COLUMNS = (*PARTS, "ap", "roc_auc", "support", "tp", "fp", "fn", "tn")
+CLASS_COLUMNS = (*PARTS, "ap", "roc_auc", "eer", "support", "tp", "fp", "fn", "tn")
 
 # Scores have collapsed when each class spreads less than this share of the widest spread that its mean
 # allows, sqrt(mean * (1 - mean)). Calibrated scores would then explain under 0.04 % of the variance of the
@@ -36,11 +36,14 @@ class Evaluation:
     averages: dict[str, PRF]  # micro, macro, weighted, samples
     mAP: float  # the mean of ap over classes with positives
     macro_roc_auc: float  # the mean of roc_auc over classes with positives and negatives
+    lwlrap: float  # label-weighted label-ranking average precision, over all labels of all clips
+    mean_eer: float  # the mean of eer over classes with positives and negatives
     precision: np.ndarray
     recall: np.ndarray
     f1: np.ndarray
     ap: np.ndarray
     roc_auc: np.ndarray
+    eer: np.ndarray  # equal error rate
     support: np.ndarray  # positive clips
     tp: np.ndarray
     fp: np.ndarray
@@ -63,6 +66,8 @@ class Evaluation:
             **prfs,
             "mAP": _plain(self.mAP),
             "macro_roc_auc": _plain(self.macro_roc_auc),
+            "lwlrap": _plain(self.lwlrap),
+            "eer": _plain(self.mean_eer),
             "classes": {
                 name: {column: _plain(getattr(self, column)[c]) for column in CLASS_COLUMNS}
                 for c, name in enumerate(self.classes)
@@ -80,7 +85,7 @@ class Evaluation:
         return pd.DataFrame(rows, columns=["average", *PARTS])
 
     def class_table(self) -> pd.DataFrame:
-        """A row a class: class, threshold, precision, recall, f1, ap, roc_auc, support, tp, fp, fn, tn."""
+        """A row a class: class, threshold, precision, recall, f1, ap, roc_auc, eer, support, tp, fp, fn, tn."""
         table = {"class": list(self.classes), "threshold": self.thresholds}
         return pd.DataFrame(table | {column: getattr(self, column) for column in CLASS_COLUMNS})
 
@@ -106,7 +111,7 @@ def evaluate(
     thresholds = cast_thresholds(thresholds, len(classes), scores.dtype)
     by_class = class_scores(confusion)
     samples, empty_clips = samples_average(truth, scores >= thresholds)
-    ap, auc = average_precision(counts), roc_auc(counts)
+    ap, auc, eer = average_precision(counts), roc_auc(counts), equal_error_rate(counts)
     return Evaluation(
         classes=tuple(classes),
         thresholds=thresholds,
@@ -114,11 +119,14 @@ def evaluate(
         averages=averages(confusion) | {"samples": samples},
         mAP=mean_defined(ap),
         macro_roc_auc=mean_defined(auc),
+        lwlrap=lwlrap(truth, scores),
+        mean_eer=mean_defined(eer),
         precision=by_class.precision,
         recall=by_class.recall,
         f1=by_class.f1,
         ap=ap,
         roc_auc=auc,
+        eer=eer,
         support=by_class.support,
         tp=confusion.tp,
         fp=confusion.fp,

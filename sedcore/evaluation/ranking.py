@@ -1,7 +1,8 @@
 """Measures that need no threshold, and the curves behind them, from the counts at all distinct scores.
 
-A class without positives has no average precision, one without positives or without negatives no ROC-AUC:
-NaN. Curves run from the strictest threshold to the loosest and have a point a distinct score, ties together.
+A class without positives has no average precision, one without positives or without negatives no ROC-AUC
+and no equal error rate: NaN. Curves run from the strictest threshold to the loosest and have a point a
+distinct score, ties together.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,8 @@ import numpy as np
 
 from sedcore.evaluation.averages import ratio
 from sedcore.evaluation.counts import Counts
+
+_LABELS_AT_ONCE = 1024  # of 527 classes: 4 MB of float64 in hand
 
 
 class PRCurve(NamedTuple):
@@ -54,6 +57,52 @@ def roc_auc(counts: Counts) -> np.ndarray:
         won = np.sum(tied_tp * (negatives[c] - fp + tied_fp / 2))
         values[c] = won / (float(counts.positives[c]) * float(negatives[c]))
     return values
+
+
+def equal_error_rate(counts: Counts) -> np.ndarray:
+    """(classes,) rate at which misses and false alarms are equally frequent, the ROC interpolated linearly.
+
+    The measure of the DCASE 2016 challenge's audio tagging task (Mesaros et al., "Detection and
+    classification of acoustic scenes and events: outcome of the DCASE 2016 challenge", 2018). NaN where a
+    class has no positives or no negatives.
+    """
+    values = np.full(counts.classes, np.nan)
+    negatives = counts.clips - counts.positives
+    for c in np.flatnonzero((counts.positives > 0) & (negatives > 0)):
+        _, tp, fp = counts.distinct(c)
+        of, against = int(counts.positives[c]), int(negatives[c])
+        # false alarm rate minus miss rate, times both numbers: whole, and it never falls from one to the next
+        excess = fp * np.int64(of) + tp * np.int64(against) - of * against
+        after = int(np.searchsorted(excess, 0))
+        above, beyond = int(excess[after]), fp[after] / against
+        below, short = (int(excess[after - 1]), fp[after - 1] / against) if after else (-of * against, 0.0)
+        values[c] = short + (beyond - short) * (-below / (above - below))
+    return values
+
+
+def lwlrap(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Label-weighted label-ranking average precision: how pure the head of a clip's own ranking is.
+
+    For each label of each clip, the share of labels among the classes that score at least as high there;
+    the mean over all labels (Fonseca et al., "Audio tagging with noisy labels and minimal supervision",
+    2019). Equal to sklearn.metrics.label_ranking_average_precision_score with each clip weighted by its
+    number of labels. truth (clips, classes) bool, scores (clips, classes) finite. Unlike the others it
+    compares scores of different classes. NaN where no clip has a label.
+    """
+    clips, labels = np.nonzero(truth)
+    if not len(clips):
+        return float("nan")
+    of_labels = scores[clips, labels]
+    order = np.lexsort((of_labels, clips))
+    clips, of_labels = clips[order], of_labels[order]  # a clip's labels from its lowest score to its highest
+    first_equal = np.r_[True, (np.diff(clips) != 0) | (of_labels[1:] != of_labels[:-1])]
+    starts = np.maximum.accumulate(np.where(first_equal, np.arange(len(clips)), 0))
+    right = np.searchsorted(clips, clips, side="right") - starts  # labels of the clip from there on
+    ranked = np.empty(len(clips))
+    for start in range(0, len(clips), _LABELS_AT_ONCE):
+        part = slice(start, start + _LABELS_AT_ONCE)
+        ranked[part] = np.count_nonzero(scores[clips[part]] >= of_labels[part, None], axis=1)
+    return float(np.mean(right / ranked))
 
 
 def mean_defined(values: np.ndarray) -> float:
