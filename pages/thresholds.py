@@ -43,7 +43,7 @@ def answer(scene: Scene) -> str:
     verb = "has the best macro F1," if len(lead) > 1 else "has macro F1"
     text = f"{where} **{fmt.escape_markdown(best.label)}** {verb} {fmt.score(best.evaluation.averages['macro'].f1)}"
     grid = grid_of(scene)
-    over = over_thresholds(best.scores.counts, grid, "f1", "macro")
+    over = over_thresholds(best.scores.on_grid(grid), best.evaluation.support, "f1", "macro")
     if np.isnan(over).all():
         return f"{text}."
     top = int(np.nanargmax(over))
@@ -99,7 +99,7 @@ def measure_curves(scene: Scene, subject: str, measure: str) -> list[Curve]:
             value = getattr(s.evaluation, measure)[column]
         else:
             continue
-        line = over_thresholds(s.scores.counts, grid, measure, column)
+        line = over_thresholds(s.scores.on_grid(grid), s.evaluation.support, measure, column)
         found.append(Curve(s.label, s.ink, grid, line, (own, float(value))))
     return found
 
@@ -111,7 +111,7 @@ def pr_curves(scene: Scene, subject: str) -> list[Curve]:
         if subject not in s.evaluation.classes:
             continue
         c = s.evaluation.classes.index(subject)
-        curve = pr_curve(s.scores.counts, c)
+        curve = pr_curve(s.scores.class_counts(c), 0)
         point = (float(s.evaluation.recall[c]), float(s.evaluation.precision[c]))
         found.append(Curve(s.label, s.ink, curve.recall, curve.precision, point, curve.thresholds))
     return found

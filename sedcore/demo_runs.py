@@ -55,10 +55,14 @@ def make_demo_runs(
 def _train_demo(root: Path, model: str, announce: Callable[[str], None]) -> bool:
     """Train one model in a process of its own, so that its peak memory is its own; say whether it finished."""
     title = MODELS[model].title
-    _delete(root, lambda info: info["kind"] == "trained" and info["dataset"] == DATASET and info["name"] == title)
+    _delete(
+        root, lambda info: info["kind"] == "trained" and info["dataset"] == DATASET and info["name"] == title
+    )
     run = queue_run(root, TrainConfig(DATASET, model, epochs=EPOCHS[model], patience=PATIENCE), name=title)
     announce(f"{model}: training as {run.run_id}")
-    subprocess.run([sys.executable, "-m", "sedcore.training", run.run_id, "--artifacts", str(root)], check=False)
+    subprocess.run(
+        [sys.executable, "-m", "sedcore.training", run.run_id, "--artifacts", str(root)], check=False
+    )
     status = run.status()
     announce(f"{model}: {status.state}, {status.reason}")
     if run.has_weights and run.weights_file.stat().st_size > MOST_WEIGHTS_BYTES:

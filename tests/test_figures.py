@@ -7,8 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from sedcore.evaluation.counts import counts
 from sedcore.evaluation.evaluate import evaluate
+from sedcore.evaluation.grid import count_on_grid
 from sedcore.figures import palette
 from sedcore.figures.classes import confusion_bars, dot_plot, fires_figure
 from sedcore.figures.curves import History, curves_figure, minutes, smoothed
@@ -66,7 +66,7 @@ def test_curve_over_thresholds_is_the_evaluation_at_each(measure, subject):
     truth[:, 2] = False  # undefined
     scores = generator.random((40, 3)).round(1)
     grid = np.linspace(0, 1, 21)
-    line = over_thresholds(counts(truth, scores), grid, measure, subject)
+    line = over_thresholds(count_on_grid(truth, scores, grid), truth.sum(axis=0), measure, subject)
     for threshold, value in zip(grid, line):
         e = evaluate(truth, scores, "abc", threshold)
         found = (

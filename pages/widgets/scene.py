@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import streamlit as st
 
 from pages.widgets import loading
 from pages.widgets.format import class_title, escape_markdown, listing, plural
@@ -77,7 +78,7 @@ class Scene:
         """Return the range that thresholds move in: 0 to 1 for probabilities, else that of the scores."""
         lowest = min((s.scores.lowest for s in self.scored), default=0.0)
         highest = max((s.scores.highest for s in self.scored), default=1.0)
-        return (0.0, 1.0) if lowest >= 0 and highest <= 1 else (lowest, highest)
+        return loading.slider_range(lowest, highest)
 
 
 def build_scene(root: Path, choice: Choice) -> Scene:
@@ -106,6 +107,7 @@ def build_scene(root: Path, choice: Choice) -> Scene:
         labels=unique_labels(runs),
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
+    _count_first(chosen, split)
     for run in chosen:
         reason = loading.why_no_scores(run, split)
         if reason:
@@ -136,6 +138,7 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
     if not with_scores:
         return []
     newest = with_scores[0].info["dataset"]
+    _count_first([run for run in with_scores if run.info["dataset"] == newest], split)
     best: dict[str, tuple[float, Run]] = {}
     for run in (run for run in with_scores if run.info["dataset"] == newest):
         found = loading.macro_ap(run, split if split in run.splits() else run.splits()[0])
@@ -145,6 +148,22 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
             best[model] = (value, run)
     ranked = sorted(best.values(), key=lambda pair: -pair[0])
     return [run for _, run in ranked[:MAX_AUTOMATIC]]
+
+
+def _count_first(runs: list[Run], split: str) -> None:
+    """Show how far the first look at large runs is; a later one takes no time."""
+    seen = st.session_state.setdefault("counted", set())
+    stamps = {loading.stamp(run, split): run for run in runs}
+    slow = [run for stamp, run in stamps.items() if stamp not in seen and not loading.is_counted(run, split)]
+    seen |= set(stamps)
+    if not slow:
+        return
+    bar = st.progress(0.0)
+    for number, run in enumerate(slow):
+        words = f"{loading.COUNTING} {escape_markdown(run.name)}, {number + 1} of {len(slow)}"
+        bar.progress(number / len(slow), text=words)
+        loading.why_no_scores(run, split)
+    bar.empty()
 
 
 def unique_labels(runs: list[Run]) -> dict[str, str]:

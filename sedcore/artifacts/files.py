@@ -101,10 +101,10 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
         frame.to_parquet(temporary, index=False, compression="zstd")
 
 
-def read_parquet(path: Path, what: str) -> pd.DataFrame:
-    """Read a parquet table; `what` names it in errors."""
+def read_parquet(path: Path, what: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a parquet table, or some of its columns; `what` names it in errors."""
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise SedcoreError(f"{what}: {path} does not exist") from None
     except Exception as error:  # pyarrow raises several unrelated types for a damaged file

@@ -8,11 +8,14 @@ then a column ``y_<class>`` (0 or 1) and a column ``p_<class>`` (the score) for 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sedcore.artifacts.files import atomic_path, read_parquet, write_parquet
 from sedcore.errors import SedcoreError
@@ -64,6 +67,22 @@ class Predictions:
         columns |= {f"y_{name}": self.truth[:, i].astype(np.int8) for i, name in enumerate(self.classes)}
         columns |= {f"p_{name}": self.scores[:, i] for i, name in enumerate(self.classes)}
         return pd.DataFrame(columns)
+
+
+def predictions_shape(path: Path) -> tuple[int, tuple[str, ...]]:
+    """Return the number of clips and the classes of a .parquet table, without reading its scores."""
+    try:
+        meta = pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        raise SedcoreError(f"{path} is not a readable Parquet file ({error})") from error
+    names = meta.schema.to_arrow_schema().names
+    return meta.num_rows, tuple(name[2:] for name in names if name.startswith("p_"))
+
+
+def read_classes(path: Path, split: str, classes: Sequence[str]) -> Predictions:
+    """Read the truth and scores of some classes alone; a column at a time lies together in a .parquet table."""
+    columns = ["clip_id", *(f"{kind}_{name}" for name in classes for kind in "yp")]
+    return from_frame(read_parquet(path, f"predictions of split {split!r}", columns), split, path)
 
 
 def from_frame(frame: pd.DataFrame, split: str, source: str | Path) -> Predictions:

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,13 @@ import pandas as pd
 
 from sedcore.artifacts.files import read_json, safe_name, without_nan, write_json
 from sedcore.artifacts.locks import folder_guard, is_locked
-from sedcore.artifacts.predictions import Predictions, read_predictions, write_predictions
+from sedcore.artifacts.predictions import (
+    Predictions,
+    predictions_shape,
+    read_classes,
+    read_predictions,
+    write_predictions,
+)
 from sedcore.errors import SedcoreError
 
 STATES = ("queued", "running", "cancelling", "cancelled", "interrupted", "failed", "finished")
@@ -137,10 +144,23 @@ class Run:
 
     def predictions(self, split: str) -> Predictions:
         """Read truth and scores of a split."""
+        self._need_predictions(split)
+        return read_predictions(self.predictions_file(split), split)
+
+    def predictions_shape(self, split: str) -> tuple[int, tuple[str, ...]]:
+        """Return the number of clips and the classes that a split has scores for, without reading them."""
+        self._need_predictions(split)
+        return predictions_shape(self.predictions_file(split))
+
+    def class_predictions(self, split: str, classes: Sequence[str]) -> Predictions:
+        """Read truth and scores of some classes of a split; the others are not read."""
+        self._need_predictions(split)
+        return read_classes(self.predictions_file(split), split, classes)
+
+    def _need_predictions(self, split: str) -> None:
         if not self.predictions_file(split).exists():
             has = ", ".join(self.splits()) or "none"
             raise SedcoreError(f"run {self.name} has no predictions for split {split!r}; it has {has}")
-        return read_predictions(self.predictions_file(split), split)
 
     def reported(self) -> dict[str, Any] | None:
         """Return printed tables and matrices of a run that has no scores, else None."""

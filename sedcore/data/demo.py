@@ -5,6 +5,7 @@ from another, so that scripts cost nothing to repeat. The statistics follow DESE
 Sound event detection in domestic environments with weakly labeled data and soundscape synthesis).
 Times are seconds in a clip of 10 s, signals float32 (samples,) at 16 kHz.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +98,9 @@ def clip_parts(index: int, seed: int = 0) -> tuple[np.ndarray, list[tuple[Event,
     for event in script(index, seed):
         if event.label not in players:  # one clip has one dog, one tap, one speaker
             players[event.label], snrs[event.label] = MAKERS[event.label](rng), rng.uniform(*SNR_DB)
-        sound = fade(players[event.label](round((event.offset_s - event.onset_s) * RATE), rng).astype(np.float32))
+        sound = fade(
+            players[event.label](round((event.offset_s - event.onset_s) * RATE), rng).astype(np.float32)
+        )
         snr = np.clip(snrs[event.label] + rng.normal(0, 1.5), *SNR_DB)
         sounds.append((event, sound * np.float32(level * 10 ** (snr / 20) / loudness(sound))))
     return bed, sounds
@@ -108,7 +111,7 @@ def clip_audio(index: int, seed: int = 0) -> np.ndarray:
     mix, sounds = clip_parts(index, seed)
     for event, sound in sounds:
         start = round(event.onset_s * RATE)
-        mix[start: start + len(sound)] += sound[: len(mix) - start]
+        mix[start : start + len(sound)] += sound[: len(mix) - start]
     rng = np.random.default_rng([seed, index, 2])
     mix = oaconvolve(mix, room(rng, rng.uniform(0.1, 0.7), rng.uniform(0.02, 0.4)))[: len(mix)]
     return (mix * min(1.0, PEAK / float(np.abs(mix).max()))).astype(np.float32)

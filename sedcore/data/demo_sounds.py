@@ -9,6 +9,7 @@ Sources of constants: vowel formants: Peterson & Barney 1952; formant bandwidths
 bell partials: Fletcher & Rossing, The Physics of Musical Instruments, 1998; bubbles: Minnaert 1933 and
 van den Doel, Physically-based models for liquid sounds, 2005; barks: Yin & McCowan 2004; meows: Schoetz 2013.
 """
+
 from collections.abc import Callable
 
 import numpy as np
@@ -36,8 +37,20 @@ from sedcore.data.demo_tools import (
 Play = Callable[[int, np.random.Generator], np.ndarray]
 
 # F1, F2, F3 in Hz of i, I, e, ae, a, o, U, u, A, er (men; Peterson & Barney 1952, table II)
-VOWELS = np.array([[270, 2290, 3010], [390, 1990, 2550], [530, 1840, 2480], [660, 1720, 2410], [730, 1090, 2440],
-                   [570, 840, 2410], [440, 1020, 2240], [300, 870, 2240], [640, 1190, 2390], [490, 1350, 1690]])
+VOWELS = np.array(
+    [
+        [270, 2290, 3010],
+        [390, 1990, 2550],
+        [530, 1840, 2480],
+        [660, 1720, 2410],
+        [730, 1090, 2440],
+        [570, 840, 2410],
+        [440, 1020, 2240],
+        [300, 870, 2240],
+        [640, 1190, 2390],
+        [490, 1350, 1690],
+    ]
+)
 # Hum, prime, tierce, quint, nominal and what lies above it (Fletcher & Rossing 1998, ch. 21)
 BELL_PARTIALS = np.array([0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 3.0, 4.0, 5.33])
 
@@ -47,6 +60,7 @@ def _log_uniform(rng, low: float, high: float, size=None):
 
 
 # ---- bells and dishes: struck bodies
+
 
 def alarm(rng) -> Play:
     """A bell that is hammered, a chime, an electronic beeper or a siren."""
@@ -70,6 +84,7 @@ def _bell(rng) -> Play:
         times = times[times < n].astype(int)
         hammer[np.append(times, 0)] = rng.uniform(0.6, 1, len(times) + 1)
         return oaconvolve(hammer, body)[:n]
+
     return play
 
 
@@ -82,6 +97,7 @@ def _chime(rng) -> Play:
         for k, start in enumerate(range(0, n, int(gap_s * RATE))):
             place(out, start, bodies[k % len(bodies)] * rng.uniform(0.7, 1))
         return out
+
     return play
 
 
@@ -94,6 +110,7 @@ def _beeper(rng) -> Play:
         beat = np.arange(n) / RATE * beat_hz
         on = uniform_filter1d((beat % 1 < duty).astype(np.float32), 48)  # 3 ms flanks: no click
         return tone(pitches[beat.astype(int) % 2].astype(np.float32), weights, rng) * on
+
     return play
 
 
@@ -104,6 +121,7 @@ def _siren(rng) -> Play:
     def play(n, rng):
         swing = np.sin(2 * np.pi * (np.arange(n) / RATE * rate_hz + rng.random()))
         return tone((middle * 2 ** (depth * swing)).astype(np.float32), weights, rng)
+
     return play
 
 
@@ -125,16 +143,20 @@ def dishes(rng) -> Play:
             weights = rng.exponential(1.0, len(frequencies)) * (frequencies / 1000) ** -0.5
             level = _log_uniform(rng, 0.25, 1)
             place(out, start, level * modes(n, frequencies, decays * rng.uniform(0.5, 1.2), weights, rng))
-            burst = rng.standard_normal(160, dtype=np.float32) * np.exp(-np.arange(160, dtype=np.float32) / 30)
+            burst = rng.standard_normal(160, dtype=np.float32) * np.exp(
+                -np.arange(160, dtype=np.float32) / 30
+            )
             place(out, start, level * thud * burst)
         if scrape:
             rub = noise(n, rng, lambda f: bump(f, scrape_hz, 0.5)) * wander(n, rng, 12, 0, 1) ** 2
             out = unit(out) + scrape * rub
         return out
+
     return play
 
 
 # ---- motors
+
 
 def _motor(rng, pitch_hz, roll_off, roughness, hiss_hz, hiss_octaves) -> Play:
     """A spinning machine: harmonics under a body's resonances plus a modulated hiss. All arguments are ranges."""
@@ -151,6 +173,7 @@ def _motor(rng, pitch_hz, roll_off, roughness, hiss_hz, hiss_octaves) -> Play:
         load = 1 + rough * wander(n, rng, shake_hz, -0.8, 0.8)
         air = noise(n, rng, lambda f: (bump(f, centre, octaves) + 0.08) * slope(f, tilt))
         return (tonal * tone(np.maximum(f0, 20), weights, rng) + hiss * air) * load
+
     return play
 
 
@@ -167,6 +190,7 @@ def blender(rng) -> Play:
             wave = np.sin(2 * np.pi * np.arange(n) / RATE * (0.8 + 2 * pulsed)) > -0.4
             speed = speed * (0.5 + 0.5 * uniform_filter1d(wave.astype(np.float32), RATE // 10))
         return motor(n, rng, speed, tonal, hiss) * speed**1.5
+
     return play
 
 
@@ -179,6 +203,7 @@ def shaver(rng) -> Play:
 
     def play(n, rng):
         return motor(n, rng, None, tonal, hiss) * (1 - touch * wander(n, rng, touch_hz, 0, 1))
+
     return play
 
 
@@ -192,10 +217,12 @@ def vacuum(rng) -> Play:
         speed = curve(n, [0.5, 1, 1], [0, min(start_s * RATE / n, 0.5), 1]) if rng.random() < 0.5 else None
         sweep = 1 + stroke * np.sin(2 * np.pi * (np.arange(n) / RATE * stroke_hz + rng.random()))
         return motor(n, rng, speed, tonal, hiss) * sweep * (1 if speed is None else speed**2)
+
     return play
 
 
 # ---- hisses
+
 
 def frying(rng) -> Play:
     """Hiss of boiling fat with crackle: short pops at random times."""
@@ -212,6 +239,7 @@ def frying(rng) -> Play:
         pops = np.sin(2 * np.pi * np.minimum(pitch, 7500) * t) * np.exp(-t / pop_s)
         pops = pops * rng.lognormal(0, 0.8, len(starts))[:, None]
         return hiss + crackle * unit(scatter(n, starts, pops))
+
     return play
 
 
@@ -223,8 +251,11 @@ def water(rng) -> Play:
     basin_hz = _log_uniform(rng, 150, 700)
 
     def play(n, rng):
-        splash = noise(n, rng, lambda f: (bump(f, centre, octaves) + basin * bump(f, basin_hz, 0.4) + 0.04)
-                       * slope(f, tilt))
+        splash = noise(
+            n,
+            rng,
+            lambda f: (bump(f, centre, octaves) + basin * bump(f, basin_hz, 0.4) + 0.04) * slope(f, tilt),
+        )
         splash = splash * (1 + wander(n, rng, 2, -swell, swell))
         starts = rng.integers(0, n, max(1, rng.poisson(n / RATE * rate_hz)))
         t = np.arange(400) / RATE
@@ -233,12 +264,16 @@ def water(rng) -> Play:
         pitch = np.clip(3260 / (radius_mm * np.exp(rng.normal(0, 0.4, len(starts)))), 350, 6500)[:, None]
         damping = 0.13 * pitch + 0.0072 * pitch**1.5
         chirp = pitch * (1 + 0.1 * damping * t * rng.uniform(0, 1, (len(starts), 1)))
-        bubbles = np.sin(2 * np.pi * chirp * t) * np.exp(-damping * t) * rng.lognormal(0, 0.7, (len(starts), 1))
+        bubbles = (
+            np.sin(2 * np.pi * chirp * t) * np.exp(-damping * t) * rng.lognormal(0, 0.7, (len(starts), 1))
+        )
         return splash + bubbling * unit(scatter(n, starts, bubbles))
+
     return play
 
 
 # ---- voices: a source through moving formants
+
 
 def _voice(f0, harmonics, voiced, breath, centres, widths, tilt, rng) -> np.ndarray:
     """f0, voiced, breath (n,): pitch in Hz and the two sources' levels; centres (frames, formants)."""
@@ -259,17 +294,34 @@ def speech(rng) -> Play:
         count = max(1, round(n / RATE * rate_hz * rng.uniform(0.9, 1.1)))
         frames = frames_of(n)
         knots = (np.arange(2 * count) + 0.5) / (2 * count)  # every syllable: its consonant, then its vowel
-        vowels = VOWELS[rng.integers(0, len(VOWELS), 2 * count)] * tract * np.exp(rng.normal(0, 0.06, (2 * count, 3)))
-        centres = np.stack([curve(frames, v, knots) for v in vowels.T] + [np.full(frames, 3500 * tract)], axis=1)
+        vowels = (
+            VOWELS[rng.integers(0, len(VOWELS), 2 * count)]
+            * tract
+            * np.exp(rng.normal(0, 0.06, (2 * count, 3)))
+        )
+        centres = np.stack(
+            [curve(frames, v, knots) for v in vowels.T] + [np.full(frames, 3500 * tract)], axis=1
+        )
         levels = rng.uniform(0.5, 1, 2 * count)
         levels[::2] *= rng.choice([0.03, 0.3, 0.6], count)
         noisy = np.full(2 * count, breathy)
         noisy[::2] = rng.choice([0.0, 0.1, 1.2], count, p=[0.3, 0.3, 0.4])
         accents = np.exp(rng.normal(0, lively, 2 * count)) * np.linspace(1.08, 0.9, 2 * count)
-        sound = _voice(pitch * curve(n, accents, knots), harmonics, curve(n, levels, knots),
-                       breathy * curve(n, levels, knots), centres, (70, 90, 130, 200), -2, rng)
-        hush = noise(n, rng, lambda f: bump(f, fricative_hz, 0.45)) * np.maximum(curve(n, noisy, knots) - breathy, 0)
+        sound = _voice(
+            pitch * curve(n, accents, knots),
+            harmonics,
+            curve(n, levels, knots),
+            breathy * curve(n, levels, knots),
+            centres,
+            (70, 90, 130, 200),
+            -2,
+            rng,
+        )
+        hush = noise(n, rng, lambda f: bump(f, fricative_hz, 0.45)) * np.maximum(
+            curve(n, noisy, knots) - breathy, 0
+        )
         return unit(sound) + 0.5 * hush
+
     return play
 
 
@@ -288,6 +340,7 @@ def cat(rng) -> Play:
         centres = np.stack([low * open_, high * open_**0.3, 4200 * open_**0.1], axis=1)
         level = curve(n, [0, 1, rng.uniform(0.5, 0.9), 0], [0, 0.15, 0.7, 1])
         return _voice(f0, harmonics, level, hoarse * level * 0.5, centres, (150, 220, 350), -1, rng)
+
     return play
 
 
@@ -309,7 +362,9 @@ def dog(rng) -> Play:
         f0 = pitch * rng.uniform(1, 1.5) * curve(n, rng.uniform(0.8, 1.25, 4))
         centres = np.tile([low * 1.1, high, 3300.0], (frames_of(n), 1)).astype(np.float32)
         level = curve(n, [0, 1, 0.8, 0], [0, 0.2, 0.8, 1])
-        return _voice(np.maximum(f0, 90), harmonics[:12], level, 0.1 * rough * level, centres, (140, 200, 300), -3, rng)
+        return _voice(
+            np.maximum(f0, 90), harmonics[:12], level, 0.1 * rough * level, centres, (140, 200, 300), -3, rng
+        )
 
     def play(n, rng):
         if whines and n > 0.4 * RATE:
@@ -320,18 +375,27 @@ def dog(rng) -> Play:
             place(out, start, fade(bark(length, rng), 0.005) * rng.uniform(0.6, 1))
             start += length + int(gap_s * rng.uniform(0.7, 1.4) * RATE)
         return out
+
     return play
 
 
 MAKERS: dict[str, Callable[[np.random.Generator], Play]] = {
-    "Alarm_bell_ringing": alarm, "Blender": blender, "Cat": cat, "Dishes": dishes, "Dog": dog,
-    "Electric_shaver_toothbrush": shaver, "Frying": frying, "Running_water": water, "Speech": speech,
+    "Alarm_bell_ringing": alarm,
+    "Blender": blender,
+    "Cat": cat,
+    "Dishes": dishes,
+    "Dog": dog,
+    "Electric_shaver_toothbrush": shaver,
+    "Frying": frying,
+    "Running_water": water,
+    "Speech": speech,
     "Vacuum_cleaner": vacuum,
 }
 CLASSES = tuple(MAKERS)
 
 
 # ---- what no label names
+
 
 def background(n: int, rng) -> np.ndarray:
     """A room (n,) of unit power: coloured noise, perhaps mains hum, a fan, and a few unlabelled knocks and tones."""
@@ -351,9 +415,13 @@ def _distractor(rng) -> np.ndarray:
     n = int(rng.uniform(0.08, 0.8) * RATE)
     kind = rng.integers(3)
     if kind == 0:  # wood: low modes, dead at once
-        return unit(modes(n, _log_uniform(rng, 80, 900, 6), _log_uniform(rng, 0.01, 0.05, 6), rng.random(6), rng))
+        return unit(
+            modes(n, _log_uniform(rng, 80, 900, 6), _log_uniform(rng, 0.01, 0.05, 6), rng.random(6), rng)
+        )
     if kind == 1:  # a door or a chair
         f0 = _log_uniform(rng, 200, 900) * curve(n, rng.uniform(0.8, 1.25, 5))
-        return unit(fade(tone(f0, np.arange(1, 12) ** -rng.uniform(0.5, 2), rng) * wander(n, rng, 8, 0, 1), 0.03))
+        return unit(
+            fade(tone(f0, np.arange(1, 12) ** -rng.uniform(0.5, 2), rng) * wander(n, rng, 8, 0, 1), 0.03)
+        )
     rustle_hz = _log_uniform(rng, 800, 6000)
     return unit(fade(noise(n, rng, lambda f: bump(f, rustle_hz, 0.7)) * wander(n, rng, 20, 0, 1) ** 2, 0.02))

@@ -3,13 +3,17 @@
 Signals are float32 arrays (samples,) at `RATE`; frequencies are in Hz, times in samples unless named `_s`.
 All randomness comes from the generator that is passed in, so a clip is a function of its seed.
 """
+
 from collections.abc import Callable
 
 import numpy as np
 from scipy import fft
 
 RATE = 16000
-HOP, WINDOW = 128, 512  # of the moving filter: 8 ms steps follow a formant, 32 ms hold two periods of a low voice
+HOP, WINDOW = (
+    128,
+    512,
+)  # of the moving filter: 8 ms steps follow a formant, 32 ms hold two periods of a low voice
 _TABLE = 8192
 _FREQUENCIES = np.fft.rfftfreq(WINDOW, 1 / RATE).astype(np.float32)
 _HANN = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
@@ -54,7 +58,7 @@ def tone(f0: np.ndarray, weights, rng, pulses: bool = False) -> np.ndarray:
     """
     kept = np.asarray(weights)[: max(1, int(0.5 * RATE / float(f0.max())))]
     spectrum = np.zeros(_TABLE // 2 + 1, dtype=complex)
-    spectrum[1: len(kept) + 1] = kept * (1 if pulses else np.exp(2j * np.pi * rng.random(len(kept))))
+    spectrum[1 : len(kept) + 1] = kept * (1 if pulses else np.exp(2j * np.pi * rng.random(len(kept))))
     phase = np.cumsum(f0, dtype=np.float64) / RATE + rng.random()
     table = np.fft.irfft(spectrum).astype(np.float32)
     return unit(table[((phase % 1.0) * _TABLE).astype(np.intp) % _TABLE])
@@ -78,18 +82,20 @@ def moving_filter(source: np.ndarray, response: np.ndarray) -> np.ndarray:
     """The source (n,) through a filter that changes every `HOP` samples; response (frames, bins)."""
     n, frames = len(source), len(response)
     padded = np.zeros((frames - 1) * HOP + WINDOW, dtype=np.float32)
-    padded[WINDOW // 2: WINDOW // 2 + n] = source
+    padded[WINDOW // 2 : WINDOW // 2 + n] = source
     pieces = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP] * _HANN
     pieces = fft.irfft(fft.rfft(pieces) * response.astype(np.float32), WINDOW)
     out = np.zeros((frames + WINDOW // HOP - 1, HOP), dtype=np.float32)
     for k in range(WINDOW // HOP):
-        out[k: k + frames] += pieces[:, k * HOP: (k + 1) * HOP]
-    return out.reshape(-1)[WINDOW // 2: WINDOW // 2 + n]
+        out[k : k + frames] += pieces[:, k * HOP : (k + 1) * HOP]
+    return out.reshape(-1)[WINDOW // 2 : WINDOW // 2 + n]
 
 
 def modes(n: int, frequencies, decays_s, weights, rng) -> np.ndarray:
     """A struck body (n,): damped sines, decays_s to 1/e. Modes above 7.8 kHz are left out."""
-    frequencies, decays_s, weights = (np.asarray(x, dtype=np.float32) for x in (frequencies, decays_s, weights))
+    frequencies, decays_s, weights = (
+        np.asarray(x, dtype=np.float32) for x in (frequencies, decays_s, weights)
+    )
     n = min(n, int(RATE * 5 * float(decays_s.max())) + 1)  # 43 dB down: the rest is not heard
     t = np.arange(n, dtype=np.float32)[:, None] / RATE
     phases = rng.uniform(0, 2 * np.pi, len(frequencies)).astype(np.float32)
@@ -122,7 +128,7 @@ def loudness(signal: np.ndarray) -> float:
     if len(signal) < step:
         return float(np.sqrt(np.mean(np.square(signal)) + 1e-12))
     power = np.square(signal[: len(signal) // step * step].reshape(-1, step)).mean(axis=1)
-    return float(np.sqrt(np.sort(power)[len(power) // 2:].mean() + 1e-12))
+    return float(np.sqrt(np.sort(power)[len(power) // 2 :].mean() + 1e-12))
 
 
 def fade(signal: np.ndarray, seconds: float = 0.01) -> np.ndarray:

@@ -148,7 +148,9 @@ def _shares(folders: Sequence[str], fractions: Sequence[float] | None) -> dict[s
             return {}
         fractions = DEFAULT_FRACTIONS
     elif "validation" in folders:
-        raise SedcoreError("fractions divide the train folder, and a validation folder was given: leave one away")
+        raise SedcoreError(
+            "fractions divide the train folder, and a validation folder was given: leave one away"
+        )
     names = ["train", "validation"] if "test" in folders else ["train", "validation", "test"]
     if "test" not in folders and len(fractions) == 2:
         names = names[:2]
@@ -201,7 +203,9 @@ def _read_audio(paths: dict[str, Path], params: FeatureParams, labels: str | Pat
         where = "the labels"
         if not classes:
             raise_errors(problems, "nothing was imported")
-            raise SedcoreError(f"{found['train']}: holds no label at all; write labels or a classes.json beside it")
+            raise SedcoreError(
+                f"{found['train']}: holds no label at all; write labels or a classes.json beside it"
+            )
     else:
         classes = _without_silence(classes, list(tables.values()))
         problems += [problem for table in tables.values() for problem in unknown_labels(table, classes)]
@@ -223,7 +227,9 @@ def _same_names(
         for other in [o for o in others if o > split and paths[o].resolve() != paths[split].resolve()]:
             both = sorted(audio_files(paths[split]).keys() & audio_files(paths[other]).keys())
             for name in both:
-                text = f"{name} is in {paths[split]} and in {paths[other]}; give each split a table of its own"
+                text = (
+                    f"{name} is in {paths[split]} and in {paths[other]}; give each split a table of its own"
+                )
                 problems.append(Problem("error", str(found[split]), text))
     return problems
 
@@ -242,7 +248,9 @@ def _given_classes(paths: dict[str, Path]) -> tuple[tuple[str, ...] | None, str]
     first = next(iter(given))
     for folder, names in given.items():
         if names != given[first]:
-            raise SedcoreError(f"{folder / 'classes.json'} differs from {first / 'classes.json'}; make them equal")
+            raise SedcoreError(
+                f"{folder / 'classes.json'} differs from {first / 'classes.json'}; make them equal"
+            )
     return given[first], "classes.json"
 
 

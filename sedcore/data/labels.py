@@ -113,7 +113,9 @@ def read_table(path: str | Path) -> LabelTable:
     complained: set[str] = set()
     for line, cells in rows:
         if len(cells) > len(header) and any(cells[len(header) :]):
-            _complain(table, line, f"has {len(cells)} fields and the header {len(header)}; quote or remove some")
+            _complain(
+                table, line, f"has {len(cells)} fields and the header {len(header)}; quote or remove some"
+            )
             continue
         row = dict(zip(header, cells + [""] * (len(header) - len(cells))))
         if not row[FILENAME]:
@@ -180,7 +182,9 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
                 cells, at_header = [c.lower() if c.lower() in known else c for c in cells], False
             yield reader.line_num, cells
     except csv.Error as error:
-        raise SedcoreError(f"{path}: line {reader.line_num}: not a table ({error}), check its quotes") from error
+        raise SedcoreError(
+            f"{path}: line {reader.line_num}: not a table ({error}), check its quotes"
+        ) from error
 
 
 def _kind_of(header: Sequence[str]) -> str | None:

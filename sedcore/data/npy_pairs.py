@@ -119,7 +119,9 @@ def _load(path: Path, mmap_mode: str | None = None) -> np.ndarray:
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         pickled = "pickle" in str(error) or "Python objects" in str(error)
         why = "it is no array of numbers, or holds Python objects" if pickled else str(error) or "it is empty"
-        raise SedcoreError(f"{path}: unreadable or truncated ({why}); save it again with numpy.save") from error
+        raise SedcoreError(
+            f"{path}: unreadable or truncated ({why}); save it again with numpy.save"
+        ) from error
     if not isinstance(array, np.ndarray):
         raise SedcoreError(f"{path}: is an archive of several arrays (.npz); save one array with numpy.save")
     if array.dtype.kind not in "fiub":
@@ -144,7 +146,9 @@ def _read_roll(path: Path, classes: int, frames: int) -> np.ndarray:
         hint = "its axes are exchanged" if roll.shape == (frames, classes) else "write it again"
         if roll.ndim == 2 and roll.shape[1] == frames and roll.shape[0] != classes:
             hint = f"name the {roll.shape[0]} rows in a classes.json beside X/"
-        raise SedcoreError(f"{path}: has shape {roll.shape}; wanted is an event roll {(classes, frames)}: {hint}")
+        raise SedcoreError(
+            f"{path}: has shape {roll.shape}; wanted is an event roll {(classes, frames)}: {hint}"
+        )
     roll = roll.astype(np.float64)
     if not np.isfinite(roll).all():
         raise SedcoreError(f"{path}: holds NaN or infinite values; wanted are 0 and 1")
@@ -153,9 +157,7 @@ def _read_roll(path: Path, classes: int, frames: int) -> np.ndarray:
     return roll
 
 
-def _add_clip(
-    split: SourceSplit, x: Path, roll: np.ndarray, classes: tuple[str, ...], clip_s: float
-) -> None:
+def _add_clip(split: SourceSplit, x: Path, roll: np.ndarray, classes: tuple[str, ...], clip_s: float) -> None:
     on = roll.sum(axis=1) >= 0.5
     names = [name for name, active in zip(classes, on) if active and name.lower() != SILENCE.lower()]
     split.clips.append(SourceClip(x.name, f"X/{x.name}", str(x), clip_s, names))

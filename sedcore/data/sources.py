@@ -48,7 +48,9 @@ def check_folder(folder: str | Path, what: str) -> Path:
     """Return `folder` as a path; SedcoreError where it is no folder."""
     path = Path(folder).expanduser()
     if not path.is_dir():
-        raise SedcoreError(f"{what}: {path} {'is a file' if path.exists() else 'does not exist'}; give a folder")
+        raise SedcoreError(
+            f"{what}: {path} {'is a file' if path.exists() else 'does not exist'}; give a folder"
+        )
     return path
 
 
@@ -65,7 +67,9 @@ def source_kind(folder: Path, source: str | None, labels: str | Path | None) -> 
     if source not in (None, "npy", "audio"):
         raise SedcoreError(f"source {source!r} is unknown; give npy or audio")
     if labels is not None and source == "npy":
-        raise SedcoreError("labels are a table for audio; .npy pairs take theirs from Y/: leave one of the two away")
+        raise SedcoreError(
+            "labels are a table for audio; .npy pairs take theirs from Y/: leave one of the two away"
+        )
     if source is None:
         source = "npy" if has_pairs and (labels is None or not has_audio) else "audio"
     if source == "npy" and not has_pairs:
@@ -101,7 +105,9 @@ def find_table(folder: Path, labels: str | Path | None = None) -> Path:
         tables = named[:1] or found[kind]
         if len(tables) > 1:
             names = ", ".join(path.name for path in tables)
-            raise SedcoreError(f"{folder}: holds several {kind} label tables ({names}); choose one with --labels")
+            raise SedcoreError(
+                f"{folder}: holds several {kind} label tables ({names}); choose one with --labels"
+            )
         if tables:
             return tables[0]
     if len(others) == 1:
@@ -191,7 +197,10 @@ def _clip_events(split: SourceSplit, clip: SourceClip, events: Sequence[Event], 
             cut.append(event.label)
         kept.add((clip.clip_id, event.onset_s, min(event.offset_s, clip.duration_s), event.label))
     split.events.extend(sorted(kept))
-    for labels, what in ((cut, "ends after that and was cut to it"), (beyond, "begins after that and was left out")):
+    for labels, what in (
+        (cut, "ends after that and was cut to it"),
+        (beyond, "begins after that and was left out"),
+    ):
         if labels:
             text = f"lasts {clip.duration_s:g} s; {', '.join(dict.fromkeys(labels))} {what}: check the times"
             split.problems.append(Problem("warning", clip.source_file, text))
@@ -202,8 +211,14 @@ def _clip_events(split: SourceSplit, clip: SourceClip, events: Sequence[Event], 
 
 def _missing_audio(table: LabelTable, name: str, files: dict[str, Path], folder: Path) -> Problem:
     key = _key(name)
-    same = [k for k in files if k.lower() == key.lower() or Path(k).name == Path(key).name or Path(k).stem == key]
-    near = same or [k for k in files if Path(k).stem == Path(key).stem] or difflib.get_close_matches(key, files, n=1)
+    same = [
+        k for k in files if k.lower() == key.lower() or Path(k).name == Path(key).name or Path(k).stem == key
+    ]
+    near = (
+        same
+        or [k for k in files if Path(k).stem == Path(key).stem]
+        or difflib.get_close_matches(key, files, n=1)
+    )
     hint = f"did you mean {near[0]}?" if near else "add the file or remove the row"
     text = f"line {table.lines[name]}: {name} is not among the audio of {folder}; {hint}"
     return Problem("error", str(table.path), text)

@@ -60,7 +60,9 @@ def balance_table(dataset: DataSet) -> pd.DataFrame:
 
 def most_frequent(balance: pd.DataFrame, most: int | None = None) -> list[str]:
     """Return the classes by their clips in all splits, the most frequent first; at most `most`."""
-    total = balance.groupby("label", sort=False)["positives"].sum().sort_values(ascending=False, kind="stable")
+    total = (
+        balance.groupby("label", sort=False)["positives"].sum().sort_values(ascending=False, kind="stable")
+    )
     return list(total.index[:most])
 
 

@@ -105,8 +105,16 @@ def write_dataset(
         _check_space(folder, bytes_needed(kinds, params, total))
         allocate(folder / "features", kinds, params, total)
         filled = fill(
-            folder / "features", kinds, params, load, items, clips["first_row"], clips["rows"],
-            from_audio=from_audio, workers=workers, progress=progress,
+            folder / "features",
+            kinds,
+            params,
+            load,
+            items,
+            clips["first_row"],
+            clips["rows"],
+            from_audio=from_audio,
+            workers=workers,
+            progress=progress,
         )
         problems += content_problems(clips, filled)
         problems += duplicate_problems(clips, [f.digest for f in filled])
@@ -119,14 +127,23 @@ def write_dataset(
         train = _train_rows(clips)
         for kind in kinds:
             _write_feature_info(folder / "features", kind, params, train)
-        write_json(folder / "dataset.json", {
-            "name": name, "classes": list(classes), "splits": _balance(clips, classes),
-            "sample_rate_hz": params.sample_rate_hz, "hop_s": params.hop_s, "clip_s": params.clip_s,
-            "source": dict(source or {}), **_label_kinds(labels, clips),
-            "fingerprint": fingerprint(classes, clips, events, [f.digest for f in filled]),
-            "licence_note": licence_note, "problems": [p.to_json() for p in problems],
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        })
+        write_json(
+            folder / "dataset.json",
+            {
+                "name": name,
+                "classes": list(classes),
+                "splits": _balance(clips, classes),
+                "sample_rate_hz": params.sample_rate_hz,
+                "hop_s": params.hop_s,
+                "clip_s": params.clip_s,
+                "source": dict(source or {}),
+                **_label_kinds(labels, clips),
+                "fingerprint": fingerprint(classes, clips, events, [f.digest for f in filled]),
+                "licence_note": licence_note,
+                "problems": [p.to_json() for p in problems],
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            },
+        )
     return open_dataset(root, name)
 
 
@@ -235,15 +252,30 @@ def _write_feature_info(folder: Path, kind: str, params: FeatureParams, train: n
     array = np.load(folder / f"{kind}.npy", mmap_mode="r")
     mean, std = band_statistics(array, train)
     rows, frames, bands = array.shape
-    write_json(folder / f"{kind}.json", {
-        "kind": kind, "rows": rows, "frames": frames, "bands": bands, "hop_s": params.hop_s,
-        "sample_rate_hz": params.sample_rate_hz, "dtype": str(array.dtype), "normalise": NORMALISED[kind],
-        "mean": mean.tolist(), "std": std.tolist(), "params": params.to_json(),
-    })
+    write_json(
+        folder / f"{kind}.json",
+        {
+            "kind": kind,
+            "rows": rows,
+            "frames": frames,
+            "bands": bands,
+            "hop_s": params.hop_s,
+            "sample_rate_hz": params.sample_rate_hz,
+            "dtype": str(array.dtype),
+            "normalise": NORMALISED[kind],
+            "mean": mean.tolist(),
+            "std": std.tolist(),
+            "params": params.to_json(),
+        },
+    )
 
 
 def build_features(
-    root: str | Path, name: str, kinds: Sequence[str], *, n_mfcc: int | None = None,
+    root: str | Path,
+    name: str,
+    kinds: Sequence[str],
+    *,
+    n_mfcc: int | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
     """Add `kinds` to a stored data set, derived from what it has: mfcc from log-mel, all others from mel.
@@ -269,7 +301,12 @@ def build_features(
 
 
 def add_features_from(
-    dataset: DataSet, kinds: Sequence[str], *, load: Load, items: Sequence[Any], workers: int | None = None,
+    dataset: DataSet,
+    kinds: Sequence[str],
+    *,
+    load: Load,
+    items: Sequence[Any],
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
     """Compute features of a stored data set from its clips again, for a set that was copied without them.
@@ -279,7 +316,9 @@ def add_features_from(
     """
     missing = tuple(kind for kind in check_kinds(kinds) if kind not in dataset.feature_names())
     params = FeatureParams(
-        sample_rate_hz=dataset.info["sample_rate_hz"], hop_s=dataset.info["hop_s"], clip_s=dataset.info["clip_s"]
+        sample_rate_hz=dataset.info["sample_rate_hz"],
+        hop_s=dataset.info["hop_s"],
+        clip_s=dataset.info["clip_s"],
     )
     clips, target = dataset.clips, dataset.path / "features"
     total = int(clips["rows"].sum())
@@ -287,12 +326,26 @@ def add_features_from(
     folder = dataset.path / f".features.tmp-{os.getpid()}-{secrets.token_hex(3)}"
     try:
         allocate(folder, missing, params, total)
-        filled = fill(
-            folder, missing, params, load, items, clips["first_row"], clips["rows"],
-            from_audio=True, workers=workers, progress=progress,
-        ) if missing else []
-        raise_errors([Problem("error", clips["source_file"][f.position], f.error) for f in filled if f.error],
-                     f"the features of data set {dataset.name!r} were not built")
+        filled = (
+            fill(
+                folder,
+                missing,
+                params,
+                load,
+                items,
+                clips["first_row"],
+                clips["rows"],
+                from_audio=True,
+                workers=workers,
+                progress=progress,
+            )
+            if missing
+            else []
+        )
+        raise_errors(
+            [Problem("error", clips["source_file"][f.position], f.error) for f in filled if f.error],
+            f"the features of data set {dataset.name!r} were not built",
+        )
         target.mkdir(exist_ok=True)
         for kind in missing:
             _write_feature_info(folder, kind, params, _train_rows(clips))

@@ -12,13 +12,15 @@ import pandas as pd
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import PRF, averages, class_scores, samples_average
-from sedcore.evaluation.counts import Counts, cast_thresholds, checked
+from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, checked
 from sedcore.evaluation.counts import counts as count
 from sedcore.evaluation.ranking import average_precision, equal_error_rate, lwlrap, mean_defined, roc_auc
 
 AVERAGES = ("micro", "macro", "weighted", "samples")
 PARTS = ("precision", "recall", "f1")
 CLASS_COLUMNS = (*PARTS, "ap", "roc_auc", "eer", "support", "tp", "fp", "fn", "tn")
+
+CELLS_AT_ONCE = 1_000_000  # scores that are sorted before the next are: some 30 MB of counts
 
 # Scores have collapsed when each class spreads less than this share of the widest spread that its mean
 # allows, sqrt(mean * (1 - mean)). Calibrated scores would then explain under 0.04 % of the variance of the
@@ -90,6 +92,61 @@ class Evaluation:
         return pd.DataFrame(table | {column: getattr(self, column) for column in CLASS_COLUMNS})
 
 
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What is known of scores before a threshold is set: small, and worth keeping. Arrays are (classes,)."""
+
+    classes: tuple[str, ...]
+    clips: int
+    dtype: np.dtype  # of the scores; thresholds are compared in it
+    lowest: float  # score
+    highest: float
+    positives: np.ndarray  # clips with the class
+    ap: np.ndarray
+    roc_auc: np.ndarray
+    eer: np.ndarray
+    lwlrap: float
+    collapsed: bool
+
+    @property
+    def mAP(self) -> float:
+        """The mean of ap over classes with positives."""
+        return mean_defined(self.ap)
+
+
+def summarise(
+    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], counts: Counts | None = None
+) -> Summary:
+    """Everything about these scores that needs no threshold; arguments and errors as those of `evaluate`.
+
+    Without `counts` it counts a few classes at a time, so that its memory does not grow with their number.
+    """
+    truth, scores = checked(truth, scores)
+    if len(classes) != truth.shape[1]:
+        raise SedcoreError(f"{len(classes)} class names for {truth.shape[1]} columns of scores: wrong list?")
+    if counts is None:
+        few = max(1, CELLS_AT_ONCE // len(truth))
+        starts = range(0, len(classes), few)
+        parts = (count(truth[:, start : start + few], scores[:, start : start + few]) for start in starts)
+    else:
+        parts = (_same(counts, truth, scores),)
+    ranked = [(average_precision(part), roc_auc(part), equal_error_rate(part)) for part in parts]
+    ap, auc, eer = (np.concatenate(columns) for columns in zip(*ranked))
+    return Summary(
+        classes=tuple(classes),
+        clips=len(truth),
+        dtype=scores.dtype,
+        lowest=float(scores.min()),
+        highest=float(scores.max()),
+        positives=truth.sum(axis=0, dtype=np.int64),
+        ap=ap,
+        roc_auc=auc,
+        eer=eer,
+        lwlrap=lwlrap(truth, scores),
+        collapsed=collapsed(scores),
+    )
+
+
 def evaluate(
     truth: np.ndarray,
     scores: np.ndarray,
@@ -104,38 +161,43 @@ def evaluate(
     Raises SedcoreError where shapes, types or values cannot be evaluated.
     """
     truth, scores = checked(truth, scores)
-    if len(classes) != truth.shape[1]:
-        raise SedcoreError(f"{len(classes)} class names for {truth.shape[1]} columns of scores: wrong list?")
     counts = count(truth, scores) if counts is None else _same(counts, truth, scores)
-    confusion = counts.at(thresholds)
-    thresholds = cast_thresholds(thresholds, len(classes), scores.dtype)
+    samples = samples_average(truth, scores >= cast_thresholds(thresholds, truth.shape[1], scores.dtype))
+    return evaluation(summarise(truth, scores, classes, counts), thresholds, counts.at(thresholds), samples)
+
+
+def evaluation(
+    summary: Summary, thresholds: float | np.ndarray, confusion: Confusion, samples: tuple[PRF, int]
+) -> Evaluation:
+    """Put together what is known without a threshold and what was counted at these thresholds.
+
+    samples: what `samples_average` returns, the average and the number of empty clips.
+    """
     by_class = class_scores(confusion)
-    samples, empty_clips = samples_average(truth, scores >= thresholds)
-    ap, auc, eer = average_precision(counts), roc_auc(counts), equal_error_rate(counts)
     return Evaluation(
-        classes=tuple(classes),
-        thresholds=thresholds,
-        clips=counts.clips,
-        averages=averages(confusion) | {"samples": samples},
-        mAP=mean_defined(ap),
-        macro_roc_auc=mean_defined(auc),
-        lwlrap=lwlrap(truth, scores),
-        mean_eer=mean_defined(eer),
+        classes=summary.classes,
+        thresholds=cast_thresholds(thresholds, len(summary.classes), summary.dtype),
+        clips=summary.clips,
+        averages=averages(confusion) | {"samples": samples[0]},
+        mAP=summary.mAP,
+        macro_roc_auc=mean_defined(summary.roc_auc),
+        lwlrap=summary.lwlrap,
+        mean_eer=mean_defined(summary.eer),
         precision=by_class.precision,
         recall=by_class.recall,
         f1=by_class.f1,
-        ap=ap,
-        roc_auc=auc,
-        eer=eer,
+        ap=summary.ap,
+        roc_auc=summary.roc_auc,
+        eer=summary.eer,
         support=by_class.support,
         tp=confusion.tp,
         fp=confusion.fp,
         fn=confusion.fn,
         tn=confusion.tn,
-        empty_clips=empty_clips,
-        undefined_classes=_named(classes, by_class.undefined),
-        never_predicted_classes=_named(classes, by_class.never_predicted),
-        collapsed=collapsed(scores),
+        empty_clips=samples[1],
+        undefined_classes=_named(summary.classes, by_class.undefined),
+        never_predicted_classes=_named(summary.classes, by_class.never_predicted),
+        collapsed=summary.collapsed,
     )
 
 

@@ -51,41 +51,36 @@ def count_on_grid(truth: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> On
     truth, scores = checked(truth, scores)
     clips, classes = scores.shape
     points = np.asarray(grid, np.float64).astype(scores.dtype)
-    tp, fp = (np.zeros((len(points) + 1, classes), np.int64) for _ in range(2))
+    tp, every = (np.zeros((len(points) + 1, classes), np.int64) for _ in range(2))
     total, empty = np.zeros((len(points), 3)), np.zeros(len(points), np.int64)
     rows = max(1, CHUNK // max(classes, len(points)))
     for start in range(0, clips, rows):
         here = slice(start, start + rows)
         # the number of thresholds at or below a score: it is positive at just these
         reached = np.searchsorted(points, scores[here].ravel(), side="right").reshape(scores[here].shape)
-        for held, wanted in ((tp, truth[here]), (fp, ~truth[here])):
-            held += _by_column(reached, wanted, len(points) + 1, classes)
+        clip, c = np.nonzero(truth[here])
+        hit = reached[clip, c]
+        tp += _tally(hit, c, tp.shape)
+        every += _tally(reached, np.arange(classes), tp.shape)
+        shape = (len(points) + 1, len(reached))
+        hits, predicted = (
+            _above(_tally(hit, clip, shape)),
+            _above(_tally(reached, np.arange(shape[1])[:, None], shape)),
+        )
         positives = truth[here].sum(axis=1)
-        hits = _above(_by_row(reached, truth[here], len(points) + 1))
-        predicted = hits + _above(_by_row(reached, ~truth[here], len(points) + 1))
-        both = positives[:, None] + predicted
-        for part, (over, under) in enumerate(
-            ((hits, predicted), (hits, positives[:, None]), (2 * hits, both))
-        ):
-            total[:, part] += ratio(over, under).sum(axis=0)
-        empty += np.count_nonzero(both == 0, axis=0)
-    return OnGrid(np.asarray(grid, np.float64), _above(tp.T).T, _above(fp.T).T, total / clips, empty)
+        both = positives + predicted
+        for part, (over, under) in enumerate(((hits, predicted), (hits, positives), (2 * hits, both))):
+            total[:, part] += ratio(over, under).sum(axis=1)
+        empty += np.count_nonzero(both == 0, axis=1)
+    return OnGrid(np.asarray(grid, np.float64), _above(tp), _above(every - tp), total / clips, empty)
 
 
-def _by_column(reached: np.ndarray, wanted: np.ndarray, points: int, classes: int) -> np.ndarray:
-    """(points, classes): how many wanted cells of each class reach just so many thresholds."""
-    clip, c = np.nonzero(wanted)
-    found = np.bincount(reached[clip, c] * classes + c, minlength=points * classes)
-    return found.reshape(points, classes)
-
-
-def _by_row(reached: np.ndarray, wanted: np.ndarray, points: int) -> np.ndarray:
-    """(clips, points): how many wanted cells of each clip reach just so many thresholds."""
-    clip, c = np.nonzero(wanted)
-    found = np.bincount(clip * points + reached[clip, c], minlength=len(wanted) * points)
-    return found.reshape(len(wanted), points)
+def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """`shape` is (thresholds + 1, groups): how many cells of each group reach just so many thresholds."""
+    found = np.bincount((reached * shape[1] + group).ravel(), minlength=shape[0] * shape[1])
+    return found.reshape(shape)
 
 
 def _above(reached: np.ndarray) -> np.ndarray:
-    """(..., thresholds): cells that reach a threshold, from (..., thresholds + 1) that reach just so many."""
-    return reached[..., ::-1].cumsum(axis=-1)[..., ::-1][..., 1:]
+    """(thresholds, groups): cells that reach a threshold, from those that reach just so many."""
+    return reached[::-1].cumsum(axis=0)[::-1][1:]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from sedcore.evaluation.counts import Counts
+from sedcore.evaluation.grid import OnGrid
 from sedcore.figures.palette import Ink
 from sedcore.figures.style import axis_title, drawn, plain, rule_at
 
@@ -28,13 +28,14 @@ class Curve:
     thresholds: np.ndarray | None = None  # at each point, for the hover of precision against recall
 
 
-def over_thresholds(counts: Counts, grid: np.ndarray, measure: str, subject: str | int) -> np.ndarray:
-    """Return (thresholds,) values of a measure when all classes share each threshold of `grid`.
+def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subject: str | int) -> np.ndarray:
+    """Return (thresholds,) values of a measure when all classes share each threshold of a grid.
+
+    positives : (classes,) clips with the class.
 
     subject : an average ("macro", "micro", "weighted") or the column of a class. NaN where undefined.
     """
-    tp, fp = counts.on_grid(grid)
-    positives = counts.positives
+    tp, fp = counted.tp, counted.fp
     if subject == "micro":
         return _measure(measure, tp.sum(axis=1), fp.sum(axis=1), positives.sum())
     values = _measure(measure, tp, fp, positives[None, :])
@@ -42,7 +43,7 @@ def over_thresholds(counts: Counts, grid: np.ndarray, measure: str, subject: str
         return values[:, subject]
     defined = positives > 0
     if not defined.any():
-        return np.full(len(grid), np.nan)
+        return np.full(len(tp), np.nan)
     weights = positives[defined] if subject == "weighted" else None
     return np.average(values[:, defined], axis=1, weights=weights)
 

@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import loading, state
+from pages.widgets import state
 from pages.widgets.scene import Scene, Scored
 from sedcore.evaluation.grid import threshold_grid
 
@@ -69,7 +69,7 @@ def board_data(scene: Scene) -> dict:
                 "baseline": s.run is scene.baseline and len(scored) > 1,
                 "clips": s.evaluation.clips,
                 "positives": [-1 if c is None else int(s.evaluation.support[c]) for c in found],
-                "samples": loading.on_grid(s.run, scene.split, grid).samples.tolist(),
+                "samples": s.scores.on_grid(grid).samples.tolist(),
             }
             for s, found in zip(scored, columns)
         ],
@@ -109,7 +109,7 @@ def _packed(scored: list[Scored], columns: list[list[int | None]], grid: np.ndar
     """Return a name for these counts, the counts (base64 of deflated integers), and the bytes of an integer."""
     tp, fp = (np.zeros((len(scored), len(columns[0]), len(grid)), np.int64) for _ in range(2))
     for r, (s, found) in enumerate(zip(scored, columns)):
-        held = loading.on_grid(s.run, s.scores.predictions.split, grid)
+        held = s.scores.on_grid(grid)
         here = [k for k, c in enumerate(found) if c is not None]
         there = [c for c in found if c is not None]
         tp[r, here], fp[r, here] = held.tp[:, there].T, held.fp[:, there].T

@@ -1,0 +1,53 @@
+"""What was derived from a run's files and is worth keeping: ``cache/NAME.npz`` in the run, safe to delete.
+
+An entry knows the file that it was made from (its size and time) and what else it depends on; where either has
+changed it is as if it were not there. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sedcore.artifacts.files import SCHEMA, atomic_path, safe_name
+from sedcore.artifacts.runs import Run
+from sedcore.errors import SedcoreError
+
+_KEY = "key"
+
+
+def read_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+    """Return the arrays kept under `name`, None where there are none for this `source` and these settings."""
+    try:
+        with np.load(_file(run, name), allow_pickle=False) as kept:
+            if str(kept[_KEY]) != _key(source, depends):
+                return None
+            return {key: kept[key] for key in kept.files if key != _KEY}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None  # not there, or damaged: it is made again
+
+
+def write_cache(
+    run: Run, name: str, source: Path, depends: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Keep arrays under `name`. A folder that cannot be written keeps none, which is no error."""
+    file = _file(run, name)
+    with contextlib.suppress(SedcoreError, OSError):
+        file.parent.mkdir(exist_ok=True)
+        with atomic_path(file) as temporary:
+            np.savez_compressed(temporary, **{_KEY: np.array(_key(source, depends))}, **arrays)
+
+
+def _file(run: Run, name: str) -> Path:
+    return run.path / "cache" / f"{safe_name(name, 'cache')}.npz"
+
+
+def _key(source: Path, depends: Mapping[str, Any]) -> str:
+    known = source.stat()
+    return json.dumps([SCHEMA, source.name, known.st_size, known.st_mtime_ns, dict(depends)], sort_keys=True)
