@@ -109,3 +109,8 @@ def _file_time(run: Run, split: str) -> int:
         return run.predictions_file(split).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def stamp(run: Run, split: str) -> tuple[str, str, int]:
+    """Return what a cache of something made from a split's scores is keyed by: it changes with their file."""
+    return str(run.path), split, _file_time(run, split)

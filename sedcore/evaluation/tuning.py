@@ -64,11 +64,15 @@ class Curve:
 
 
 def tune(
-    counts: Counts, objective: Objective, *, common: str | None = None, default: float = DEFAULT
+    counts: Counts,
+    objective: Objective,
+    *,
+    common: str | None = None,
+    default: float | np.ndarray = DEFAULT,
 ) -> Tuned:
     """The best threshold of each class, or the best one for all ("micro" or "macro" in `common`).
 
-    default: what a class without positives keeps. Raises SedcoreError for another `common`.
+    default: what a class without positives keeps, one for all or (classes,). Raises SedcoreError for another `common`.
     """
     curves = [
         Curve(scores, tp[None].astype(np.int64), fp[None].astype(np.int64), counts.positives[c : c + 1])
