@@ -201,7 +201,7 @@ def honest_table(scene: Scene, wanted: Objective | None = None, common: str | No
             tables.MARK: tables.mark_column({s.run.run_id: s.ink for s in scene.scored}),
             "Run": st.column_config.TextColumn(pinned=True, width="medium"),
         }
-        | {column: tables.number_column(help=meaning) for column, meaning in groups.items()},
+        | {c: tables.number_column(c.replace(" F1 ", " "), help=meaning) for c, meaning in groups.items()},
     )
     st.caption(_honest_caption(scene, wanted, common, reports))
 
@@ -257,8 +257,8 @@ def _honest_caption(scene: Scene, wanted: Objective, common: str | None, reports
     scope = f"one threshold for all, by the {common} average" if common else "a threshold a class"
     words = [
         f"Thresholds for {fmt.escape_markdown(wanted.words)}, {scope}. *Tuned* on {TUNED_ON}, shown on {split};",
-        f"*oracle* is tuned on {split} itself, so it is optimistic: the most that thresholds could give.",
-        "*Gap* is tuned minus oracle.",
+        f"*oracle* is tuned on {split} itself, so it is optimistic: thresholds picked with the answers at hand.",
+        "*Gap* is tuned minus oracle; macro and micro are F1.",
     ]
     if scene.split == TUNED_ON:
         words.append(
@@ -281,7 +281,7 @@ def _report_of(s: Scored, wanted: Objective, common: str | None) -> pd.DataFrame
     return _report(stamp, reported, _plain(wanted), common, validation, s.scores.counts, wanted)
 
 
-@st.cache_resource(max_entries=100, show_spinner=False)
+@st.cache_resource(max_entries=100, show_spinner="Tuning thresholds")
 def _tuned(
     stamp: tuple,
     kind: tuple,
@@ -305,7 +305,7 @@ def _intervals(
     return threshold_intervals(_truth, _scores, _wanted, common=common)
 
 
-@st.cache_resource(max_entries=200, show_spinner=False)
+@st.cache_resource(max_entries=200, show_spinner="Tuning thresholds")
 def _report(
     tuned_on: tuple | None,
     reported_on: tuple,
@@ -342,4 +342,4 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _span(low: float, high: float) -> str:
-    return fmt.DASH if np.isnan(low) else f"[{fmt.threshold(low)}, {fmt.threshold(high)}]"
+    return fmt.DASH if np.isnan(low) else f"[{low:.3g}, {high:.3g}]".replace("-", fmt.MINUS)

@@ -74,8 +74,15 @@ def tune(
 
     default: what a class without positives keeps, one for all or (classes,). Raises SedcoreError for another `common`.
     """
+    # Pooled counts of AudioSet's size fit 32 bits, at half the memory.
+    whole = np.int32 if counts.clips * counts.classes < 2**31 else np.int64
     curves = [
-        Curve(scores, tp[None].astype(np.int64), fp[None].astype(np.int64), counts.positives[c : c + 1])
+        Curve(
+            scores,
+            tp[None].astype(whole, copy=False),
+            fp[None].astype(whole, copy=False),
+            counts.positives[c : c + 1],
+        )
         for c, (scores, tp, fp) in enumerate(map(counts.distinct, range(counts.classes)))
     ]
     undefined = counts.positives == 0
@@ -189,9 +196,10 @@ def _best_common(
             # a class keeps its value between its own scores; above all of them it has that of nothing
             steps[:, place] += np.diff(part[:, :-1], prepend=part[:, -1:])
         silent = sum(part[:, -1] for part in parts)
-        sums = np.cumsum(steps, axis=1, out=steps) + silent[:, None]
-        sums[:, -1] = silent
-        return sums
+        np.cumsum(steps, axis=1, out=steps)
+        steps += silent[:, None].astype(steps.dtype)
+        steps[:, -1] = silent
+        return steps
 
     padded = [tuple(np.pad(part, ((0, 0), (0, 1))) for part in (curve.tp, curve.fp)) for curve in curves]
     tp, fp = (together([pair[i] for pair in padded], places) for i in (0, 1))

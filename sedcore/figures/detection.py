@@ -101,11 +101,8 @@ def det_figure(lines: Sequence[DetLine]) -> go.Figure:
         custom = np.stack([line.x, line.y, line.thresholds], axis=-1)
         add_curve(traces, shown, hover, in_force=f"misses {y:.2%}, false alarms {x:.2%}", custom=custom)
         drawn_at += [shown.x, shown.y]
-    values = np.concatenate(drawn_at or [np.zeros(1)])
-    values = values[np.isfinite(values)] if np.isfinite(values).any() else np.array([-2.0, 2.0])
-    reach = [min(values.min(), -1) - 0.15, max(values.max(), 1) + 0.15]
+    across, upright = (_reach(values) for values in (drawn_at[::2], drawn_at[1::2]))
     axis = {
-        "range": reach,
         "tickvals": ndtri(np.array(DET_TICKS)),
         "ticktext": [f"{rate * 100:g}" for rate in DET_TICKS],
     }
@@ -113,9 +110,9 @@ def det_figure(lines: Sequence[DetLine]) -> go.Figure:
         traces,
         height=HEIGHT + 60,
         margin={"t": 8},
-        x=axis | {"title": axis_title("false alarms, % of clips without the class")},
-        y=axis | {"title": axis_title("misses, % of clips with it")},
-        shapes=[diagonal(*reach)],
+        x=axis | {"range": across, "title": axis_title("false alarms, % of clips without the class")},
+        y=axis | {"range": upright, "title": axis_title("misses, % of clips with it")},
+        shapes=[diagonal(max(across[0], upright[0]), min(across[1], upright[1]))],
     )
 
 
@@ -128,6 +125,12 @@ def diagonal(low: float, high: float) -> dict:
         "line": {"color": NEUTRAL, "width": 1, "dash": "dot"},
         "layer": "below",
     }
+
+
+def _reach(deviates: Sequence[np.ndarray]) -> list[float]:
+    values = np.concatenate([*deviates, [-1.0, 1.0]])
+    values = values[np.isfinite(values)]
+    return [float(values.min()) - 0.15, float(values.max()) + 0.15]
 
 
 def _rates(counts: Counts, c: int, threshold: float) -> tuple[float, float]:

@@ -15,9 +15,9 @@ from sedcore.figures.detection import diagonal
 from sedcore.figures.palette import RIGHT, WRONG, Ink
 from sedcore.figures.style import GRID, SMALL, axis_title, drawn, plain, rule_at, shortened
 
-PANEL = 230  # pixels of a row of panels
-ABREAST = 4  # panels in a row at most
-_GAP, _TITLE, _BETWEEN = 0.04, 0.14, 0.06  # of the width, and of a row's height
+PANEL = 240  # pixels of a row of panels
+ABREAST = 3  # panels in a row at most
+_GAP, _TITLE, _BETWEEN = 0.04, 0.12, 0.06  # of the width, and of a row's height
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def _span(column: int, columns: int) -> tuple[float, float]:
 def _half(bottom: float, top: float, half: int) -> tuple[float, float]:
     """The upper or the lower half of a panel; space for its title above, for the axis below."""
     room = top - bottom
-    top, bottom = top - _TITLE * room, bottom + _TITLE * room / 2
+    top, bottom = top - _TITLE * room, bottom + _TITLE * room
     middle, gap = (top + bottom) / 2, _BETWEEN * room / 2
     return (middle + gap, top) if half == 0 else (bottom, middle - gap)
 
