@@ -60,7 +60,7 @@ def threshold_figure(curves: Sequence[Curve], title: str, threshold: float) -> g
     traces: list[dict] = []
     for curve in curves:
         hover = f"<b>{plain(curve.label)}</b><br>{plain(title)} %{{y:.3f}} at %{{x:.4g}}<extra></extra>"
-        _add(traces, curve, hover)
+        add_curve(traces, curve, hover)
     return drawn(
         traces,
         height=320,
@@ -79,7 +79,7 @@ def precision_recall_figure(curves: Sequence[Curve]) -> go.Figure:
             f"<b>{plain(curve.label)}</b><br>precision %{{y:.3f}}, recall %{{x:.3f}}"
             "<br>at threshold %{customdata:.4g}<extra></extra>"
         )
-        _add(traces, curve, hover, shape="vh")
+        add_curve(traces, curve, hover, shape="vh")
     return drawn(
         traces,
         height=320,
@@ -89,14 +89,26 @@ def precision_recall_figure(curves: Sequence[Curve]) -> go.Figure:
     )
 
 
-def _add(traces: list[dict], curve: Curve, hover: str, shape: str = "linear") -> None:
+def add_curve(
+    traces: list[dict],
+    curve: Curve,
+    hover: str,
+    shape: str = "linear",
+    in_force: str = "%{y:.3f}",
+    custom: np.ndarray | None = None,
+) -> None:
+    """Add a run's line and the marker of its operating point.
+
+    hover : Plotly's template of a point of the line, which finds `custom` (the thresholds by default) in
+    %{customdata}; `in_force` is the part of the marker's that follows the run's name.
+    """
     traces.append(
         dict(
             type="scatter",
             x=curve.x,
             y=curve.y,
             mode="lines",
-            customdata=curve.thresholds,
+            customdata=curve.thresholds if custom is None else custom,
             line={"color": curve.ink.color, "dash": curve.ink.dash, "width": 2, "shape": shape},
             hovertemplate=hover,
         )
@@ -114,7 +126,7 @@ def _add(traces: list[dict], curve: Curve, hover: str, shape: str = "linear") ->
                     "size": 12,
                     "line": {"color": "white", "width": 1.5},
                 },
-                hovertemplate=f"<b>{plain(curve.label)}</b>, in force<br>%{{y:.3f}}<extra></extra>",
+                hovertemplate=f"<b>{plain(curve.label)}</b>, in force<br>{in_force}<extra></extra>",
                 cliponaxis=False,
             )
         )
