@@ -1,7 +1,7 @@
 """The threshold board in Chromium: first paint, and what a drag step takes. `python -m benchmarks.board`
 
-A step is what runs between a move of the slider and the numbers on screen: the component's own work (`step`) and the
-time from one frame to the next while every frame moves the slider (`frame`: work, layout and paint). First paint is from
+A step is what runs between a move of the slider and the numbers on screen: the component's own work (`step`) and
+the time from one frame to the next while the slider moves (`frame`: work, layout and paint). First paint is from
 opening the address to numbers in the ranking, in a browser that has the page's own files already.
 """
 
@@ -30,9 +30,15 @@ STEPS = 120
 DRAG = """async ([selector, steps]) => {
   const slider = deep(selector);
   function deep(selector) {
-    const look = root => { const found = root.querySelector(selector); if (found) return found;
-      for (const one of root.querySelectorAll('*')) if (one.shadowRoot) { const inner = look(one.shadowRoot); if (inner) return inner; }
-      return null; };
+    const look = root => {
+      const found = root.querySelector(selector);
+      if (found) return found;
+      for (const one of root.querySelectorAll('*')) {
+        const inner = one.shadowRoot && look(one.shadowRoot);
+        if (inner) return inner;
+      }
+      return null;
+    };
     return look(document);
   }
   const board = slider.closest('.board'), frames = [], work = [];
@@ -53,9 +59,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=[*SIZES, "both"], default="both")
     wanted = parser.parse_args().size
-    print(
-        "| size | first look, nothing cached | first paint | drag of all: step, frame (ms, median) | drag of a class: step, frame | page process, peak |"
-    )
+    drags = "drag of all: step, frame (ms, median) | drag of a class: step, frame"
+    print(f"| size | first look, nothing cached | first paint | {drags} | page process, peak |")
     print("|---|---|---|---|---|---|")
     for name, size in SIZES.items():
         if wanted in (name, "both"):

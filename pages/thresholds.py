@@ -6,16 +6,19 @@ import numpy as np
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import tables
+from pages.widgets import state, tables
 from pages.widgets.bar import compare_page
 from pages.widgets.board import grid_of, threshold_board
+from pages.widgets.class_curves import VIEWS, curve_panel
 from pages.widgets.classes import never_predicted_note
 from pages.widgets.guard import guarded
 from pages.widgets.scene import Scene, Scored
-from sedcore.evaluation.ranking import pr_curve
+from pages.widgets.tuning import honest_table, tuning_form
+from pages.widgets.vectors import vector_controls
 from sedcore.figures import style
-from sedcore.figures.thresholds import Curve, over_thresholds, precision_recall_figure, threshold_figure
+from sedcore.figures.thresholds import Curve, over_thresholds, threshold_figure
 
+MEASURES = {"F1": "f1", "Precision": "precision", "Recall": "recall"}
 AVERAGES = {
     "macro": "Macro average",
     "micro": "Micro average",
@@ -27,9 +30,22 @@ def main() -> None:
     scene = compare_page("Thresholds", answer)
     if scene is None:
         return
+    with st.container(horizontal=True, gap="small"):
+        tuning_form(scene, apply)
+        vector_controls(scene, apply)
     threshold_board(scene)
     notes(scene)
     curves(scene)
+    honest(scene)
+
+
+def apply(thresholds: dict[str, float]) -> None:
+    """Put thresholds in force: {class: threshold}; where all are one number, as the one for all."""
+    values = set(thresholds.values())
+    if len(values) == 1:
+        state.change(threshold=values.pop(), by_class=())
+    else:
+        state.change(by_class=tuple(sorted(thresholds.items())))
 
 
 def answer(scene: Scene) -> str:
@@ -56,7 +72,7 @@ def ranked(scored: list[Scored]) -> list[Scored]:
 
 
 def curves(scene: Scene) -> None:
-    """Show a measure against the threshold, or precision against recall of a class."""
+    """Show a measure against the threshold, or another curve of a class, with the operating points in force."""
     subjects = [*AVERAGES, *scene.classes]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         subject = st.selectbox(
@@ -68,21 +84,22 @@ def curves(scene: Scene) -> None:
             label_visibility="collapsed",
             width=260,
         )
-        views = ["F1", "Precision", "Recall"] + (["PR curve"] if subject not in AVERAGES else [])
+        views = [*MEASURES] if subject in AVERAGES else [*MEASURES, *VIEWS]
         view = st.segmented_control(
-            "Measure", views, default="F1", required=True, key="thresholds-view", label_visibility="collapsed"
+            "Curve", views, default="F1", required=True, key="thresholds-view", label_visibility="collapsed"
         )
-    if view == "PR curve":
-        figure = precision_recall_figure(pr_curves(scene, subject))
-    else:
-        lines = measure_curves(scene, subject, view.lower())
-        name = AVERAGES.get(subject) or fmt.class_title(subject)
-        own = dict(scene.choice.by_class).get(subject, scene.choice.threshold)
-        figure = threshold_figure(lines, f"{name}, {view}", own)
-    st.plotly_chart(figure, key="thresholds-figure", config=style.CONFIG)
+    if view in VIEWS:
+        curve_panel(scene, subject, view)
+        return
+    lines = measure_curves(scene, subject, MEASURES[view])
+    name = AVERAGES.get(subject) or fmt.class_title(subject)
+    own = dict(scene.choice.by_class).get(subject, scene.choice.threshold)
+    st.plotly_chart(
+        threshold_figure(lines, f"{name}, {view}", own), key="thresholds-figure", config=style.CONFIG
+    )
     if subject in AVERAGES and scene.choice.by_class:
         st.caption(
-            "Lines: one threshold for all classes. Markers: the thresholds in force, with those that classes own."
+            "Lines: one threshold for all classes. Markers: the thresholds in force, locked classes at their own."
         )
 
 
@@ -104,17 +121,15 @@ def measure_curves(scene: Scene, subject: str, measure: str) -> list[Curve]:
     return found
 
 
-def pr_curves(scene: Scene, subject: str) -> list[Curve]:
-    """Return precision against recall of a class, a line a run, and the operating point in force."""
-    found = []
-    for s in scene.scored:
-        if subject not in s.evaluation.classes:
-            continue
-        c = s.evaluation.classes.index(subject)
-        curve = pr_curve(s.scores.class_counts(c), 0)
-        point = (float(s.evaluation.recall[c]), float(s.evaluation.precision[c]))
-        found.append(Curve(s.label, s.ink, curve.recall, curve.precision, point, curve.thresholds))
-    return found
+def honest(scene: Scene) -> None:
+    """Show what tuning on validation is worth on the split in force, beside fixed thresholds and the oracle."""
+    st.subheader("What thresholds are worth", anchor=False)
+    slow = any(s.scores.large for s in scene.scored)
+    if slow and not st.toggle(
+        "Tune every run and the oracle", key="thresholds-honest", help="Takes some seconds a run."
+    ):
+        return
+    honest_table(scene)
 
 
 def notes(scene: Scene) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets.scene import Scene, Scored
-from sedcore.evaluation.calibration import are_probabilities, calibration
+from sedcore.evaluation.calibration import calibration
 from sedcore.evaluation.curves import score_histogram
 from sedcore.figures import style
 from sedcore.figures.detection import det_figure, det_of, pr_of, roc_figure, roc_of
@@ -27,11 +27,8 @@ VIEWS = {
 BINS = 40
 
 
-def curve_panel(scene: Scene, class_name: str, key: str = "curve-panel") -> None:
-    """Show one of the curves of a class, chosen by a control; markers are the operating points in force."""
-    view = st.segmented_control(
-        "Curve", list(VIEWS), default="PR", required=True, key=f"{key}-view", label_visibility="collapsed"
-    )
+def curve_panel(scene: Scene, class_name: str, view: str) -> None:
+    """Show a view of VIEWS of a class; markers are the operating points in force."""
     held = [s for s in scene.scored if class_name in s.evaluation.classes]
     title = fmt.escape_markdown(fmt.class_title(class_name))
     if not held:
@@ -41,9 +38,9 @@ def curve_panel(scene: Scene, class_name: str, key: str = "curve-panel") -> None
     lacks = [s for s in held if view != "Histogram" and not _defined(s, class_name, view)]
     shown = [s for s in held if s not in lacks]
     if view == "Reliability":
-        shown = [s for s in shown if are_probabilities(s.scores.counts)]
+        shown = [s for s in shown if _probabilities(s)]
     if shown:
-        st.plotly_chart(figure_of(scene, shown, class_name, view), key=f"{key}-figure", config=style.CONFIG)
+        st.plotly_chart(figure_of(scene, shown, class_name, view), key="class-curve", config=style.CONFIG)
     st.caption(VIEWS[view])
     if lacks:
         named = fmt.listing([fmt.escape_markdown(s.label) for s in lacks])
@@ -58,41 +55,43 @@ def figure_of(scene: Scene, shown: list[Scored], class_name: str, view: str) -> 
     lines = {"PR": (pr_of, precision_recall_figure), "ROC": (roc_of, roc_figure), "DET": (det_of, det_figure)}
     places = [s.evaluation.classes.index(class_name) for s in shown]
     at = [float(s.evaluation.thresholds[c]) for s, c in zip(shown, places)]
+    counted = [s.scores.class_counts(c) for s, c in zip(shown, places)]  # of this class alone
     if view in lines:
         make, draw = lines[view]
-        return draw([make(s.scores.counts, c, t, s.label, s.ink) for s, c, t in zip(shown, places, at)])
+        return draw([make(held, 0, t, s.label, s.ink) for s, held, t in zip(shown, counted, at)])
     if view == "Histogram":
         edges = np.linspace(*scene.score_range(), BINS + 1)
         return histogram_figure(
             [
-                ScorePanel(s.label, s.ink, score_histogram(s.scores.counts, c, edges), t)
-                for s, c, t in zip(shown, places, at)
+                ScorePanel(s.label, s.ink, score_histogram(held, 0, edges), t)
+                for s, held, t in zip(shown, counted, at)
             ]
         )
     return reliability_figure(
-        [
-            Reliability(s.label, s.ink, calibration(s.scores.counts, c), t)
-            for s, c, t in zip(shown, places, at)
-        ]
+        [Reliability(s.label, s.ink, calibration(held, 0), t) for s, held, t in zip(shown, counted, at)]
     )
 
 
 def _say_calibration(held: list[Scored], shown: list[Scored], class_name: str) -> None:
     errors = [
         f"{fmt.escape_markdown(s.label)} "
-        f"{fmt.score(calibration(s.scores.counts, s.evaluation.classes.index(class_name)).error)}"
+        f"{fmt.score(calibration(s.scores.class_counts(s.evaluation.classes.index(class_name)), 0).error)}"
         for s in shown
     ]
     if errors:
         st.caption(
             f"Calibration error (mean distance from the diagonal, by clips): {fmt.listing(errors, 10)}."
         )
-    strange = [fmt.escape_markdown(s.label) for s in held if not are_probabilities(s.scores.counts)]
+    strange = [fmt.escape_markdown(s.label) for s in held if not _probabilities(s)]
     if strange:
         st.caption(
             f"{fmt.listing(strange)}: the scores go beyond 0 to 1, so they "
             "are no probabilities and have no calibration error."
         )
+
+
+def _probabilities(s: Scored) -> bool:
+    return s.scores.lowest >= 0 and s.scores.highest <= 1
 
 
 def _defined(s: Scored, class_name: str, view: str) -> bool:

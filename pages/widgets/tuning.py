@@ -14,10 +14,10 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import loading, tables
+from pages.widgets.loading import Scores
 from pages.widgets.scene import Scene, Scored
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation import objectives
-from sedcore.evaluation.counts import Counts
 from sedcore.evaluation.objectives import FBeta, Objective
 from sedcore.evaluation.tuning import Tuned, tune
 from sedcore.evaluation.tuning import honest_table as table_of_run
@@ -50,7 +50,13 @@ def tuning_form(scene: Scene, on_apply: OnApply) -> None:
     if not runs:
         st.caption(f"No run here has scores on {TUNED_ON}, so there is nothing to tune on.")
         return
-    with st.popover("Tune", icon=":material/target:", key="tuning-form"):
+    slow = any(s.scores.large for s in scene.scored)  # then nothing is tuned before it is asked for
+    box = st.popover(
+        "Tune", icon=":material/target:", key="tuning-form", on_change="rerun" if slow else "ignore"
+    )
+    if slow and not box.open:
+        return
+    with box:
         labels = {run.run_id: scene.labels[run.run_id] for run in runs}
         run = st.selectbox(
             f"On the {TUNED_ON} scores of",
@@ -71,8 +77,10 @@ def tuning_form(scene: Scene, on_apply: OnApply) -> None:
                 on_click=_apply,
                 args=(scene, run, wanted, common, on_apply),
             )
-            intervals = st.toggle("Intervals", key="tuning-intervals", help="How sure each threshold is.")
-        if intervals:
+            sure = not loading.scores(run, TUNED_ON).large and st.toggle(
+                "Intervals", key="tuning-intervals", help="How sure each threshold is."
+            )
+        if sure:
             interval_table(run, wanted, common, found)
 
 
@@ -111,13 +119,13 @@ def objective_inputs() -> tuple[Objective, str | None]:
 def tuned(scene: Scene, run: Run, wanted: Objective, common: str | None) -> Tuned:
     """Return the thresholds tuned on a run's validation scores; an undefined class keeps the one in force."""
     held = loading.scores(run, TUNED_ON)
-    kept = scene.choice.class_thresholds(held.predictions.classes)
-    return _tuned(loading.stamp(run, TUNED_ON), _plain(wanted), common, kept, held.counts, wanted)
+    kept = scene.choice.class_thresholds(held.summary.classes)
+    return _tuned(loading.stamp(run, TUNED_ON), _plain(wanted), common, kept, held, wanted)
 
 
 def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: Tuned) -> str:
     """Return in words what tuning gives, and for which classes it gives nothing; Markdown."""
-    classes = loading.scores(run, TUNED_ON).predictions.classes
+    classes = loading.scores(run, TUNED_ON).summary.classes
     name = fmt.escape_markdown(scene.labels[run.run_id])
     value = float(found.values[0]) if common else _mean(found.values)
     of = f"by the {common} average" if common else "on average of the classes"
@@ -141,17 +149,16 @@ def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: T
 def interval_table(run: Run, wanted: Objective, common: str | None, found: Tuned) -> None:
     """Show each tuned threshold with its bootstrap interval and its value on validation."""
     held = loading.scores(run, TUNED_ON)
-    predictions = held.predictions
-    key = loading.stamp(run, TUNED_ON)
-    spans = _intervals(key, _plain(wanted), common, predictions.truth, predictions.scores, wanted)
-    shown = [0] if common else list(range(len(predictions.classes)))
+    spans = _intervals(loading.stamp(run, TUNED_ON), _plain(wanted), common, held, wanted)
+    classes, positives = held.summary.classes, held.summary.positives
+    shown = [0] if common else list(range(len(classes)))
     frame = pd.DataFrame(
         {
-            "Class": ["All"] if common else [fmt.class_title(name) for name in predictions.classes],
+            "Class": ["All"] if common else [fmt.class_title(name) for name in classes],
             "Threshold": found.thresholds[shown],
             "95 % interval": [_span(spans.low[c], spans.high[c]) for c in shown],
             wanted.measured: found.values[shown],
-            "Positives": [int(held.counts.positives.sum())] if common else held.counts.positives,
+            "Positives": [int(positives.sum())] if common else positives,
         }
     )
     formats = {"Threshold": fmt.threshold, wanted.measured: fmt.score, "Positives": fmt.count}
@@ -275,10 +282,10 @@ def _report_of(s: Scored, wanted: Objective, common: str | None) -> pd.DataFrame
     validation, stamp = None, None
     if not loading.why_no_scores(s.run, TUNED_ON):
         held = loading.scores(s.run, TUNED_ON)
-        if held.predictions.classes == s.scores.predictions.classes:
-            validation, stamp = held.counts, loading.stamp(s.run, TUNED_ON)
-    reported = loading.stamp(s.run, s.scores.predictions.split)
-    return _report(stamp, reported, _plain(wanted), common, validation, s.scores.counts, wanted)
+        if held.summary.classes == s.scores.summary.classes:
+            validation, stamp = held, loading.stamp(s.run, TUNED_ON)
+    reported = loading.stamp(s.run, s.scores.split)
+    return _report(stamp, reported, _plain(wanted), common, validation, s.scores, wanted)
 
 
 @st.cache_resource(max_entries=100, show_spinner="Tuning thresholds")
@@ -287,10 +294,10 @@ def _tuned(
     kind: tuple,
     common: str | None,
     kept: tuple[float, ...],
-    _counts: Counts,
+    _held: Scores,
     _wanted: Objective,
 ) -> Tuned:
-    return tune(_counts, _wanted, common=common, default=np.array(kept))
+    return tune(_held.counts, _wanted, common=common, default=np.array(kept))
 
 
 @st.cache_resource(max_entries=100, show_spinner="Resampling clips")
@@ -298,11 +305,11 @@ def _intervals(
     stamp: tuple,
     kind: tuple,
     common: str | None,
-    _truth: np.ndarray,
-    _scores: np.ndarray,
+    _held: Scores,
     _wanted: Objective,
 ) -> Intervals:
-    return threshold_intervals(_truth, _scores, _wanted, common=common)
+    found = _held.predictions
+    return threshold_intervals(found.truth, found.scores, _wanted, common=common)
 
 
 @st.cache_resource(max_entries=200, show_spinner="Tuning thresholds")
@@ -311,16 +318,17 @@ def _report(
     reported_on: tuple,
     kind: tuple,
     common: str | None,
-    _validation: Counts | None,
-    _reported: Counts,
+    _validation: Scores | None,
+    _reported: Scores,
     _wanted: Objective,
 ) -> pd.DataFrame:
-    return table_of_run(_validation, _reported, _wanted, common=common)
+    validation = _validation.counts if _validation else None
+    return table_of_run(validation, _reported.counts, _wanted, common=common)
 
 
 def _apply(scene: Scene, run: Run, wanted: Objective, common: str | None, on_apply: OnApply) -> None:
     found = tuned(scene, run, wanted, common)
-    classes = loading.scores(run, TUNED_ON).predictions.classes
+    classes = loading.scores(run, TUNED_ON).summary.classes
     thresholds = dict(zip(classes, found.thresholds.tolist()))
     told = wanted.to_json() | ({"common": common} if common else {})
     st.session_state[APPLIED] = (run.run_id, thresholds, TUNED_ON, told)

@@ -23,7 +23,7 @@ def page(parts: tuple[str, ...], class_name: str = "Dog") -> None:
     import streamlit as st
 
     from pages.widgets import state
-    from pages.widgets.class_curves import curve_panel
+    from pages.widgets.class_curves import VIEWS, curve_panel
     from pages.widgets.scene import build_scene
     from pages.widgets.tuning import honest_table, tuning_form
     from pages.widgets.vectors import vector_controls
@@ -41,7 +41,8 @@ def page(parts: tuple[str, ...], class_name: str = "Dog") -> None:
     if "honest" in parts:
         honest_table(scene)
     if "curves" in parts:
-        curve_panel(scene, class_name)
+        view = st.segmented_control("Curve", list(VIEWS), default="PR", key="view")
+        curve_panel(scene, class_name, view)
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_an_upload_is_applied(show, full_root):
 @pytest.mark.parametrize("view", ["PR", "ROC", "DET", "Histogram", "Reliability"])
 def test_each_curve_marks_every_run(show, full_root, view):
     app = show(full_root, "curves", runs=f"{LEADER},{SECOND}", t="0.3")
-    app.segmented_control(key="curve-panel-view").set_value(view).run()
+    app.segmented_control(key="view").set_value(view).run()
     assert not app.exception
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
     kinds = [trace["type"] for trace in figure["data"]]
@@ -217,15 +218,15 @@ def test_each_curve_marks_every_run(show, full_root, view):
 @pytest.mark.parametrize("view", ["ROC", "DET", "PR"])
 def test_a_class_without_positives_is_said_not_drawn(show, full_root, view):
     app = show(full_root, "curves", runs=LEADER, class_name="Electric_shaver_toothbrush")
-    app.segmented_control(key="curve-panel-view").set_value(view).run()
+    app.segmented_control(key="view").set_value(view).run()
     assert not app.exception and not app.get("plotly_chart")
     assert "Not drawn" in captions(app)
 
 
 def test_scores_that_are_no_probabilities_have_no_reliability(show, odd_root):
     app = show(odd_root, "curves", runs="energy", class_name="Cat")
-    app.segmented_control(key="curve-panel-view").set_value("Reliability").run()
+    app.segmented_control(key="view").set_value("Reliability").run()
     assert not app.exception and not app.get("plotly_chart")
     assert "energy: the scores go beyond 0 to 1, so they are no probabilities" in captions(app)
-    app.segmented_control(key="curve-panel-view").set_value("Histogram").run()
+    app.segmented_control(key="view").set_value("Histogram").run()
     assert not app.exception and app.get("plotly_chart")
