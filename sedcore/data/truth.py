@@ -96,7 +96,7 @@ def _columns_truth(path: Path) -> Truth:
         return _from_tags(f"the labels of {path.name}", ids, lists)
     marked = {name[2:]: name for name in columns if name.startswith("y_") and len(name) > 2}
     chosen = marked or {name: name for name in columns}
-    labels = labels_of({name: frame[column].to_numpy() for name, column in chosen.items()}, path.name, ids)
+    labels = labels_of({column: frame[column].to_numpy() for column in chosen.values()}, path.name, ids)
     return Truth(f"the columns of {path.name}", ids, tuple(chosen), labels, closed=True)
 
 

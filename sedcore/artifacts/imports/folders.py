@@ -100,7 +100,7 @@ def free(folder: Path) -> None:
 
 def _is_table(info: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(info.filename.replace("\\", "/"))
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts)
     return not info.is_dir() and not hidden and path.suffix.lower() in _TABLES
 
 

@@ -45,14 +45,16 @@ _PARQUET = (".parquet", ".pq")
 
 def read_table_source(path: Path) -> Source:
     """Read a table of scores as it is. Raises SedcoreError with one sentence where it is none."""
-    frame = read_frame(path)
-    header = [_folded(name) for name in frame.columns]
+    frame = read_frame(path) if path.suffix.lower() in _PARQUET else None
+    header = [_folded(name) for name in (header_of(path)[0] if frame is None else frame.columns)]
     if "onset" in header:
         single = "events" if "event_label" in header else "the frame scores of one clip"
         raise SedcoreError(
             f"{path.name}: holds {single} (onset, offset); wanted is a table of clip scores, or a folder: of "
             "predictions_th_X.tsv with events, or of score tables, a file a clip"
         )
+    frame = read_frame(path) if frame is None else frame
+    header = [_folded(name) for name in frame.columns]
     if len(header) >= 3 and _first(header, TAG_NAMES) is not None and _first(header, SCORE_NAMES) is not None:
         return _long(path.name, frame, header)
     return _columns(path.name, frame)
@@ -170,7 +172,7 @@ def _columns(name: str, frame: pd.DataFrame) -> Source:
         )
     truth = None
     if truth_of:
-        labels = labels_of({c: frame[column].to_numpy() for c, column in truth_of.items()}, name, ids)
+        labels = labels_of({column: frame[column].to_numpy() for column in truth_of.values()}, name, ids)
         truth = Truth(f"the y_ columns of {name}", ids, tuple(truth_of), labels, closed=True)
     values = {c: frame[column].to_numpy() for c, column in scores_of.items()}
     words = "a column a class" + (", truth in y_ columns" if truth_of else "")
