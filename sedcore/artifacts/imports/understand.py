@@ -128,7 +128,7 @@ def understand(
         raise SedcoreError(
             f"{source.name}: holds scores and no truth; give a file of labels (--truth) or a data set (--data)"
         )
-    if truth is not None and source.truth is not None:
+    if truth is not None and source.truth is not None and truth is not source.truth:
         notes.append(f"Not used: {source.truth.words}; {truth.words} are the truth.")
     truth = truth or source.truth
     fires = source.events is not None
