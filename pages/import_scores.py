@@ -30,11 +30,11 @@ MOST_MB = 500  # of one file; a CSV of 20 000 clips and 527 classes has 200
 MOST_QUESTIONS = 12  # classes asked about one by one
 FILE, DATA, INSIDE = "A file of labels", "A data set", "In the scores' file"
 UNDECIDED, OUT, KEEP = "Choose", "Leave it out", "Keep it; no clip has it"
-_ROUND, _DONE = "import-round", "import-done"
+_ROUND, _DONE, _KEPT = "import-round", "import-done", "import-kept-"
 FORMATS = """
 | what | looks like |
 |---|---|
-| CSV, Parquet | a column a class and one of clip ids (`filename`, `clip_id`, `fname` ...); truth in `y_` columns if there |
+| CSV, Parquet | a column a class and one of clip ids (`filename`, `clip_id` ...); truth in `y_` columns, if there |
 | NPZ | `scores` (clips, classes), `clip_ids`, `classes`, perhaps `truth` |
 | tagging file | `file,tag,score`, as sed_eval has it |
 | score tables | a file a clip: `onset offset Class Class ...`, as sed_scores_eval has them; all files, or a .zip |
@@ -55,7 +55,7 @@ def main() -> None:
         source = choose_scores()
     with right:
         truth, split = choose_truth(source)
-    if source is None or (truth is None and source.truth is None):
+    if source is None or truth is None:
         top.markdown(waiting(source))
         return
     understood = settle(source, truth, split)
@@ -124,7 +124,7 @@ def choose_scores() -> Source | None:
 
 
 def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
-    """Take the truth; return it (None: not yet, or what the scores' file holds) and the split."""
+    """Take the truth; return it (None: not yet) and the split."""
     st.subheader("Truth", anchor=False)
     names = [dataset.name for dataset in list_datasets(artifact_root())]
     inside = source is not None and source.truth is not None
@@ -143,7 +143,7 @@ def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
                 key="import-data-split",
             )
         return attempt("truth", (name, split), lambda: dataset_truth(artifact_root(), name, split)), split
-    truth = None
+    truth = source.truth if way == INSIDE else None
     if way == FILE:
         file = st.file_uploader(
             "Strong, weak, a column a class, or DCASE 2016 tags",
@@ -152,8 +152,6 @@ def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
         )
         if file is not None:
             truth = attempt("truth", _ids([file]), lambda: _read_truth(file))
-        elif inside:
-            st.stop()
     split = st.text_input(
         "Split",
         "test",
@@ -164,7 +162,7 @@ def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
     return truth, safe_name(split.strip(), "split")
 
 
-def settle(source: Source, truth: Truth | None, split: str) -> Understood:
+def settle(source: Source, truth: Truth, split: str) -> Understood:
     """Match scores and truth; ask about the classes that have no sure counterpart."""
     found = matched(source, truth, split, ())
     if not found.questions:
@@ -193,25 +191,23 @@ def settle(source: Source, truth: Truth | None, split: str) -> Understood:
 def ask_scores(questions: Sequence[Question], found: Understood) -> tuple[tuple[str, str], ...]:
     """Ask about classes of the scores; return the answers as a class map."""
     missing = [q.name for q in found.questions if q.of == "truth"]
-    ways = [OUT] if found.closed else [OUT, KEEP]
     answers: list[tuple[str, str]] = []
     columns = st.columns(3)
     for place, question in enumerate(questions[:MOST_QUESTIONS]):
-        near = list(question.candidates)
-        options = [UNDECIDED, *ways, *near, *(name for name in missing if name not in near)]
+        near = dict.fromkeys([*question.candidates, *missing])
+        # by place: a class may be named as one of the ways
+        options = [(UNDECIDED, None), (OUT, LEAVE_OUT), *((name, name) for name in near)]
+        options += [] if found.closed else [(KEEP, question.name)]
         with columns[place % 3]:
             chosen = st.selectbox(
                 f"{fmt.escape_markdown(question.name)} of the scores is",
-                range(len(options)),  # by place: a class may be named as one of the ways
-                format_func=options.__getitem__,
+                range(len(options)),
+                format_func=[label for label, _ in options].__getitem__,
                 key=_key("scores", found, question.name),
             )
         if chosen:
-            way = options[chosen] if chosen <= len(ways) else None
-            target = (
-                {OUT: LEAVE_OUT, KEEP: question.name}.get(way, options[chosen]) if way else options[chosen]
-            )
-            answers.append((question.name, target))
+            answers.append((question.name, options[chosen][1]))
+    ways = [OUT] if found.closed else [OUT, KEEP]
     others = len(questions) - MOST_QUESTIONS
     if others > 0:
         chosen = st.selectbox(
@@ -295,28 +291,30 @@ def write(understood: Understood) -> None:
         return
     st.session_state[_DONE] = run.run_id
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # uploaders begin anew
-    for key in ("import-kept-scores", "import-kept-truth", "import-kept-matched", "import-kept-glance"):
-        st.session_state.pop(key, None)
+    for key in [key for key in st.session_state if str(key).startswith(_KEPT)]:
+        del st.session_state[key]
     st.rerun()
 
 
-def matched(
-    source: Source, truth: Truth | None, split: str, answers: tuple[tuple[str, str], ...]
-) -> Understood:
+def matched(source: Source, truth: Truth, split: str, answers: tuple[tuple[str, str], ...]) -> Understood:
     """Match scores and truth, once for each state of the answers."""
-    key = (id(source), id(truth), split, answers)
-    return kept("matched", key, lambda: understand(source, truth, split=split, class_map=answers))
+    key = (source, truth, split, answers)
+    return kept(
+        "matched" if answers else "open",
+        key,
+        lambda: understand(source, truth, split=split, class_map=answers),
+    )
 
 
 def first_glance(understood: Understood) -> Evaluation:
     """Return the numbers of the scores that would be written."""
     p = understood.predictions
-    return kept("glance", id(p), lambda: evaluate(p.truth, p.scores, p.classes, 0.5))
+    return kept("glance", p, lambda: evaluate(p.truth, p.scores, p.classes, 0.5))
 
 
 def kept(what: str, key: Any, make: Callable[[], Any]) -> Any:
     """Return what this session made of `key`, made now if another was made last."""
-    name = f"import-kept-{what}"
+    name = _KEPT + what
     if name not in st.session_state or st.session_state[name][0] != key:
         st.session_state[name] = (key, make())
     return st.session_state[name][1]
@@ -328,7 +326,7 @@ def attempt(what: str, key: Any, make: Callable[[], Any]) -> Any:
         with st.spinner("Reading"):
             return kept(what, key, make)
     except SedcoreError as error:
-        st.session_state.pop(f"import-kept-{what}", None)
+        st.session_state.pop(_KEPT + what, None)
         show_error(error)
         return None
 
