@@ -147,7 +147,7 @@ def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
     if way == FILE:
         file = st.file_uploader(
             "Strong, weak, a column a class, or DCASE 2016 tags",
-            key=f"import-truth-{st.session_state.get(_ROUND, 0)}",
+            key="import-truth",  # kept after an import: the next system has the same truth
             max_upload_size=MOST_MB,
         )
         if file is not None:
@@ -290,8 +290,8 @@ def write(understood: Understood) -> None:
         show_error(error)
         return
     st.session_state[_DONE] = run.run_id
-    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # uploaders begin anew
-    for key in [key for key in st.session_state if str(key).startswith(_KEPT)]:
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # the uploader of scores begins anew
+    for key in [key for key in st.session_state if str(key).startswith(_KEPT) and key != _KEPT + "truth"]:
         del st.session_state[key]
     st.rerun()
 

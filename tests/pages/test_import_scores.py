@@ -55,6 +55,8 @@ def test_scores_are_shown_before_they_are_written(page, tmp_path):
     assert (run.name, run.info["kind"]) == ("Their *model*", "imported")
     assert "Their \\*model\\*** is imported" in text_of(page)
     assert run.predictions("test").scores[1].tolist() == [0.75, 0.1]
+    upload(page, COLUMNS, name="another.csv")  # the truth is still there
+    assert "**another\\.csv** can be imported" in text_of(page)
 
 
 def test_a_data_set_is_the_truth(page, tmp_path):
