@@ -18,14 +18,17 @@ PAGES = {
         ("confusion", "Confusion", ":material/grid_view:"),
     ],
     "Train": [("new_run", "New run", ":material/play_circle:")],
-    "Data": [("data_sets", "Data sets", ":material/library_music:")],
+    "Data": [
+        ("data_sets", "Data sets", ":material/library_music:"),
+        ("import_scores", "Import scores", ":material/upload_file:"),
+    ],
 }
 # The frame of all pages: less empty margin than Streamlit's, for tables with many columns.
 FRAME_CSS = """<style>
 .stMainBlockContainer {padding-left: 2.5rem; padding-right: 2.5rem; max-width: 1600px}
 @media (max-width: 640px) {.stMainBlockContainer {padding-left: 1rem; padding-right: 1rem}}
 </style>"""
-NEEDS_TRAINING = {"new_run"}
+NEEDS_TRAINING = {"new_run", "import_scores"}
 
 
 def navigation_pages() -> dict[str, list]:

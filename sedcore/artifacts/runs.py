@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,8 +222,16 @@ def new_run_id(model: str) -> str:
     return safe_name(f"{stamp}-{model.replace('_', '-')}-{secrets.token_hex(2)}", "run id")
 
 
-def create_run(root: Path, info: dict[str, Any], state: str = "queued", reason: str = "") -> Run:
+def create_run(
+    root: Path,
+    info: dict[str, Any],
+    state: str = "queued",
+    reason: str = "",
+    fill: Callable[[Run], None] | None = None,
+) -> Run:
     """Make a run folder and return it. `info` needs `kind`; `run_id` and `created` are filled in.
+
+    `fill` writes what else belongs to the run, into a run that nobody sees yet.
 
     Raises
     ------
@@ -246,6 +254,8 @@ def create_run(root: Path, info: dict[str, Any], state: str = "queued", reason: 
             default_info() | info | {"run_id": run_id, "created": info.get("created") or now()},
         )
         write_json(filling / "status.json", {"state": state, "since": now(), "reason": reason})
+        if fill is not None:
+            fill(Run(filling))
         if folder.exists():  # rename would replace an empty folder
             raise SedcoreError(f"run id {run_id!r} is taken; give another --run-id")
         os.rename(filling, folder)
@@ -359,10 +369,15 @@ def find_run(root: Path, text: str) -> Run:
 
 def rename_run(run: Run, name: str) -> None:
     """Give the run another display name (1 to 120 characters on one line)."""
+    update_info(run, name=display_name(name))
+
+
+def display_name(name: str) -> str:
+    """Return a name on one line. Raises SedcoreError where it is empty or longer than NAME_LENGTH."""
     name = " ".join(name.split())
     if not 0 < len(name) <= NAME_LENGTH:
         raise SedcoreError(f"a run's name has 1 to {NAME_LENGTH} characters; given {len(name)}")
-    update_info(run, name=name)
+    return name
 
 
 def tag_run(run: Run, tags: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sedcore.commands import importing
 from sedcore.commands.common import Adder, find, print_json
 from sedcore.errors import SedcoreError
 
@@ -25,6 +26,7 @@ def register(add: Adder, commands, group) -> None:
     export.add_argument("run", metavar="RUN")
     export.add_argument("--split", default="test")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help=".csv or .parquet")
+    importing.register(add, predictions)
 
 
 def _metrics(args) -> None:

@@ -1,0 +1,359 @@
+"""What is in this file of scores? Files and truth in, what was understood, and only then a name and a button."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets import state, tables
+from pages.widgets.guard import guarded, link_to, show_error, show_note
+from sedcore.artifacts.files import safe_name
+from sedcore.artifacts.imports.folders import copy_into
+from sedcore.artifacts.imports.matching import LEAVE_OUT, OTHERS, Question
+from sedcore.artifacts.imports.source import Source, Truth
+from sedcore.artifacts.imports.understand import LISTED, Understood, read_scores, understand, write_run
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import find_run
+from sedcore.data.store import list_datasets, open_dataset
+from sedcore.data.truth import dataset_truth, read_truth
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.evaluate import Evaluation, evaluate
+from sedcore.jobs.launch import training_enabled
+
+MOST_MB = 500  # of one file; a CSV of 20 000 clips and 527 classes has 200
+MOST_QUESTIONS = 12  # classes asked about one by one
+FILE, DATA, INSIDE = "A file of labels", "A data set", "In the scores' file"
+UNDECIDED, OUT, KEEP = "Choose", "Leave it out", "Keep it; no clip has it"
+_ROUND, _DONE, _KEPT = "import-round", "import-done", "import-kept-"
+FORMATS = """
+| what | looks like |
+|---|---|
+| CSV, Parquet | a column a class and one of clip ids (`filename`, `clip_id` ...); truth in `y_` columns, if there |
+| NPZ | `scores` (clips, classes), `clip_ids`, `classes`, perhaps `truth` |
+| tagging file | `file,tag,score`, as sed_eval has it |
+| score tables | a file a clip: `onset offset Class Class ...`, as sed_scores_eval has them; all files, or a .zip |
+| events | `predictions_th_0.31.tsv` ..., DESED events at several thresholds; all files, or a .zip |
+"""
+
+
+def main() -> None:
+    st.title("Import scores", anchor=False)
+    if not training_enabled():
+        st.markdown("Importing is switched off on this server; `predictions import` does it on your own.")
+        return
+    state.current()  # the runs chosen on other pages stay in the URL
+    top = st.container()
+    imported()
+    left, right = st.columns(2, gap="medium")
+    with left:
+        source = choose_scores()
+    with right:
+        truth, split = choose_truth(source)
+    if source is None or truth is None:
+        top.markdown(waiting(source))
+        return
+    understood = settle(source, truth, split)
+    top.markdown(answer(understood))
+    what_was_understood(understood)
+    if understood.predictions is not None:
+        write(understood)
+
+
+def waiting(source: Source | None) -> str:
+    """Return what the page waits for."""
+    if source is None:
+        return "Scores of any model, from anywhere, become a run like all others. Nothing is written before you see it."
+    clips, classes = len(source.clip_ids), len(source.classes)
+    return (
+        f"**{fmt.escape_markdown(source.name)}** has {fmt.plural(clips, 'clip')} and "
+        f"{fmt.plural(classes, 'column')} of scores ({fmt.escape_markdown(source.format)}); now it needs the truth."
+    )
+
+
+def answer(understood: Understood) -> str:
+    """Return the page's answer in words."""
+    name = fmt.escape_markdown(understood.source)
+    if understood.questions:
+        asked = fmt.plural(len(understood.questions), "class has", "classes have")
+        return f"**{name}** is readable; {asked} no sure counterpart yet. Nothing is written."
+    glance = first_glance(understood)
+    return (
+        f"**{name}** can be imported: {fmt.plural(understood.clips, 'clip')}, "
+        f"{fmt.plural(len(understood.sources), 'class', 'classes')}, macro AP {fmt.score(glance.mAP)}. "
+        "Nothing is written yet."
+    )
+
+
+def imported() -> None:
+    """Say what was imported, with the ways on."""
+    run_id = st.session_state.get(_DONE)
+    if not run_id:
+        return
+    try:
+        run = find_run(artifact_root(), run_id)
+    except SedcoreError:
+        del st.session_state[_DONE]
+        return
+    params = {"runs": run_id, "split": (run.splits() or [""])[0]}
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="import-notice"):
+        st.markdown(f":material/check_circle: **{fmt.escape_markdown(run.name)}** is imported.")
+        link_to("overview", "Overview", icon=":material/leaderboard:", query_params=params)
+        link_to("metrics", "Metrics", icon=":material/table_chart:", query_params=params)
+
+
+def choose_scores() -> Source | None:
+    """Take the files of scores; return them as read, or None with the reason shown."""
+    st.subheader("Scores", anchor=False)
+    files = st.file_uploader(
+        "One file, or all files of a folder",
+        accept_multiple_files=True,
+        key=f"import-scores-{st.session_state.get(_ROUND, 0)}",
+        max_upload_size=MOST_MB,
+    )
+    with st.expander("What can be read"):
+        st.markdown(FORMATS)
+    if not files:
+        return None
+    return attempt("scores", _ids(files), lambda: _read_scores(files))
+
+
+def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
+    """Take the truth; return it (None: not yet) and the split."""
+    st.subheader("Truth", anchor=False)
+    names = [dataset.name for dataset in list_datasets(artifact_root())]
+    inside = source is not None and source.truth is not None
+    ways = ([INSIDE] if inside else []) + [FILE] + ([DATA] if names else [])
+    way = st.segmented_control(
+        "Where the labels are", ways, default=ways[0], required=True, key=f"import-way-{inside}"
+    )
+    if way == DATA:
+        with st.container(horizontal=True):
+            name = st.selectbox("Data set", names, key="import-data")
+            splits = list(open_dataset(artifact_root(), name).splits)
+            split = st.selectbox(
+                "Split",
+                splits,
+                index=splits.index("test") if "test" in splits else 0,
+                key="import-data-split",
+            )
+        return attempt("truth", (name, split), lambda: dataset_truth(artifact_root(), name, split)), split
+    truth = source.truth if way == INSIDE else None
+    if way == FILE:
+        file = st.file_uploader(
+            "Strong, weak, a column a class, or DCASE 2016 tags",
+            key="import-truth",  # kept after an import: the next system has the same truth
+            max_upload_size=MOST_MB,
+        )
+        if file is not None:
+            truth = attempt("truth", _ids([file]), lambda: _read_truth(file))
+    split = st.text_input(
+        "Split",
+        "test",
+        key="import-split",
+        width=200,
+        help="Runs are compared split by split; test is usual.",
+    )
+    return truth, safe_name(split.strip(), "split")
+
+
+def settle(source: Source, truth: Truth, split: str) -> Understood:
+    """Match scores and truth; ask about the classes that have no sure counterpart."""
+    found = matched(source, truth, split, ())
+    if not found.questions:
+        return found
+    with st.container(border=True, key="import-questions"):
+        st.markdown(":material/help: **Which class is which?**")
+        ours = [q for q in found.questions if q.of == "scores"]
+        answers = ask_scores(ours, found)
+        found = matched(source, truth, split, answers)
+        theirs = [q for q in found.questions if q.of == "truth"]
+        if not any(q.of == "scores" for q in found.questions):
+            for question in theirs[:MOST_QUESTIONS]:
+                chosen = st.selectbox(
+                    f"{fmt.escape_markdown(question.name)} of the truth has no scores",
+                    [UNDECIDED, OUT],
+                    key=_key("truth", found, question.name),
+                )
+                answers += ((LEAVE_OUT, question.name),) if chosen == OUT else ()
+            if len(theirs) > MOST_QUESTIONS and st.checkbox(
+                f"Leave out the {len(theirs) - MOST_QUESTIONS} other classes of the truth without scores"
+            ):
+                answers += tuple((LEAVE_OUT, q.name) for q in theirs[MOST_QUESTIONS:])
+    return matched(source, truth, split, answers)
+
+
+def ask_scores(questions: Sequence[Question], found: Understood) -> tuple[tuple[str, str], ...]:
+    """Ask about classes of the scores; return the answers as a class map."""
+    missing = [q.name for q in found.questions if q.of == "truth"]
+    answers: list[tuple[str, str]] = []
+    columns = st.columns(3)
+    for place, question in enumerate(questions[:MOST_QUESTIONS]):
+        near = dict.fromkeys([*question.candidates, *missing])
+        # by place: a class may be named as one of the ways
+        options = [(UNDECIDED, None), (OUT, LEAVE_OUT), *((name, name) for name in near)]
+        options += [] if found.closed else [(KEEP, question.name)]
+        with columns[place % 3]:
+            chosen = st.selectbox(
+                f"{fmt.escape_markdown(question.name)} of the scores is",
+                range(len(options)),
+                format_func=[label for label, _ in options].__getitem__,
+                key=_key("scores", found, question.name),
+            )
+        if chosen:
+            answers.append((question.name, options[chosen][1]))
+    ways = [OUT] if found.closed else [OUT, KEEP]
+    others = len(questions) - MOST_QUESTIONS
+    if others > 0:
+        chosen = st.selectbox(
+            f"The {others} other classes", [UNDECIDED, *ways], key=_key("others", found, "")
+        )
+        if chosen != UNDECIDED:
+            answers.append((OTHERS, LEAVE_OUT if chosen == OUT else OTHERS))
+    return tuple(answers)
+
+
+def what_was_understood(understood: Understood) -> None:
+    """Show what would be written, and what is left out."""
+    st.subheader("What was understood", anchor=False)
+    left_out = len(understood.without_truth) + len(understood.without_scores)
+    facts = {
+        "Format": understood.format,
+        "Truth": understood.truth,
+        "Clips": f"{fmt.count(understood.clips)} matched"
+        + (f", {fmt.count(left_out)} left out" if left_out else ""),
+        "Classes": ", ".join(fmt.class_title(name) for name in list(understood.sources)[:40]),
+        "Classes left out": ", ".join(understood.left_out[:40]),
+    }
+    if understood.predictions is not None:
+        glance = first_glance(understood)
+        facts["Scores"] = f"from {fmt.threshold(understood.lowest)} to {fmt.threshold(understood.highest)}"
+        if not 0 <= understood.lowest <= understood.highest <= 1:
+            facts["Scores"] += "; they are not probabilities, so thresholds are on their own scale"
+        facts["First glance"] = f"macro AP {fmt.score(glance.mAP)}, lwlrap {fmt.score(glance.lwlrap)}"
+    frame = pd.DataFrame([(name, value) for name, value in facts.items() if value], columns=["name", "value"])
+    st.table(frame.map(fmt.escape_markdown), border="horizontal", hide_index=True, hide_header=True)
+    for note in understood.notes:
+        show_note(fmt.escape_markdown(note))
+    for clips, what in ((understood.without_truth, "truth"), (understood.without_scores, "scores")):
+        if clips:
+            with st.expander(
+                f"{fmt.plural(len(clips), 'clip')} without {what}, left out", icon=":material/warning:"
+            ):
+                st.caption(
+                    fmt.escape_markdown(", ".join(clips[:LISTED]) + (" ..." if len(clips) > LISTED else ""))
+                )
+    if understood.predictions is not None:
+        with st.expander("Class by class"):
+            class_table(understood)
+
+
+def class_table(understood: Understood) -> None:
+    """Show a row a class: its column in the file, its positive clips, its average precision."""
+    glance = first_glance(understood)
+    columns = [source or "never fires" for source in understood.sources.values()]
+    frame = pd.DataFrame(
+        {
+            "Class": list(understood.sources),
+            "In the file": columns,
+            "Positive clips": glance.support,
+            "AP": glance.ap,
+        }
+    )
+    st.dataframe(
+        tables.styled(frame, {"Positive clips": fmt.count, "AP": fmt.score}),
+        hide_index=True,
+        placeholder=fmt.DASH,
+        key="import-classes",
+        height=tables.height_of(len(frame), 12),
+        column_config={"Positive clips": tables.number_column(), "AP": tables.number_column()},
+    )
+
+
+def write(understood: Understood) -> None:
+    """Ask for a name and write the run."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input(
+            "Name of the run", Path(understood.source).stem[:120], key=_key("name", understood, "")
+        )
+        pressed = st.button("Import", type="primary", icon=":material/download_done:", key="import-write")
+    if not pressed:
+        return
+    try:
+        run = write_run(artifact_root(), understood, name)
+    except SedcoreError as error:
+        show_error(error)
+        return
+    st.session_state[_DONE] = run.run_id
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # the uploader of scores begins anew
+    for key in [key for key in st.session_state if str(key).startswith(_KEPT) and key != _KEPT + "truth"]:
+        del st.session_state[key]
+    st.rerun()
+
+
+def matched(source: Source, truth: Truth, split: str, answers: tuple[tuple[str, str], ...]) -> Understood:
+    """Match scores and truth, once for each state of the answers."""
+    key = (source, truth, split, answers)
+    return kept(
+        "matched" if answers else "open",
+        key,
+        lambda: understand(source, truth, split=split, class_map=answers),
+    )
+
+
+def first_glance(understood: Understood) -> Evaluation:
+    """Return the numbers of the scores that would be written."""
+    p = understood.predictions
+    return kept("glance", p, lambda: evaluate(p.truth, p.scores, p.classes, 0.5))
+
+
+def kept(what: str, key: Any, make: Callable[[], Any]) -> Any:
+    """Return what this session made of `key`, made now if another was made last."""
+    name = _KEPT + what
+    if name not in st.session_state or st.session_state[name][0] != key:
+        st.session_state[name] = (key, make())
+    return st.session_state[name][1]
+
+
+def attempt(what: str, key: Any, make: Callable[[], Any]) -> Any:
+    """Return what was read, or None with one sentence that says what is wrong."""
+    try:
+        with st.spinner("Reading"):
+            return kept(what, key, make)
+    except SedcoreError as error:
+        st.session_state.pop(_KEPT + what, None)
+        show_error(error)
+        return None
+
+
+def _read_scores(files: Sequence) -> Source:
+    if sum(file.size for file in files) > 2 * MOST_MB * 1_000_000:
+        raise SedcoreError(
+            f"the files are more than {2 * MOST_MB} MB together; use the command line for them"
+        )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / f"{len(files)} files"
+        folder.mkdir()
+        paths = [copy_into(folder, file.name, file.getvalue()) for file in files]
+        return read_scores(paths[0] if len(paths) == 1 else folder)
+
+
+def _read_truth(file: Any) -> Truth:
+    with tempfile.TemporaryDirectory() as temporary:
+        return read_truth(copy_into(Path(temporary), file.name, file.getvalue()))
+
+
+def _ids(files: Sequence) -> tuple[str, ...]:
+    return tuple(file.file_id for file in files)
+
+
+def _key(what: str, found: Understood, name: str) -> str:
+    return f"import-{what}-{st.session_state.get(_ROUND, 0)}-{found.source}-{name}"
+
+
+guarded(main)

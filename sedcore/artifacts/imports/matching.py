@@ -1,0 +1,253 @@
+"""Which clip and which class of somebody's file is which of the truth: by name, and nothing guessed.
+
+Ids match as written; ids that differ only by their extension, by how accents are stored, or by folders that
+one side alone has, match where exactly one of each side is meant. Classes match as written, or where case,
+spaces, underscores and hyphens alone differ and one of each side is meant. Everything else is a question.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from sedcore.errors import SedcoreError
+
+# What clip ids end with when they are file names. Any dot would not do: "Y1_0.000_10.000" has no extension.
+EXTENSIONS = frozenset(
+    "wav flac ogg oga opus mp3 m4a aac aif aiff mp4 mkv webm npy npz pt h5 hdf5 tsv csv txt json jams lab".split()
+)
+# A class map is pairs (class of the scores, class of the truth). An empty side leaves the other's class out;
+# OTHERS stands for all classes of the scores that the truth does not have: left out ("*", "") or kept, without
+# a positive clip ("*", "*"), as one alone is kept by ("Cat", "Cat").
+LEAVE_OUT = ""
+OTHERS = "*"
+ClassMap = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class ClipMatch:
+    """Rows that belong together, in the order of the truth, and who is alone."""
+
+    rows: tuple[tuple[int, int], ...]  # (row of the source, row of the truth)
+    without_truth: tuple[str, ...]
+    without_scores: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A class that has no sure counterpart. `of`: "scores" or "truth"; `candidates` are of the other side."""
+
+    of: str
+    name: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClassMatch:
+    """`sources` is {class of the run: class of the scores}, in the run's order.
+
+    None for a class of the truth without scores because it never fires. A class that the truth does not have is
+    there because a class map says so: no clip has it.
+    """
+
+    sources: dict[str, str | None]
+    left_out: tuple[str, ...]
+    questions: tuple[Question, ...]
+    notes: tuple[str, ...]
+
+
+def match_clips(ids: Sequence[str], truth_ids: Sequence[str]) -> ClipMatch:
+    """Match clip ids of the scores with those of the truth."""
+    found: dict[int, int] = {}  # row of the truth -> row of the source
+    taken: set[int] = set()
+    notes = []
+    for words, key in _WAYS:
+        ours, theirs = _unique(ids, key), _unique(truth_ids, key)
+        new = [
+            (place, row)
+            for name, row in theirs.items()
+            if row not in found and (place := ours.get(name)) is not None and place not in taken
+        ]
+        if words == _FOLDERS:  # a/1.wav is not b/1.wav
+            new = [
+                (place, row)
+                for place, row in new
+                if not _has_folder(ids[place]) or not _has_folder(truth_ids[row])
+            ]
+        found |= {row: place for place, row in new}
+        taken |= {place for place, _ in new}
+        if new and words:
+            example = f"{ids[new[0][0]]} is {truth_ids[new[0][1]]}"
+            matches = "1 clip id matches" if len(new) == 1 else f"{len(new)} clip ids match"
+            notes.append(f"{matches} when {words} left aside ({example}).")
+    return ClipMatch(
+        rows=tuple((found[row], row) for row in sorted(found)),
+        without_truth=tuple(str(name) for i, name in enumerate(ids) if i not in taken),
+        without_scores=tuple(str(name) for i, name in enumerate(truth_ids) if i not in found),
+        notes=tuple(notes),
+    )
+
+
+def match_classes(
+    classes: Sequence[str],
+    truth_classes: Sequence[str],
+    *,
+    closed: bool,
+    never_fires: bool = False,
+    class_map: ClassMap = (),
+) -> ClassMatch:
+    """Match classes of the scores with those of the truth.
+
+    closed: the truth names all its classes, also those that no clip has. never_fires: a class without scores is
+    one that never fired (events), as long as every class of the scores has its place.
+
+    Raises
+    ------
+    SedcoreError
+        `class_map` names a class that is not there, or one twice.
+    """
+    _check_map(class_map, classes, truth_classes, closed)
+    named = {source: target for source, target in class_map if source not in (LEAVE_OUT, OTHERS)}
+    dropped = [target for source, target in class_map if source == LEAVE_OUT]
+    sources: dict[str, str | None] = {target: source for source, target in named.items() if target}
+    free = [c for c in classes if c not in named]
+    open_truth = [c for c in truth_classes if c not in sources and c not in dropped]
+    sources |= {c: c for c in free if c in open_truth}
+    notes = []
+    theirs = _unique(open_truth, _folded)
+    for key, place in _unique(free, _folded).items():
+        source, target = free[place], open_truth[theirs[key]] if key in theirs else None
+        if target is not None and target not in sources:
+            sources[target] = source
+            notes.append(f"The class {source} of the scores is {target} of the truth.")
+    alone = [c for c in free if c not in sources.values()]
+    missing = [c for c in open_truth if c not in sources]
+    left_out = [source for source, target in named.items() if not target]
+    if (OTHERS, LEAVE_OUT) in class_map:
+        left_out, alone = left_out + alone, []
+    elif (OTHERS, OTHERS) in class_map:
+        sources, alone = sources | {c: c for c in alone}, []
+    questions = [Question("scores", c, _near(c, missing)) for c in alone]
+    if never_fires and not alone and missing:
+        sources |= dict.fromkeys(missing)
+        notes.append(f"Never fires, so every clip scores 0: {', '.join(missing)}.")
+    else:
+        questions += [Question("truth", c, _near(c, alone)) for c in missing]
+    first = list(truth_classes) if closed else list(classes)
+    order = {name: i for i, name in enumerate(first)}
+    ranked = sorted(sources, key=lambda c: order.get(c if closed else sources[c], len(order)))
+    return ClassMatch(
+        sources={c: sources[c] for c in ranked},
+        left_out=(*left_out, *(f"{c} (of the truth)" for c in dropped)),
+        questions=tuple(questions),
+        notes=tuple(notes),
+    )
+
+
+def ask(questions: Sequence[Question], closed: bool) -> str:
+    """Return the questions as one sentence for the command line: which --class-map answers them."""
+    ours = [q for q in questions if q.of == "scores"]
+    theirs = [q for q in questions if q.of == "truth"]
+    parts, ways = [], []
+    if ours:
+        parts.append(f"{_classes(ours)} of the scores {'is' if len(ours) == 1 else 'are'} not in the truth")
+    if theirs:
+        parts.append(f"{_classes(theirs)} of the truth {'has' if len(theirs) == 1 else 'have'} no scores")
+    if ours and theirs:
+        example = next((q for q in ours if q.candidates), ours[0])
+        target = (example.candidates or (theirs[0].name,))[0]
+        ways.append(f'"{example.name}={target}" if these are the same')
+    if ours:
+        name, many = ours[0].name, len(ours) > 1
+        ways.append(
+            f'"{name}=" to leave {name if many else "it"} out' + (' ("*=" all of them)' if many else "")
+        )
+        if not closed:
+            every = ' ("*=*" all of them)' if many else ""
+            ways.append(f'"{name}={name}" to keep it as a class that no clip has{every}')
+    else:
+        ways.append(f'"={theirs[0].name}" to leave it out')
+    return f"{' and '.join(parts)}; give --class-map, once a class: {', or '.join(ways)}"
+
+
+def _check_map(class_map: ClassMap, classes: Sequence[str], truth: Sequence[str], closed: bool) -> None:
+    sources = [source for source, _ in class_map if source]
+    targets = [target for _, target in class_map if target]
+    for source, target in class_map:
+        given = f"class map {source}={target}"
+        if source == OTHERS and OTHERS not in classes:
+            if target not in (LEAVE_OUT, OTHERS) or (closed and target):
+                wanted = '"*=" leaves all other classes out' + ("" if closed else ', "*=*" keeps them')
+                raise SedcoreError(f"{given}: {wanted}")
+            continue
+        if source and source not in classes:
+            raise SedcoreError(f"{given}: {_unknown(source, classes, 'scores')}")
+        # A class of the scores that no clip of the truth has is kept under its own name, if that is said.
+        if target and target not in truth and (closed or source != target):
+            raise SedcoreError(f"{given}: {_unknown(target, truth, 'truth')}")
+        twice = next(
+            (n for n, names in ((source, sources), (target, targets)) if n and names.count(n) > 1), None
+        )
+        if twice:
+            raise SedcoreError(f"{given}: {twice} is given twice; a class has one counterpart")
+
+
+def _unknown(name: str, known: Sequence[str], where: str) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(list(known)[:12])}"
+    return f"there is no class {name!r} in the {where}; {hint}"
+
+
+def _classes(questions: Sequence[Question]) -> str:
+    names = [q.name for q in questions]
+    listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return f"class {listed}" if len(names) == 1 else f"{len(names)} classes ({listed})"
+
+
+def _near(name: str, others: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes that `name` may be, nearest first: the ones that fold alike, then by spelling."""
+    alike = [other for other in others if _folded(other) == _folded(name)]
+    return tuple(dict.fromkeys([*alike, *difflib.get_close_matches(name, others, n=3)]))
+
+
+def _unique(names: Sequence[str], key: Callable[[str], str]) -> dict[str, int]:
+    """{key: place} of the names whose key is theirs alone."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(names):
+        places[key(str(name))].append(place)
+    return {name: found[0] for name, found in places.items() if len(found) == 1}
+
+
+def _folded(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).casefold().replace("_", " ").replace("-", " ").split())
+
+
+def _accents(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _without_extension(name: str) -> str:
+    head, dot, last = _accents(name).rpartition(".")
+    return head if dot and head and last.lower() in EXTENSIONS else _accents(name)
+
+
+def _last_part(name: str) -> str:
+    return PurePosixPath(_without_extension(name).replace("\\", "/")).name
+
+
+def _has_folder(name: str) -> bool:
+    return "/" in name or "\\" in name
+
+
+_FOLDERS = "folders are"
+_WAYS = (
+    ("", lambda name: name),
+    ("the way accents are stored is", _accents),
+    ("extensions are", _without_extension),
+    (_FOLDERS, _last_part),
+)
