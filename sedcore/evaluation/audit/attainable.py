@@ -72,14 +72,24 @@ def why_not(scores: Scores, support: int, others: int | None = None) -> str:
         if support == 0:
             return f"without a positive clip R is 0 or 1 by convention, not {r}"
         below = math.floor(r.value * support)
-        near = ", ".join(f"{tp}/{support} is {tp / support:.4f}" for tp in (below, below + 1) if tp <= support)
+        near = ", ".join(
+            f"{tp}/{support} is {tp / support:.4f}" for tp in (below, below + 1) if tp <= support
+        )
         return f"no tp of {support} gives R {r}: {near}"
     some = {part: printed for part, printed in scores.items() if part != "f1"}
     if p is not None and attainable(some, support, others) is None:
-        return f"no tp of {support} gives R {r} with P {p}" if r else f"no counts give P {p} with {support} positives"
+        return (
+            f"no tp of {support} gives R {r} with P {p}"
+            if r
+            else f"no counts give P {p} with {support} positives"
+        )
     pair = {part: printed for part, printed in scores.items() if part != "precision"}
     if f1 is not None and r is not None and attainable(pair, support, others) is None:
         return f"no tp of {support} gives F1 {f1} with R {r}"
-    named = [f"{name} {scores[part]}" for part, name in (("precision", "P"), ("recall", "R")) if part in scores]
+    named = [
+        f"{name} {scores[part]}" for part, name in (("precision", "P"), ("recall", "R")) if part in scores
+    ]
     beside = " and ".join(named)
-    return f"no tp of {support} gives F1 {f1} with {beside}" if beside else f"no tp of {support} gives F1 {f1}"
+    return (
+        f"no tp of {support} gives F1 {f1} with {beside}" if beside else f"no tp of {support} gives F1 {f1}"
+    )

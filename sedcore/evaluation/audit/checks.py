@@ -107,6 +107,29 @@ def check_counts(result: Result, clips: int | None) -> list[Finding]:
     ]
 
 
+def check_total(result: Result, clips: int | None, classes: int | None) -> list[Finding]:
+    """The number of all labels printed beside the averages: micro from it, and whether the rows sum to it."""
+    total, found = result.total, []
+    if total is None:
+        return []
+    micro = result.averages.get("micro", {})
+    others = clips * classes - total if clips and classes else None
+    if micro and (others is None or others >= 0) and attainable(micro, total, others) is None:
+        cells = average_cells(*(("micro", part) for part in micro))
+        found.append(Finding(Verdict.CANNOT, f"Micro: {why_not(micro, total, others)}.", cells))
+    rows = [row.support for row in result.classes.values()]
+    if not rows or None in rows or sum(rows) == total:
+        return found
+    sentence = f"The supports of the classes sum to {sum(rows)}, the averages are of {total}"
+    cells = tuple(Cell("class", name, "support") for name in result.classes)
+    if sum(rows) > total:
+        return [*found, Finding(Verdict.CANNOT, f"{sentence}: that cannot be.", cells)]
+    return [
+        *found,
+        Finding(Verdict.SUSPICIOUS, f"{sentence}: rows are missing, or a number is wrong.", cells),
+    ]
+
+
 def check_class_f1(result: Result) -> list[Finding]:
     """Rows of classes without support: F1 is the harmonic mean of P and R."""
     found = []
@@ -184,7 +207,10 @@ def _against(
             return [_exchanged(way, wrong, shared, ranges, what)], ranges
     right = [place for place in shared if place not in wrong]
     said = listed(
-        [f"{a} {PARTS[part]} {result.averages[a][part]} (they give {_range(ranges[a][part])})" for a, part in wrong]
+        [
+            f"{a} {PARTS[part]} {result.averages[a][part]} (they give {_range(ranges[a][part])})"
+            for a, part in wrong
+        ]
     )
     sentence = f"{len(wrong)} of {len(shared)} averages differ from the printed {what}: {said}."
     found = [Finding(Verdict.CANNOT, sentence, average_cells(*wrong))]
@@ -201,7 +227,9 @@ def _exchanged(
         if part in ranges[average]
     )
     how = (
-        f"every cell is {BY_CALL}" if way == "arguments" else "with the two columns exchanged, every cell is right"
+        f"every cell is {BY_CALL}"
+        if way == "arguments"
+        else "with the two columns exchanged, every cell is right"
     )
     sentence = f"Precision and recall are exchanged: the printed {what} give {average} {gives}; {how}."
     named = [place for place in shared if place in wrong or place[1] != "f1"]
@@ -289,7 +317,9 @@ def check_matrices(result: Result, clips: int | None) -> list[Finding]:
     usual = clips if clips is not None else max(totals.values(), key=list(totals.values()).count)
     off = [name for name, total in totals.items() if total != usual]
     if not off:
-        return []
+        sentence = f"All {len(totals)} matrices hold {usual} clips." if len(totals) > 1 else ""
+        cells = tuple(Cell("matrix", name, part) for name in totals for part in ("tn", "fp", "fn", "tp"))
+        return [Finding(Verdict.CONSISTENT, sentence, cells)]
     said = listed([f"{name} {totals[name]}" for name in off])
     given = "the number of clips is" if clips is not None else "the others hold"
     sentence = f"The matrices cannot be of the same clips: {given} {usual}, but {said}."

@@ -38,7 +38,11 @@ def as_printed(
     a part (three or more) have fewer, that part was printed with fewer. A table with numbers over 1 is in per
     cent. Raises SedcoreError at a number over 100, below 0, or over 1 among shares.
     """
-    text = {place_: raw.text.strip().replace(",", ".") for place_, raw in cells.items() if not is_undefined(raw.text)}
+    text = {
+        place_: raw.text.strip().replace(",", ".")
+        for place_, raw in cells.items()
+        if not is_undefined(raw.text)
+    }
     value, decimals = {}, {}
     for key, number in text.items():
         if not is_number(number):
@@ -58,7 +62,9 @@ def as_printed(
         share = number / 100 if per_cent else number
         if not 0 <= share <= 1:
             top = "100 %" if per_cent else "1"
-            raise SedcoreError(f"{_where(cells[key], place)} is {text[key]}, wanted a number from 0 to {top}.")
+            raise SedcoreError(
+                f"{_where(cells[key], place)} is {text[key]}, wanted a number from 0 to {top}."
+            )
         kept = min(digits[key] + (2 if per_cent else 0), MOST_DECIMALS)
         found[key] = Printed(round(share, kept), kept)
     return found
@@ -68,8 +74,7 @@ def _digits(decimals: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], in
     """The decimals that each cell was printed with."""
     most = max(decimals.values(), default=0)
     own = {
-        part: [places for (_, p), places in decimals.items() if p == part and p in PARTS]
-        for part in PARTS
+        part: [places for (_, p), places in decimals.items() if p == part and p in PARTS] for part in PARTS
     }
     fewer = {part: max(held) for part, held in own.items() if len(held) >= 3 and max(held) < most}
     return {key: fewer.get(key[1], most) for key in decimals}

@@ -20,7 +20,6 @@ from sedcore.evaluation.audit.text import average_of, from_text, part_of
 MOST_CHARACTERS = 400_000
 MOST_CLASSES, MOST_RESULTS = 2_000, 100
 MOST_COUNT = 10**9
-TOTALS = ("accuracy", "micro avg", "macro avg", "weighted avg", "samples avg")
 
 
 def read_document(text: str, clips: int | None = None, classes: int | None = None) -> Document:
@@ -46,7 +45,9 @@ def read_document(text: str, clips: int | None = None, classes: int | None = Non
         raise SedcoreError(f"There are {len(document.results)} tables; an audit takes up to {MOST_RESULTS}.")
     for result in document.results:
         if max(len(result.classes), len(result.matrices)) > MOST_CLASSES:
-            raise SedcoreError(f"{result.name} has more than {MOST_CLASSES} classes, which an audit takes at most.")
+            raise SedcoreError(
+                f"{result.name} has more than {MOST_CLASSES} classes, which an audit takes at most."
+            )
     document.clips = clips if clips is not None else document.clips
     document.classes = classes if classes is not None else document.classes
     return document
@@ -73,7 +74,9 @@ def from_json(text: str) -> Document:
         line = text.splitlines()[error.lineno - 1][:80].strip()
         raise SedcoreError(f"This JSON cannot be read, line {error.lineno} ({line}): {error.msg}.") from None
     except (RecursionError, ValueError):
-        raise SedcoreError("This JSON cannot be read: it is nested too deeply or holds an endless number.") from None
+        raise SedcoreError(
+            "This JSON cannot be read: it is nested too deeply or holds an endless number."
+        ) from None
     document = Document([])
     if isinstance(data, list):
         document.results.append(Result(matrices=_matrices(data, (), "the list")))
@@ -161,6 +164,8 @@ def _table(value: object, document: Document, place: str, result: Result | None 
             result.classes.setdefault(row[6:], ClassRow({}, rows.get(row))).scores[part] = printed
         else:
             result.averages.setdefault(row, {})[part] = printed
+    totals = {count for row, count in rows.items() if not row.startswith("class:")}
+    result.total = totals.pop() if len(totals) == 1 else None
     return result
 
 
@@ -185,7 +190,11 @@ def _count(value: object, place: str) -> int:
 def _is_matrix(value: object) -> bool:
     if isinstance(value, dict):
         return {"tp", "fp", "fn"} <= {str(key).lower() for key in value}
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(r, list) and len(r) == 2 for r in value)
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(r, list) and len(r) == 2 for r in value)
+    )
 
 
 def _matrices(value: object, names: Iterable[str], place: str) -> dict[str, tuple[int, int, int, int]]:

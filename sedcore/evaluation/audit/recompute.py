@@ -97,7 +97,9 @@ def from_rows(rows: Mapping[str, ClassRow], clips: int | None, convention: str =
 
 def _micro_of_rows(rows: list[ClassRow], clips: int | None) -> dict[str, tuple[float, float]]:
     total = sum(row.support for row in rows)
-    held = [attainable(row.scores, row.support, None if clips is None else clips - row.support) for row in rows]
+    held = [
+        attainable(row.scores, row.support, None if clips is None else clips - row.support) for row in rows
+    ]
     if total == 0 or any(counts is None for counts in held):
         return {}
     lowest, highest = sum(counts.tp[0] for counts in held), sum(counts.tp[1] for counts in held)

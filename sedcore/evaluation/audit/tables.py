@@ -100,6 +100,7 @@ class Result:
     classes: dict[str, ClassRow] = field(default_factory=dict)
     matrices: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)  # class: tn, fp, fn, tp
     threshold: float | None = None
+    total: int | None = None  # labels in all, as printed beside the averages
 
     @property
     def name(self) -> str:

@@ -27,9 +27,24 @@ AVERAGE_NAMES = {
     "samples": ("samples", "sample", "examples", "example", "instances"),
 }
 COUNT_NAMES = ("tn", "fp", "fn", "tp")
-MODEL_NAMES, SPLIT_NAMES = ("model", "system", "method", "network", "run"), ("split", "set", "subset", "partition")
+MODEL_NAMES, SPLIT_NAMES = (
+    ("model", "system", "method", "network", "run"),
+    ("split", "set", "subset", "partition"),
+)
 CLASS_NAMES = ("class", "label", "event", "category", "tag", "classes", "labels")
-FILLERS = {"avg", "average", "averages", "averaged", "mean", "score", "scores", "metric", "metrics", "name", ""}
+FILLERS = {
+    "avg",
+    "average",
+    "averages",
+    "averaged",
+    "mean",
+    "score",
+    "scores",
+    "metric",
+    "metrics",
+    "name",
+    "",
+}
 SPLITS = {
     "validation": r"validation|valid|val|development|dev",
     "test": r"test(?:ing)?|evaluation set|eval(?:uation)? split",
@@ -262,7 +277,9 @@ def _row(cells: list[str], block: _Block, number: int) -> tuple[dict[str, str], 
 
 
 def _is_title(line: str, cells: list[str]) -> bool:
-    if line.lstrip().startswith(("#", "%", "\\caption", "\\section", "\\subsection")) or THRESHOLD.search(line):
+    if line.lstrip().startswith(("#", "%", "\\caption", "\\section", "\\subsection")) or THRESHOLD.search(
+        line
+    ):
         return True
     if re.match(r"\s*(table|figure|fig\.?)\s*\d", line, re.IGNORECASE):
         return True
@@ -273,9 +290,13 @@ def _title(line: str, before: _Title) -> _Title:
     """What a title says: a model, a split, an average, a threshold; what it does not say stays as it was."""
     threshold = THRESHOLD.search(line)
     text = THRESHOLD.sub(" ", re.sub(r"^[\s#%>*]*|[*`]|\\(?:sub)*section|\\caption|[{}]", "", line))
-    split = next((name for name, form in SPLITS.items() if re.search(rf"\b(?:{form})\b", text, re.IGNORECASE)), "")
+    split = next(
+        (name for name, form in SPLITS.items() if re.search(rf"\b(?:{form})\b", text, re.IGNORECASE)), ""
+    )
     average = next((name for name in AVERAGE_NAMES if re.search(rf"\b{name}\b", text, re.IGNORECASE)), "")
-    text = re.sub(rf"\b(?:{'|'.join(SPLITS.values())}|{'|'.join(AVERAGE_NAMES)})\b", " ", text, flags=re.IGNORECASE)
+    text = re.sub(
+        rf"\b(?:{'|'.join(SPLITS.values())}|{'|'.join(AVERAGE_NAMES)})\b", " ", text, flags=re.IGNORECASE
+    )
     text = re.sub(r"^\s*(table|figure|fig\.?|section)?\s*\d+(\.\d+)*[.:]?\s", " ", text, flags=re.IGNORECASE)
     model = " ".join(TITLE_WORDS.sub(" ", re.sub(r"[()\[\]:,;=%]", " ", text)).split())
     if len(model) > 60 or len(model.split()) > 5:  # a sentence, not a name
@@ -323,7 +344,9 @@ class _Results:
 
     def add_matrices(self, title: _Title, pairs: list[tuple[int, int]], line: int) -> None:
         if len(pairs) % 2:
-            raise SedcoreError(f"The matrices that end before line {line} are not all 2x2: {len(pairs)} rows in all.")
+            raise SedcoreError(
+                f"The matrices that end before line {line} are not all 2x2: {len(pairs)} rows in all."
+            )
         result = self.at(title.model, title.split, "matrices", title.threshold)
         couples = zip(pairs[::2], pairs[1::2])
         result.matrices = {f"class {i}": (*top, *low) for i, (top, low) in enumerate(couples, start=1)}
@@ -353,7 +376,9 @@ class _Results:
                     key = (average, part)
                     held = groups.setdefault((model, split), {})
                     if key in held:
-                        raise SedcoreError(f"Line {line}: {average.removeprefix('class:')} stands twice in one table.")
+                        raise SedcoreError(
+                            f"Line {line}: {average.removeprefix('class:')} stands twice in one table."
+                        )
                     held[key] = Raw(text, line)
         for (model, split), cells in groups.items():
             self._add_scores(model, split, cells, supports, block, document)
@@ -376,6 +401,10 @@ class _Results:
         kinds = {"classes" if row.startswith("class:") else "averages" for row, _ in printed}
         kind = "averages" if "averages" in kinds else "classes"
         result = self.at(model, split, kind, block.title.threshold)
+        totals = {
+            n for (place, row), n in supports.items() if place == (model, split) and row in AVERAGE_NAMES
+        }
+        result.total = totals.pop() if len(totals) == 1 else None
         for (row, part), number in printed.items():
             if row.startswith("class:"):
                 support = supports.get(((model, split), row))
@@ -392,7 +421,9 @@ def _meaning(column: tuple[str, str], row: str, line: int) -> tuple[str, str]:
     if kind == "average":
         part = part_of(row)
         if part is None:
-            raise SedcoreError(f'Line {line} ("{row[:60]}") stands under averages, but is not precision, recall or F1.')
+            raise SedcoreError(
+                f'Line {line} ("{row[:60]}") stands under averages, but is not precision, recall or F1.'
+            )
         return name, part
     average = UNNAMED if row == UNNAMED else average_of(row)
     return average or f"class:{row or 'all'}", name
@@ -401,7 +432,9 @@ def _meaning(column: tuple[str, str], row: str, line: int) -> tuple[str, str]:
 def _whole(text: str, line: int) -> int:
     digits = re.sub(r"[\s,]", "", text)
     if re.fullmatch(r"\d{1,9}(\.0*)?", digits) is None:
-        raise SedcoreError(f"Line {line}: {text[:40]} is not a whole number of clips: were counts normalised to rates?")
+        raise SedcoreError(
+            f"Line {line}: {text[:40]} is not a whole number of clips: were counts normalised to rates?"
+        )
     return int(float(digits))
 
 

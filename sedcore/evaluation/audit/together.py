@@ -6,10 +6,11 @@ The models share the positives of each class, so they share the weights of the w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from sedcore.evaluation.audit.attainable import attainable
 from sedcore.evaluation.audit.recompute import Ranges, from_counts
 from sedcore.evaluation.audit.tables import (
     PARTS,
@@ -34,7 +35,9 @@ def check_dominant(results: Sequence[Result], classes: int) -> Found:
     weighted F1 of every model follows from its weighted P and R. If the tables are exchanged, each model has
     weights of its own and binds only itself: the sentence says where that removes the contradiction.
     """
-    rows = [r for r in results if all(set(PARTS) <= set(r.averages.get(a, ())) for a in ("macro", "weighted"))]
+    rows = [
+        r for r in results if all(set(PARTS) <= set(r.averages.get(a, ())) for a in ("macro", "weighted"))
+    ]
     if not rows:
         return []
     own = [dominant_share(result, classes) for result in rows]
@@ -57,7 +60,12 @@ def check_dominant(results: Sequence[Result], classes: int) -> Found:
         f"This row forces one class to hold at least {at_least} of all labels; then the weighted F1 of {named} is "
         f"impossible.{removed}"
     )
-    places = [(average, part) for average in ("macro", "weighted") for part in PARTS if _binds(source, part, classes)]
+    places = [
+        (average, part)
+        for average in ("macro", "weighted")
+        for part in PARTS
+        if _binds(source, part, classes)
+    ]
     return [*found, (source, Finding(Verdict.CANNOT, sentence, average_cells(*places)))]
 
 
@@ -112,30 +120,51 @@ def _weighted_f1(result: Result, share: float) -> tuple[float, float]:
 def check_supports(results: Sequence[Result]) -> Found:
     """Results on the same clips have the same positives of each class; by exchanged arguments they have not."""
     given = [result for result in results if result.support]
-    found: Found = []
-    for result in given[1:]:
-        first = given[0]
-        shared = [name for name in result.support if name in first.support]
-        off = [name for name in shared if result.support[name] != first.support[name]]
-        if not off:
-            continue
-        kind, part = ("matrix", "fn") if result.matrices else ("class", "support")
-        cells = tuple(Cell(kind, name, part) for name in off)
-        said = listed([f"{name} {result.support[name]} and {first.support[name]}" for name in off], 4)
-        for one, other in ((result, first), (first, result)):
-            predicted = {name: fp + tp for name, (_, fp, _, tp) in one.matrices.items()}
-            if predicted and all(predicted.get(name) == other.support[name] for name in shared):
-                sentence = (
-                    f"Truth and predictions are exchanged in the matrices of {one.name}: the clips it predicts are the "
-                    f"positives of {other.name}."
-                )
-                turned = tuple(Cell("matrix", name, part) for name in shared for part in ("fp", "fn"))
-                found.append((one, Finding(Verdict.EXCHANGED, sentence, turned)))
-                break
+    return [found for other in given[1:] if (found := _supports_differ(given[0], other))]
+
+
+def _supports_differ(first: Result, second: Result) -> tuple[Result, Finding] | None:
+    """The finding on the result whose positives differ from those of the other."""
+    shared = [name for name in second.support if name in first.support]
+    off = [name for name in shared if second.support[name] != first.support[name]]
+    if not off:
+        return None
+    said = listed([f"{name} {second.support[name]} and {first.support[name]}" for name in off], 4)
+    turned = [one for one, other in ((second, first), (first, second)) if _predicts(one, other, shared)]
+    if turned:
+        one, other = turned[0], first if turned[0] is second else second
+        also = ", or the reverse" if len(turned) > 1 else ""
+        sentence = (
+            f"Truth and predictions are exchanged in {one.name}: its positives differ from those of {other.name} "
+            f"({said}), and what would be its predictions are those positives{also}."
+        )
+        return one, Finding(Verdict.EXCHANGED, sentence, _support_cells(one, shared, ("fp", "fn"), PARTS))
+    sentence = f"{second.name} and {first.name} cannot be of the same clips: their positives differ ({said})."
+    return second, Finding(Verdict.CANNOT, sentence, _support_cells(second, off, ("fn", "tp"), ()))
+
+
+def _support_cells(result: Result, names: Sequence[str], counts: Sequence[str], parts: Iterable[str]):
+    if result.matrices:
+        return tuple(Cell("matrix", name, part) for name in names for part in counts)
+    return tuple(
+        Cell("class", name, part) for name in names for part in ("support", *(p for p in parts if p != "f1"))
+    )
+
+
+def _predicts(one: Result, other: Result, names: Sequence[str]) -> bool:
+    """Whether the clips that `one` predicts can be the positives of `other`, in every class."""
+    for name in names:
+        if one.matrices:
+            _, fp, _, tp = one.matrices[name]
+            low, high = fp + tp, fp + tp
         else:
-            sentence = f"{result.name} and {first.name} cannot be of the same clips: their positives differ ({said})."
-            found.append((result, Finding(Verdict.CANNOT, sentence, cells)))
-    return found
+            held = attainable(one.classes[name].scores, one.support[name])
+            if held is None or held.predicted[1] == np.inf:
+                return False  # nothing can be said of a class whose predictions are not bounded
+            low, high = held.predicted
+        if not low <= other.support[name] <= high:
+            return False
+    return True
 
 
 def check_weights(result: Result, support: Sequence[int], source: str) -> list[Finding]:
@@ -177,7 +206,10 @@ def baseline_ranges(support: Sequence[int], clips: int) -> dict[str, Ranges]:
     support = np.asarray(support, np.int64)
     frequent = np.arange(len(support)) == int(support.argmax())
     found = {}
-    for name, predicted in (("every class", np.ones(len(support), bool)), ("the most frequent class", frequent)):
+    for name, predicted in (
+        ("every class", np.ones(len(support), bool)),
+        ("the most frequent class", frequent),
+    ):
         tp, fp = support * predicted, (clips - support) * predicted
         found[name] = from_counts(Confusion(tp=tp, fp=fp, fn=support - tp, tn=clips - support - fp))
     return found
@@ -189,11 +221,16 @@ def check_baseline(result: Result, baselines: dict[str, Ranges]) -> list[Finding
     for name, ranges in baselines.items():
         below = []
         for average in ("micro", "macro", "weighted"):
-            printed, trivial = result.averages.get(average, {}).get("f1"), ranges[average].get("f1", (0, 0))[0]
+            printed, trivial = (
+                result.averages.get(average, {}).get("f1"),
+                ranges[average].get("f1", (0, 0))[0],
+            )
             if printed is not None and printed.high < trivial - SLACK:
                 below.append((average, printed, trivial))
         if below:
-            said = listed([f"{average} {printed} against {trivial:.3f}" for average, printed, trivial in below])
+            said = listed(
+                [f"{average} {printed} against {trivial:.3f}" for average, printed, trivial in below]
+            )
             cells = average_cells(*((average, "f1") for average, _, _ in below))
             sentence = f"F1 is below that of predicting {name} for every clip: {said}."
             found.append(Finding(Verdict.SUSPICIOUS, sentence, cells))

@@ -41,7 +41,9 @@ def check_threshold(
     `decimals` decimals (three at most), ties together.
     """
     if reported not in counts or honest not in counts or reported == honest:
-        needs = f"scores on {reported} and on {honest}" if reported != honest else f"a split other than {honest}"
+        needs = (
+            f"scores on {reported} and on {honest}" if reported != honest else f"a split other than {honest}"
+        )
         return Finding(Verdict.NOT_CHECKABLE, f"Where threshold {threshold:g} was chosen needs {needs}.")
     steps = 10 ** min(max(decimals, 1), MOST_GRID_DECIMALS)
     grid = np.arange(1, steps) / steps
@@ -53,7 +55,11 @@ def check_threshold(
         if here[place] < here.max() - 1e-12 or there[place] >= there.max() - 1e-12:
             continue
         ties = int(np.count_nonzero(here >= here.max() - 1e-12))
-        share = f"{ties} of the {len(grid)} thresholds are" if ties > 1 else f"of {len(grid)} thresholds it alone is"
+        share = (
+            f"{ties} of the {len(grid)} thresholds are"
+            if ties > 1
+            else f"of {len(grid)} thresholds it alone is"
+        )
         sentence = (
             f"Threshold {threshold:g} is the best for {name} F1 on {reported} ({here[place]:.3f}; {share}), but not on "
             f"{honest}, where {grid[there.argmax()]:g} gives {there.max():.3f} and this one {there[place]:.3f}: it looks "

@@ -12,6 +12,7 @@ from sedcore.evaluation.audit.checks import (
     check_counts,
     check_identities,
     check_matrices,
+    check_total,
 )
 from sedcore.evaluation.audit.recompute import Ranges
 from sedcore.evaluation.audit.tables import (
@@ -110,25 +111,44 @@ def audit(document: Document) -> Audit:
     """Run every check on a document. Raises SedcoreError where there is nothing in it."""
     if not document.results:
         raise SedcoreError("There is no table to audit: paste averages, rows of classes or matrices.")
-    audited = [_audit_one(result, document.clips) for result in document.results]
+    audited = [_audit_one(result, document) for result in document.results]
     baselines = {}
     for split in dict.fromkeys(result.split for result in document.results):
         group = [one for one in audited if one.result.split == split]
         found = _audit_split(group, document)
         if found:
             baselines[split] = found
-    return Audit(document, audited, check_chosen_split(document), baselines)
+    findings = check_chosen_split(document) + _unchecked_together(document)
+    return Audit(document, audited, findings, baselines)
 
 
-def _audit_one(result: Result, clips: int | None) -> Audited:
-    one = Audited(result)
+def _unchecked_together(document: Document) -> list[Finding]:
+    """Averages of several models bind each other only where the number of classes is known."""
+    plain = [r.split for r in document.results if {"macro", "weighted"} <= set(r.averages)]
+    if _classes(document.results, document) or len(plain) == len(set(plain)):
+        return []
+    sentence = "The tables are not checked against each other: that needs the number of classes."
+    return [Finding(Verdict.NOT_CHECKABLE, sentence)]
+
+
+def _classes(results: list[Result], document: Document) -> int:
+    return document.classes or max((len(r.matrices) or len(r.classes) for r in results), default=0)
+
+
+def _audit_one(result: Result, document: Document) -> Audited:
+    one, clips = Audited(result), document.clips
     if result.matrices:
         found, one.recomputed = check_against_matrices(result)
         one.findings += found + check_matrices(result, clips)
     if result.classes:
         rows = check_counts(result, clips) + check_class_f1(result)
-        one.findings += rows
-        if not result.matrices and not any(f.verdict in IMPOSSIBLE for f in rows):
+        total = check_total(result, clips, _classes([result], document))
+        one.findings += rows + total
+        doubtful = any(f.verdict in IMPOSSIBLE for f in rows) or any(
+            f.sentence.startswith("The supp") for f in total
+        )
+        whole = document.classes in (None, len(result.classes))
+        if not result.matrices and whole and not doubtful:
             found, one.recomputed = check_against_rows(result, clips)
             one.findings += found
     exchanged = any(f.verdict is Verdict.EXCHANGED for f in one.findings)
@@ -142,14 +162,15 @@ def _audit_split(group: list[Audited], document: Document) -> dict[str, Ranges]:
     """Checks across the results of one split, added to their findings; returns the baselines, if known."""
     results = [one.result for one in group]
     by_id = {id(one.result): one for one in group}
-    classes = document.classes or max((len(r.support) for r in results), default=0)
+    classes = _classes(results, document)
     found = check_supports(results)
+    disagree = bool(found)
     if classes and len(results) > 1:
         found += check_dominant(results, classes)
     for result, finding in found:
         by_id[id(result)].findings.append(finding)
     sources = [r for r in results if r.support]
-    if not sources or any(f.verdict in IMPOSSIBLE for _, f in found if "positives" in f.sentence):
+    if not sources or disagree:
         return {}
     source = sources[0]
     support = list(source.support.values())
@@ -188,7 +209,13 @@ def _to_json(one: Audited) -> dict:
         "verdict": one.verdict.value,
         "sentences": one.sentences(),
         "cells": [
-            {"kind": cell.kind, "row": cell.row, "part": cell.part, "printed": _printed(result, cell), "verdict": v.value}
+            {
+                "kind": cell.kind,
+                "row": cell.row,
+                "part": cell.part,
+                "printed": _printed(result, cell),
+                "verdict": v.value,
+            }
             for cell, v in verdicts.items()
         ],
         "recomputed": _ranges_to_json(one.recomputed),
