@@ -19,6 +19,7 @@ PAGES = {
     ],
     "Train": [("new_run", "New run", ":material/play_circle:")],
     "Data": [("data_sets", "Data sets", ":material/library_music:")],
+    "Check": [("audit", "Audit", ":material/fact_check:")],
 }
 # The frame of all pages: less empty margin than Streamlit's, for tables with many columns.
 FRAME_CSS = """<style>

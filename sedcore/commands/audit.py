@@ -16,12 +16,16 @@ LONG = 12  # sentences of a table that are printed
 def register(add: Adder, commands, group) -> None:
     """Add ``audit``."""
     audit = add(commands, "audit", _audit, "what can be right in printed tables and matrices")
-    audit.add_argument("file", nargs="?", metavar="FILE", help="text, Markdown, CSV, LaTeX or JSON; - is stdin")
+    audit.add_argument(
+        "file", nargs="?", metavar="FILE", help="text, Markdown, CSV, LaTeX or JSON; - is stdin"
+    )
     audit.add_argument("--report", action="store_true", help="the example: the report's own tables")
     audit.add_argument("--clips", type=int, metavar="N", help="clips of a split")
     audit.add_argument("--classes", type=int, metavar="N", help="number of classes")
     audit.add_argument(
-        "--run", metavar="RUN", help="scores of the audited model: was its threshold chosen on what it reports?"
+        "--run",
+        metavar="RUN",
+        help="scores of the audited model: was its threshold chosen on what it reports?",
     )
     audit.add_argument("--json", action="store_true")
 
@@ -82,7 +86,9 @@ def _thresholds(args, document) -> list:
         held[split] = counts(p.truth, p.scores)
     printed = dict.fromkeys((r.split, r.threshold) for r in document.results if r.threshold is not None)
     if not printed:
-        raise SedcoreError(f"{args.file or 'the report'} names no threshold: write a line such as 'threshold 0.35'")
+        raise SedcoreError(
+            f"{args.file or 'the report'} names no threshold: write a line such as 'threshold 0.35'"
+        )
     decimals = [len(f"{threshold:g}".partition(".")[2]) for _, threshold in printed]
     return [
         check_threshold(held, threshold, max(decimals), split or "test")

@@ -94,7 +94,8 @@ def check_counts(result: Result, clips: int | None) -> list[Finding]:
     if not wrong:
         return fine
     cells = {name: tuple(Cell("class", name, part) for part in rows[name].scores) for name in wrong}
-    if all(_possible(ClassRow(_turned(row.scores), row.support), clips) for row in rows.values()):
+    whole = all({"precision", "recall"} <= set(row.scores) for row in rows.values())
+    if whole and all(_possible(ClassRow(_turned(row.scores), row.support), clips) for row in rows.values()):
         name = wrong[0]
         sentence = (
             f"The columns of precision and recall are exchanged: {_why(name, rows[name], clips)}; with the two "

@@ -89,8 +89,8 @@ def _refuse_mixed(cells, text, value, place: str) -> None:
     if kinds["share"] > len(over):
         key = over[0]
         raise SedcoreError(
-            f"{_where(cells[key], place)}: {key[0].removeprefix('class:')} {key[1]} is {text[key]} among numbers from 0 "
-            "to 1: is it in per cent, or is a point missing?"
+            f"{_where(cells[key], place)}: {key[0].removeprefix('class:')} {key[1]} is {text[key]} among numbers from "
+            "0 to 1: is it in per cent, or is a point missing?"
         )
 
 

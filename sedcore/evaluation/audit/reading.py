@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from sedcore.errors import SedcoreError
+from sedcore.evaluation.audit.headers import average_of, part_of
 from sedcore.evaluation.audit.numbers import Raw, as_printed
 from sedcore.evaluation.audit.tables import ClassRow, Document, Result
-from sedcore.evaluation.audit.text import average_of, from_text, part_of
+from sedcore.evaluation.audit.text import from_text
 
 MOST_CHARACTERS = 400_000
 MOST_CLASSES, MOST_RESULTS = 2_000, 100
@@ -190,11 +191,9 @@ def _count(value: object, place: str) -> int:
 def _is_matrix(value: object) -> bool:
     if isinstance(value, dict):
         return {"tp", "fp", "fn"} <= {str(key).lower() for key in value}
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(isinstance(r, list) and len(r) == 2 for r in value)
-    )
+    rows = value if isinstance(value, list) and len(value) == 2 else []
+    flat = all(isinstance(row, list) and len(row) == 2 for row in rows)
+    return bool(rows) and flat and not any(isinstance(count, list) for row in rows for count in row)
 
 
 def _matrices(value: object, names: Iterable[str], place: str) -> dict[str, tuple[int, int, int, int]]:

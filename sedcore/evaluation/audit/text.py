@@ -11,40 +11,19 @@ import re
 from dataclasses import dataclass, field
 
 from sedcore.errors import SedcoreError
+from sedcore.evaluation.audit.headers import (
+    AVERAGE_NAMES,
+    COUNT_NAMES,
+    Column,
+    average_of,
+    both_rows,
+    header,
+    is_second_row,
+    part_of,
+)
 from sedcore.evaluation.audit.numbers import Raw, as_printed, is_number, is_undefined
 from sedcore.evaluation.audit.tables import UNNAMED, ClassRow, Document, Result
 
-PART_NAMES = {
-    "precision": ("precision", "prec", "p", "pr", "ppv"),
-    "recall": ("recall", "rec", "r", "re", "sensitivity", "tpr"),
-    "f1": ("f1", "f", "fscore", "f1score", "fmeasure", "f1measure", "fone"),
-    "support": ("support", "positives", "count", "n"),
-}
-AVERAGE_NAMES = {
-    "micro": ("micro", "mic"),
-    "macro": ("macro", "mac"),
-    "weighted": ("weighted", "weight"),
-    "samples": ("samples", "sample", "examples", "example", "instances"),
-}
-COUNT_NAMES = ("tn", "fp", "fn", "tp")
-MODEL_NAMES, SPLIT_NAMES = (
-    ("model", "system", "method", "network", "run"),
-    ("split", "set", "subset", "partition"),
-)
-CLASS_NAMES = ("class", "label", "event", "category", "tag", "classes", "labels")
-FILLERS = {
-    "avg",
-    "average",
-    "averages",
-    "averaged",
-    "mean",
-    "score",
-    "scores",
-    "metric",
-    "metrics",
-    "name",
-    "",
-}
 SPLITS = {
     "validation": r"validation|valid|val|development|dev",
     "test": r"test(?:ing)?|evaluation set|eval(?:uation)? split",
@@ -60,57 +39,11 @@ PAIR = re.compile(r"\[\s*(\d+)[\s,]+(\d+)\s*\]")
 RULE = re.compile(r"^[\s|:+=\-_]*$|^\s*\\(?:hline|toprule|midrule|bottomrule|cline|cmidrule|begin|end)\b.*$")
 
 
-def part_of(name: object) -> str | None:
-    """precision, recall, f1 or support, from how a column or row is called; None for another name."""
-    return _known(name, PART_NAMES)
-
-
-def average_of(name: object) -> str | None:
-    """micro, macro, weighted or samples, from how a column or row is called; None for another name."""
-    return _known(name, AVERAGE_NAMES)
-
-
-def _known(name: object, names: dict[str, tuple[str, ...]]) -> str | None:
-    words = [word for word in _words(str(name)) if word not in FILLERS]
-    joined = "".join(words)
-    return next((key for key, known in names.items() if joined in known), None)
-
-
-def _words(text: str) -> list[str]:
-    """Words in lower case: micro-averaged F1-score is micro, averaged, f1, score."""
-    text = re.sub(r"[$\\_{}*()]", " ", text.lower()).replace("f_1", "f1").replace("f 1", "f1")
-    text = re.sub(r"\b(micro|macro|weighted|samples)(f1|p|r|precision|recall)\b", r"\1 \2", text)
-    return re.split(r"[\s\-/:,.%]+", text)
-
-
-def column_of(cell: str) -> tuple[str, str] | None:
-    """What a column header means: (kind, name), such as ("part", "f1"), ("average", "micro"),
-    ("both", "micro:f1"), ("count", "tp"), ("text", "model"); None where it names nothing known."""
-    words = [word for word in _words(cell) if word not in FILLERS]
-    if not words:
-        return ("text", "row") if cell.strip() else None
-    averages = [average_of(word) for word in words]
-    rest = " ".join(word for word, average in zip(words, averages) if not average)
-    named = [average for average in averages if average]
-    part = part_of(rest) if rest else None
-    if len(named) == 1 and part:
-        return "both", f"{named[0]}:{part}"
-    if len(named) == 1 and not rest:
-        return "average", named[0]
-    if not named and part:
-        return "part", part
-    joined = "".join(words)
-    for kind, names in (("model", MODEL_NAMES), ("split", SPLIT_NAMES), ("class", CLASS_NAMES)):
-        if joined in names:
-            return "text", kind
-    return ("count", joined) if joined in COUNT_NAMES else None
-
-
 @dataclass
 class _Block:
     """A header with the rows under it, and the title above."""
 
-    columns: list[tuple[str, str] | None]
+    columns: list[Column | None]
     line: int
     title: _Title
     rows: list[tuple[dict[str, str], list[str], int]] = field(default_factory=list)  # texts, numbers, line
@@ -140,10 +73,10 @@ def from_text(text: str) -> Document:
         if RULE.match(line) or not line.strip(" \t[],()"):
             continue
         cells = _cells(line)
-        columns = _header(cells, line)
+        columns = header(cells, line)
         if columns is not None:
-            if block is not None and not block.rows and _is_second_row(block, columns):
-                block.columns = _both(block.columns, columns)
+            if block is not None and not block.rows and is_second_row(block.columns, columns):
+                block.columns = both_rows(block.columns, columns)
                 continue
             block = _Block(columns, number, title)
             results.blocks.append(block)
@@ -197,56 +130,6 @@ def _columns(line: str) -> list[str]:
     return [" ".join(words[:first]), *words[first:]]
 
 
-def _header(cells: list[str], line: str) -> list[tuple[str, str] | None] | None:
-    """The columns that a line names, None if it is no header: a header names two or more and has no numbers."""
-    if any(is_number(cell) for cell in cells):
-        return None
-    columns = [column_of(cell) for cell in cells]
-    if sum(column is not None and column[0] != "text" for column in columns) >= 2:
-        if columns[0] is None:
-            columns[0] = ("text", "row")
-        return columns
-    if any(separator in line for separator in "|&\t;") or line.count(",") >= 2:
-        return None
-    return _words_header(line.split())
-
-
-def _words_header(words: list[str]) -> list[tuple[str, str] | None] | None:
-    """A header whose columns stand one space apart: each word a column, or an average and a part together."""
-    known: list[tuple[str, str]] = []
-    for word in words:
-        column = column_of(word)
-        if column is None and not all(w in FILLERS for w in _words(word)):
-            return None  # a title that mentions precision
-        if column is not None:
-            known.append(column)
-    kinds = [kind for kind, _ in known if kind != "text"]
-    if len(kinds) < 2:
-        return None
-    texts = [column for column in known if column[0] == "text" and column[1] != "row"]
-    named = [column for column in known if column[0] != "text"]
-    if "average" in kinds and "part" in kinds:
-        named = [
-            ("both", ":".join(name for _, name in sorted(named[i : i + 2]))) for i in range(0, len(named), 2)
-        ]
-    return [*(texts or [("text", "row")]), *named]
-
-
-def _is_second_row(block: _Block, columns: list) -> bool:
-    first = [c for c in block.columns if c and c[0] == "average"]
-    second = [c for c in columns if c and c[0] == "part"]
-    return bool(first) and len(second) > len(first) and len(second) % len(first) == 0
-
-
-def _both(first: list, second: list) -> list[tuple[str, str] | None]:
-    """Two rows of a header, averages above parts, as one."""
-    averages = [name for kind, name in filter(None, first) if kind == "average"]
-    parts = [name for kind, name in filter(None, second) if kind == "part"]
-    each = len(parts) // len(averages)
-    texts = [c for c in first if c and c[0] == "text"] or [("text", "row")]
-    return [*texts, *(("both", f"{averages[i // each]}:{part}") for i, part in enumerate(parts))]
-
-
 def _row(cells: list[str], block: _Block, number: int) -> tuple[dict[str, str], list[str], int] | None:
     """The texts and numbers of a row under a block's header, None if it is not one."""
     wanted = block.columns
@@ -264,8 +147,6 @@ def _row(cells: list[str], block: _Block, number: int) -> tuple[dict[str, str], 
     many = len(wanted) - len(texts)
     label = numbers[: max(0, len(numbers) - many)]
     numbers = numbers[len(label) :]
-    if len(numbers) == 2 and label == [] and part_of("support"):
-        label = []
     if label and label[0].lower().startswith("accuracy") or cells[0].lower().startswith("accuracy"):
         return {"row": "accuracy"}, [c for c in cells[1:] if is_number(c)][:1], number
     if len(numbers) == many and all(is_number(n) or is_undefined(n) for n in numbers) and label:
@@ -318,7 +199,8 @@ def _refuse(line: str, number: int, block: _Block | None) -> None:
         )
     wanted = sum(not (c and c[0] == "text") for c in block.columns)
     raise SedcoreError(
-        f'Line {number} ("{shown}") does not fit the header in line {block.line}, which names {wanted} columns of numbers.'
+        f'Line {number} ("{shown}") does not fit the header in line {block.line}, which names {wanted} columns of '
+        "numbers."
     )
 
 
@@ -442,7 +324,7 @@ def _matrix(name: str, held: dict[str, int], line: int) -> tuple[int, int, int, 
     missing = [part for part in COUNT_NAMES if part not in held]
     if missing:
         raise SedcoreError(
-            f"The matrix of {name or 'a class'} under line {line} has no {' and no '.join(missing)}: wanted tp, fp, fn and "
-            "tn of each class."
+            f"The matrix of {name or 'a class'} under line {line} has no {' and no '.join(missing)}: wanted tp, fp, fn "
+            "and tn of each class."
         )
     return tuple(held[part] for part in COUNT_NAMES)

@@ -62,8 +62,8 @@ def check_threshold(
         )
         sentence = (
             f"Threshold {threshold:g} is the best for {name} F1 on {reported} ({here[place]:.3f}; {share}), but not on "
-            f"{honest}, where {grid[there.argmax()]:g} gives {there.max():.3f} and this one {there[place]:.3f}: it looks "
-            f"chosen on {reported}. That is no proof."
+            f"{honest}, where {grid[there.argmax()]:g} gives {there.max():.3f} and this one {there[place]:.3f}: it "
+            f"looks chosen on {reported}. That is no proof."
         )
         return Finding(Verdict.SUSPICIOUS, sentence)
     return Finding(
