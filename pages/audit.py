@@ -14,7 +14,7 @@ from sedcore.evaluation.audit.views import averages_table, classes_table, matric
 from sedcore.figures.palette import RIGHT, WRONG, faint
 
 MARKS = {
-    Verdict.CANNOT: "✗",
+    Verdict.CANNOT: "×",
     Verdict.EXCHANGED: "⇄",
     Verdict.SUSPICIOUS: "?",
     Verdict.CONSISTENT: "✓",
@@ -26,14 +26,7 @@ MEANINGS = {
     Verdict.SUSPICIOUS: "possible, but see the sentence",
     Verdict.CONSISTENT: "checked, and as it must be",
 }
-ICONS = {
-    Verdict.CANNOT: ":material/close:",
-    Verdict.EXCHANGED: ":material/swap_horiz:",
-    Verdict.SUSPICIOUS: ":material/question_mark:",
-    Verdict.CONSISTENT: ":material/check:",
-    Verdict.NOT_CHECKABLE: ":material/remove:",
-}
-COLORS = {"✗": faint(WRONG, 0.45), "⇄": faint(WRONG, 0.3), "?": faint(WRONG, 0.15), "✓": faint(RIGHT, 0.22)}
+COLORS = {"×": faint(WRONG, 0.45), "⇄": faint(WRONG, 0.3), "?": faint(WRONG, 0.15), "✓": faint(RIGHT, 0.22)}
 MOST_BYTES = 400_000
 TYPES = ["txt", "md", "csv", "tsv", "tex", "json"]
 PLACEHOLDER = """CNN, test, threshold 0.5
@@ -150,28 +143,28 @@ def legend(found: Audit) -> None:
 
 def show_result(one: Audited, number: int) -> None:
     """Show a result: its verdict, its tables with a mark a cell, what is said of them."""
-    st.markdown(f"#### {ICONS[one.verdict]} {fmt.escape_markdown(one.result.name)}: {one.verdict.value}")
+    st.markdown(f"#### {fmt.escape_markdown(one.result.name)}: {one.verdict.value}")
     made = [averages_table(one, MARKS), classes_table(one, MARKS), matrices_table(one, MARKS)]
     wide, narrow = st.columns([3, 2], gap="medium")
     with wide:
         if len(made[0]):
-            show_table(made[0], f"audit-averages-{number}")
+            show_table(made[0], "averages", number)
         for kind, table in (("classes", made[1]), ("matrices", made[2])):
             if len(table) and len(made[0]):
                 with st.expander(f"{kind.title()}, {len(table)}"):
-                    show_table(table, f"audit-{kind}-{number}")
+                    show_table(table, kind, number)
             elif len(table):
-                show_table(table, f"audit-{kind}-{number}")
+                show_table(table, kind, number)
     with narrow:
         ordered = sorted(one.findings, key=lambda finding: list(Verdict).index(finding.verdict))
         said = [finding for finding in ordered if finding.sentence]
-        lines = [f"- {ICONS[f.verdict]} {fmt.escape_markdown(f.sentence)}" for f in said[:12]]
+        lines = [f"- {MARKS[f.verdict] or fmt.DASH} {fmt.escape_markdown(f.sentence)}" for f in said[:12]]
         if len(said) > 12:
             lines.append(f"- and {len(said) - 12} more")
         st.markdown("\n".join(lines) or "Nothing printed here can be checked against anything else.")
 
 
-def show_table(frame: pd.DataFrame, key: str) -> None:
+def show_table(frame: pd.DataFrame, kind: str, number: int) -> None:
     """Show a table of marked cells; colour repeats the mark."""
 
     def color(cell: object) -> str:
@@ -180,7 +173,7 @@ def show_table(frame: pd.DataFrame, key: str) -> None:
 
     columns = {
         name: st.column_config.TextColumn(
-            "" if name == "" else str(name).replace(" computed", " is"),
+            "computed" if str(name).endswith(" computed") and kind == "averages" else str(name),
             alignment="left" if name in ("", "class") else "right",
             pinned=name in ("", "class"),
             help="Computed again from what is printed of the classes." if "computed" in str(name) else None,
@@ -189,7 +182,7 @@ def show_table(frame: pd.DataFrame, key: str) -> None:
     }
     st.dataframe(
         frame.style.map(color),
-        key=key,
+        key=f"audit-{kind}-{number}",
         hide_index=True,
         height=tables.height_of(len(frame), 20),
         column_config=columns,
@@ -199,7 +192,7 @@ def show_table(frame: pd.DataFrame, key: str) -> None:
 def show_whole(found: Audit) -> None:
     """Say what holds of all tables together: the choice of the threshold, what trivial predictions score."""
     for finding in found.findings:
-        st.caption(f"{ICONS[finding.verdict]} {fmt.escape_markdown(finding.sentence)}")
+        st.caption(f"{finding.verdict.value.capitalize()}: {fmt.escape_markdown(finding.sentence)}")
     rows = [
         {"Split": split or fmt.DASH, "Predicting": name}
         | {f"{average} F1": fmt.score(row["f1"][0]) for average, row in ranges.items() if "f1" in row}

@@ -60,13 +60,19 @@ def report() -> dict:
 def test_the_report_is_found_where_it_is_wrong_and_nowhere_else():
     found = report()
     assert {name: one.verdict.value for name, one in found.items()} == {
-        "ANN, validation": "suspicious",
-        "CNN, validation": "exchanged",
-        "RNN, validation": "consistent",
-        "CRNN, validation": "consistent",
-        **{f"{model}, test": "cannot be right" for model in ("ANN", "CNN", "RNN", "CRNN")},
+        "ANN validation": "suspicious",
+        "CNN validation": "exchanged",
+        "RNN validation": "consistent",
+        "CRNN validation": "consistent",
+        **{f"{model} test": "cannot be right" for model in ("ANN", "CNN", "RNN", "CRNN")},
     }
-    assert audit(report_document()).answer().startswith("5 of 8 tables cannot be right as printed")
+    assert (
+        audit(report_document())
+        .answer()
+        .startswith(
+            "5 of 8 tables cannot be right as printed: precision and recall are exchanged in CNN validation; no counts "
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,32 +83,32 @@ def test_the_report_is_found_where_it_is_wrong_and_nowhere_else():
     ],
 )
 def test_averages_of_the_matrices_that_the_report_prints(model, micro, macro, weighted):
-    found = report()[f"{model}, validation"].recomputed
+    found = report()[f"{model} validation"].recomputed
     for name, expected in {"micro": micro, "macro": macro, "weighted": weighted}.items():
         assert [found[name][part][0] for part in PARTS] == pytest.approx(expected, abs=0.0005)
 
 
 def test_the_report_validation_tables():
     found = report()
-    assert "All 9 averages that the matrices give are as printed." in found["CRNN, validation"].sentences()
-    [said] = found["CNN, validation"].sentences(*IMPOSSIBLE)
+    assert "All 9 averages that the matrices give are as printed." in found["CRNN validation"].sentences()
+    [said] = found["CNN validation"].sentences(*IMPOSSIBLE)
     assert (
         "exchanged: the printed matrices give micro P 0.839, R 0.902" in said and "(y_pred, y_true)" in said
     )
-    cells = {(c.row, c.part) for c, v in found["CNN, validation"].cells().items() if v is Verdict.EXCHANGED}
+    cells = {(c.row, c.part) for c, v in found["CNN validation"].cells().items() if v is Verdict.EXCHANGED}
     assert cells == {(a, p) for a in ("micro", "macro", "weighted") for p in ("precision", "recall")}
-    [everything, _] = found["ANN, validation"].sentences(Verdict.SUSPICIOUS)
+    [everything, _] = found["ANN validation"].sentences(Verdict.SUSPICIOUS)
     assert "micro 0.30 against 0.315, macro 0.26 against 0.292 and weighted 0.40 against 0.441" in everything
 
 
 def test_the_report_test_tables_are_impossible_and_exchanging_removes_it():
     found = report()
-    assert found["ANN, test"].sentences(*IMPOSSIBLE) == [
+    assert found["ANN test"].sentences(*IMPOSSIBLE) == [
         "This row forces one class to hold at least 99.47 % of all labels; then the weighted F1 of CNN, RNN and CRNN "
         "is impossible. Exchanging precision and recall removes this."
     ]
     for model, bounds in {"CNN": "0.586 to 0.608", "RNN": "0.443 to 0.468", "CRNN": "0.466 to 0.488"}.items():
-        [said] = found[f"{model}, test"].sentences(*IMPOSSIBLE)
+        [said] = found[f"{model} test"].sentences(*IMPOSSIBLE)
         assert said.endswith(f"that allows {bounds}.")
 
 
@@ -174,7 +180,7 @@ def test_weights_of_another_table_bind_the_averages():
     [said] = found.sentences(*IMPOSSIBLE)
     # .495 and .505 of macro P: sums of .99 to 1.01; least .1 * .99, most .9 + .1 * .01
     assert said == (
-        "Weighted P 0.95 cannot be with macro P 0.50 on the positives of a, test, which allow 0.099 to 0.901."
+        "Weighted P 0.95 cannot be with macro P 0.50 on the positives of a test, which allow 0.099 to 0.901."
     )
 
 
@@ -345,7 +351,7 @@ def test_exchanged_arguments_are_recognised_beside_another_model():
     )
     found = audit(Document([right, other])).audited
     assert [one.verdict for one in found] == [Verdict.CONSISTENT, Verdict.EXCHANGED]
-    assert "Truth and predictions are exchanged in b, test" in found[1].sentences()[0]
+    assert "Truth and predictions are exchanged in b test" in found[1].sentences()[0]
     other.classes["x"].support = 59
     other.classes["x"].scores = scores(0.1, 0.1)
     assert audit(Document([right, other])).audited[1].verdict is Verdict.CANNOT
@@ -386,7 +392,7 @@ def test_conventions_are_those_of_scikit_learn_and_of_this_project(inputs, thres
             )
             assert [made[average][part][0] for part in PARTS] == pytest.approx(expected[:3], abs=1e-12)
     if truth.any():
-        ours, made = averages(held), from_counts(held, "left out")
+        ours, made = averages(held), from_counts(held, "zero, left out")
         for average, row in made.items():
             expected = [getattr(ours[average], part) for part in PARTS]
             assert [row[part][0] for part in PARTS] == pytest.approx(expected, abs=1e-12)
@@ -394,7 +400,7 @@ def test_conventions_are_those_of_scikit_learn_and_of_this_project(inputs, thres
 
 def test_a_cell_that_is_off_is_named():
     document = report_document()
-    crnn = next(r for r in document.results if r.name == "CRNN, validation")
+    crnn = next(r for r in document.results if r.name == "CRNN validation")
     crnn.averages["macro"]["precision"] = Printed(0.83, 2)
     one = only(crnn)
     assert one.sentences(*IMPOSSIBLE) == [
@@ -448,7 +454,7 @@ def test_baselines_are_hand_worked():
     named = baseline_ranges([5, 1], 10)
     assert named["every class"]["micro"]["f1"][0] == pytest.approx(12 / 26)
     assert named["the most frequent class"]["macro"]["f1"][0] == pytest.approx(2 * 5 / 15 / 2)
-    assert set(CONVENTIONS) == {"zero", "left out", "no class", "one", "nan"}
+    assert len(CONVENTIONS) == 9 and next(iter(CONVENTIONS)) == "zero"
     turned = Confusion(*(np.array([n]) for n in (6, 14, 0, 0)))
     assert from_counts(turned)["micro"]["precision"][0] == pytest.approx(0.3)
 

@@ -178,7 +178,9 @@ def check_against_matrices(result: Result) -> tuple[list[Finding], Ranges]:
 
 def check_against_rows(result: Result, clips: int | None) -> tuple[list[Finding], Ranges]:
     """Printed averages against printed rows of all classes; also the averages that the rows allow."""
-    as_printed = [(name, from_rows(result.classes, clips, name)) for name in ("zero", "left out", "nan")]
+    as_printed = [
+        (name, from_rows(result.classes, clips, name)) for name in ("zero", "zero, left out", "nan")
+    ]
     candidates = {
         "as printed": as_printed,
         "columns": [(name, columns_exchanged(ranges)) for name, ranges in as_printed],
@@ -205,7 +207,9 @@ def _against(
         return found + _other_definition(result, ranges, what), ranges
     for way in ("arguments", "columns"):
         if way in best and not best[way][0]:
-            return [_exchanged(way, wrong, shared, ranges, what)], ranges
+            exchanged = _exchanged(way, wrong, shared, ranges, what)
+            rest = [cell for cell in average_cells(*shared) if cell not in exchanged.cells]
+            return [exchanged, Finding(Verdict.CONSISTENT, "", tuple(rest))], ranges
     right = [place for place in shared if place not in wrong]
     said = listed(
         [

@@ -66,7 +66,8 @@ def as_printed(
                 f"{_where(cells[key], place)} is {text[key]}, wanted a number from 0 to {top}."
             )
         kept = min(digits[key] + (2 if per_cent else 0), MOST_DECIMALS)
-        found[key] = Printed(round(share, kept), kept)
+        # Only binary noise is rounded away: rounding to fewer digits than were printed would move the interval.
+        found[key] = Printed(round(share, 12), kept)
     return found
 
 

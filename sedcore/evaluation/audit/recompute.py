@@ -18,22 +18,28 @@ from sedcore.evaluation.counts import Confusion
 # average: part: (lowest, highest)
 Ranges = dict[str, dict[str, tuple[float, float]]]
 
+_FILLS = {"zero": (0.0, "counts 0"), "one": (1.0, "counts 1"), "nan": (np.nan, "is left out, score by score")}
+_KEPT = {
+    "": "",
+    ", left out": "; classes without positives are left out of macro and weighted",
+    ", no class": "; classes without positives are left out everywhere",
+}
 # What is done with a class whose precision, recall or F1 divides by nothing; the first is scikit-learn's.
 CONVENTIONS = {
-    "zero": "what divides by nothing counts 0",
-    "left out": "classes without positives are left out of macro and weighted",
-    "no class": "classes without positives are left out everywhere",
-    "one": "what divides by nothing counts 1",
-    "nan": "what divides by nothing is left out, score by score",
+    f"{fill}{kept}": f"what divides by nothing {does}{leaves}"
+    for kept, leaves in _KEPT.items()
+    for fill, (_, does) in _FILLS.items()
 }
 
 
 def from_counts(confusion: Confusion, convention: str = "zero") -> Ranges:
     """Micro, macro and weighted of exact counts under a convention; an average of nothing is missing."""
     tp, support, predicted = confusion.tp, confusion.tp + confusion.fn, confusion.tp + confusion.fp
-    kept = support > 0 if convention in ("left out", "no class") else np.ones(len(tp), bool)
-    pooled = kept if convention == "no class" else np.ones(len(tp), bool)
-    fill = {"one": 1.0, "nan": np.nan}.get(convention, 0.0)
+    name, _, leaves = convention.partition(", ")
+    fill = _FILLS[name][0]
+    everything = np.ones(len(tp), bool)
+    kept = support > 0 if leaves else everything
+    pooled = kept if leaves == "no class" else everything
     pairs = {"precision": (tp, predicted), "recall": (tp, support), "f1": (2 * tp, support + predicted)}
     found: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
     for part, (above, below) in pairs.items():
@@ -66,13 +72,13 @@ def columns_exchanged(ranges: Ranges) -> Ranges:
 
 
 def from_rows(rows: Mapping[str, ClassRow], clips: int | None, convention: str = "zero") -> Ranges:
-    """What the averages can be, given printed rows of all classes. convention: "zero", "left out" or "nan".
+    """What the averages can be, given printed rows of all classes. convention: "zero", "zero, left out" or "nan".
 
     Macro and weighted are the averages of the rows' edges; weighted needs support. Micro needs it too: it comes
     from the whole numbers of clips that can stand behind each row.
     """
     chosen = list(rows.values())
-    if convention == "left out":
+    if convention == "zero, left out":
         chosen = [row for row in chosen if row.support != 0]
     found: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
     known = bool(chosen) and all(row.support is not None for row in chosen)

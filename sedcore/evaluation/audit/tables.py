@@ -104,7 +104,7 @@ class Result:
 
     @property
     def name(self) -> str:
-        return ", ".join(part for part in (self.model, self.split) if part) or "the table"
+        return " ".join(part for part in (self.model, self.split) if part) or "the table"
 
     @property
     def confusion(self) -> Confusion:

@@ -80,18 +80,21 @@ class Audit:
         groups = {v: [a.result.name for a in self.audited if a.verdict == v] for v in Verdict}
         wrong = len(groups[Verdict.CANNOT]) + len(groups[Verdict.EXCHANGED])
         tables = "table" if total == 1 else "tables"
-        if wrong:
-            lead = f"{wrong} of {total} {tables} cannot be right as printed"
-        else:
-            lead = f"Nothing in {total} {tables} is impossible"
-        said = [lead]
+        lead = (
+            f"{wrong} of {total} {tables} cannot be right as printed"
+            if wrong
+            else f"No number in {total} {tables} is impossible"
+        )
+        said = []
         if groups[Verdict.EXCHANGED]:
             said.append(f"precision and recall are exchanged in {listed(groups[Verdict.EXCHANGED])}")
+        if groups[Verdict.CANNOT] and total > 1:
+            said.append(f"no counts give what is in {listed(groups[Verdict.CANNOT])}")
         if groups[Verdict.SUSPICIOUS]:
-            said.append(f"{listed(groups[Verdict.SUSPICIOUS])} can be, but see what is said of it")
-        if groups[Verdict.NOT_CHECKABLE] and total == len(groups[Verdict.NOT_CHECKABLE]):
-            said.append("but no check reached a number: give matrices, or classes with their support")
-        return "; ".join(said) + "."
+            said.append(f"{listed(groups[Verdict.SUSPICIOUS])} can be right, but look suspicious")
+        if total == len(groups[Verdict.NOT_CHECKABLE]):
+            said.append("but no check reached one: give matrices, or classes with their support")
+        return f"{lead}{': ' if wrong and said else '; ' if said else ''}{'; '.join(said)}."
 
     def to_json(self) -> dict:
         """Plain numbers and words: what was read, what was found, what it must be."""
