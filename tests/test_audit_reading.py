@@ -38,7 +38,7 @@ weighted avg 0.91 0.84 0.87""",
 | micro avg | 0.90 | 0.84 | 0.87 |
 | macro avg | 0.88 | 0.84 | **0.85** |
 | weighted avg | 0.91 | 0.84 | 0.87 |""",
-    "CSV, a row a model": """model,set,micro P,micro R,micro F1,macro P,macro R,macro F1,weighted P,weighted R,weighted F
+    "CSV, a row a model": """run,set,micro P,micro R,micro F1,macro P,macro R,macro F1,weighted P,weighted R,weighted F
 CNN,validation,0.90,0.84,0.87,0.88,0.84,0.85,0.91,0.84,0.87""",
     "LaTeX, per cent": r"""CNN, validation
 \begin{tabular}{lrrr}\hline

@@ -14,7 +14,7 @@ import numpy as np
 
 from sedcore.evaluation.audit.tables import Printed, Scores
 
-MOST_CANDIDATES = 500_000  # numbers of tp that are tried; beyond, digits no longer bind whole numbers
+MOST_CANDIDATES = 10_000  # numbers of tp that are tried; beyond, digits no longer bind whole numbers
 ANYTHING = Printed(0.5, 0)
 
 
