@@ -229,7 +229,7 @@ def test_attainable_equals_brute_force(support, p, r, f1, others):
     row = {k: Printed(v, 1) for k, v in zip(PARTS, (p, r, f1)) if v is not None}
     found = []
     for tp in range(support + 1):
-        for fp in range((13 * 20 if others is None else others) + 1):
+        for fp in range((560 if others is None else others) + 1):
             pairs = {"precision": (tp, tp + fp), "recall": (tp, support), "f1": (2 * tp, support + tp + fp)}
             if all(
                 printed.holds(pairs[k][0] / pairs[k][1])

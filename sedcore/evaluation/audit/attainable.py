@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sedcore.evaluation.audit.tables import Printed, Scores
+from sedcore.evaluation.audit.tables import Printed, Scores, harmonic
 
-MOST_CANDIDATES = 10_000  # numbers of tp that are tried; beyond, digits no longer bind whole numbers
+MOST_CANDIDATES = 2_000  # numbers of tp that are tried; beyond, digits no longer bind whole numbers
 ANYTHING = Printed(0.5, 0)
 
 
@@ -38,7 +38,8 @@ def attainable(scores: Scores, support: int, others: int | None = None) -> Attai
         return _without_positives(p, r, f1, most)
     first, last = math.ceil(r.low * support), math.floor(r.high * support)
     if last - first > MOST_CANDIDATES:
-        return Attainable((first, last), (float(first), math.inf))
+        low, high = harmonic(p.low, r.low), harmonic(p.high, r.high)
+        return Attainable((first, last), (float(first), math.inf)) if f1.holds(low, high) else None
     tp = np.arange(first, last + 1, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         lowest = np.maximum.reduce([tp, np.ceil(tp / p.high), np.ceil(2 * tp / f1.high - support)])

@@ -1,10 +1,10 @@
-"""What a table's header and rows are called: precision and recall, averages, counts, by their usual names."""
+"""A line as cells, and what a header calls its columns: precision, averages, counts, by their usual names."""
 
 from __future__ import annotations
 
 import re
 
-from sedcore.evaluation.audit.numbers import is_number
+from sedcore.evaluation.audit.numbers import is_number, is_undefined
 
 # What a column means: ("part", "f1"), ("average", "micro"), ("both", "micro:f1"), ("count", "tp"), ("text", "model").
 Column = tuple[str, str]
@@ -136,3 +136,38 @@ def is_second_row(first_row: list, columns: list) -> bool:
     first = [c for c in first_row if c and c[0] == "average"]
     second = [c for c in columns if c and c[0] == "part"]
     return bool(first) and len(second) > len(first) and len(second) % len(first) == 0
+
+
+def cells_of(line: str) -> list[str]:
+    """A line as cells: by the separator it has, else by runs of spaces and numbers at its end."""
+    line = re.sub(r"\\(?:textbf|textit|emph|mathbf|underline|bf)\b\s*", "", line)
+    line = re.sub(r"\\\\(\[.*?\])?|\\(?:hline|toprule|midrule|bottomrule)", "", line)
+    if "&" in line:
+        line = re.sub(r"\\multicolumn\s*\{\d+\}\s*\{[^}]*\}", "", line)
+        return [re.sub(r"[{}$\\]", "", cell).strip() for cell in line.split("&")]
+    if "|" in line:
+        return [cell.strip(" \t*`") for cell in line.strip().strip("|").split("|")]
+    for separator in ("\t", ";"):
+        if line.count(separator) >= 2:
+            return _spread([cell.strip() for cell in line.split(separator)])
+    if line.count(",") >= 2 and not re.search(r"\d,\d+\s+\d", line):
+        return [cell.strip().strip('"') for cell in line.split(",")]
+    return _columns(line)
+
+
+def _spread(cells: list[str]) -> list[str]:
+    """A label and a first number that a PDF left in one cell are two."""
+    words = cells[0].rsplit(maxsplit=1)
+    if len(words) == 2 and is_number(words[1]) and part_of(words[0]):
+        return [*words, *cells[1:]]
+    return cells
+
+
+def _columns(line: str) -> list[str]:
+    words = re.sub(r"(\d)\s+%", r"\1%", line).split()
+    first = len(words)
+    while first > 0 and (is_number(words[first - 1]) or is_undefined(words[first - 1])):
+        first -= 1
+    if first == len(words):
+        return [cell for cell in re.split(r"\s{2,}|\t", line.strip()) if cell]
+    return [" ".join(words[:first]), *words[first:]]

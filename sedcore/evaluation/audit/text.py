@@ -17,6 +17,7 @@ from sedcore.evaluation.audit.headers import (
     Column,
     average_of,
     both_rows,
+    cells_of,
     header,
     is_second_row,
     part_of,
@@ -72,7 +73,7 @@ def from_text(text: str) -> Document:
             bracketed = []
         if RULE.match(line) or not line.strip(" \t[],()"):
             continue
-        cells = _cells(line)
+        cells = cells_of(line)
         columns = header(cells, line)
         if columns is not None:
             if block is not None and not block.rows and is_second_row(block.columns, columns):
@@ -93,41 +94,6 @@ def from_text(text: str) -> Document:
             results.add(block, document)
     document.results = results.held
     return document
-
-
-def _cells(line: str) -> list[str]:
-    """A line as cells: by the separator it has, else by runs of spaces and numbers at its end."""
-    line = re.sub(r"\\(?:textbf|textit|emph|mathbf|underline|bf)\b\s*", "", line)
-    line = re.sub(r"\\\\(\[.*?\])?|\\(?:hline|toprule|midrule|bottomrule)", "", line)
-    if "&" in line:
-        line = re.sub(r"\\multicolumn\s*\{\d+\}\s*\{[^}]*\}", "", line)
-        return [re.sub(r"[{}$\\]", "", cell).strip() for cell in line.split("&")]
-    if "|" in line:
-        return [cell.strip(" \t*`") for cell in line.strip().strip("|").split("|")]
-    for separator in ("\t", ";"):
-        if line.count(separator) >= 2:
-            return _spread([cell.strip() for cell in line.split(separator)])
-    if line.count(",") >= 2 and not re.search(r"\d,\d+\s+\d", line):
-        return [cell.strip().strip('"') for cell in line.split(",")]
-    return _columns(line)
-
-
-def _spread(cells: list[str]) -> list[str]:
-    """A label and a first number that a PDF left in one cell are two."""
-    words = cells[0].rsplit(maxsplit=1)
-    if len(words) == 2 and is_number(words[1]) and part_of(words[0]):
-        return [*words, *cells[1:]]
-    return cells
-
-
-def _columns(line: str) -> list[str]:
-    words = re.sub(r"(\d)\s+%", r"\1%", line).split()
-    first = len(words)
-    while first > 0 and (is_number(words[first - 1]) or is_undefined(words[first - 1])):
-        first -= 1
-    if first == len(words):
-        return [cell for cell in re.split(r"\s{2,}|\t", line.strip()) if cell]
-    return [" ".join(words[:first]), *words[first:]]
 
 
 def _row(cells: list[str], block: _Block, number: int) -> tuple[dict[str, str], list[str], int] | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sedcore.errors import SedcoreError
+from sedcore.evaluation.audit.against import check_against_matrices, check_against_rows
 from sedcore.evaluation.audit.checks import (
-    check_against_matrices,
-    check_against_rows,
     check_class_f1,
     check_counts,
     check_identities,
