@@ -151,7 +151,7 @@ def show_result(one: Audited, number: int) -> None:
             show_table(made[0], "averages", number)
         for kind, table in (("classes", made[1]), ("matrices", made[2])):
             if len(table) and len(made[0]):
-                with st.expander(f"{kind.title()}, {len(table)}"):
+                with st.expander(f"{kind.title()}, {len(table)}", expanded=kind_is_accused(one, kind)):
                     show_table(table, kind, number)
             elif len(table):
                 show_table(table, kind, number)
@@ -162,6 +162,13 @@ def show_result(one: Audited, number: int) -> None:
         if len(said) > 12:
             lines.append(f"- and {len(said) - 12} more")
         st.markdown("\n".join(lines) or "Nothing printed here can be checked against anything else.")
+
+
+def kind_is_accused(one: Audited, kind: str) -> bool:
+    """Whether a row of the classes, or a matrix, is marked: then it is shown unfolded."""
+    wanted = {"classes": "class", "matrices": "matrix"}[kind]
+    quiet = (Verdict.CONSISTENT, Verdict.NOT_CHECKABLE)
+    return any(cell.kind == wanted and verdict not in quiet for cell, verdict in one.cells().items())
 
 
 def show_table(frame: pd.DataFrame, kind: str, number: int) -> None:

@@ -85,12 +85,15 @@ class Audit:
             else f"No number in {total} {tables} is impossible"
         )
         said = []
+        if wrong and total == 1:
+            first = self.audited[0].sentences()[0]
+            return f"{lead}. {first}"
         if groups[Verdict.EXCHANGED]:
             said.append(f"precision and recall are exchanged in {listed(groups[Verdict.EXCHANGED])}")
         if groups[Verdict.CANNOT] and total > 1:
             said.append(f"no counts give what is in {listed(groups[Verdict.CANNOT])}")
         if groups[Verdict.SUSPICIOUS]:
-            said.append(f"{listed(groups[Verdict.SUSPICIOUS])} can be right, but look suspicious")
+            said.append(f"possible, but suspicious: {listed(groups[Verdict.SUSPICIOUS])}")
         if total == len(groups[Verdict.NOT_CHECKABLE]):
             said.append("but no check reached one: give matrices, or classes with their support")
         return f"{lead}{': ' if wrong and said else '; ' if said else ''}{'; '.join(said)}."
