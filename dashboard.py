@@ -22,6 +22,7 @@ PAGES = {
         ("data_sets", "Data sets", ":material/library_music:"),
         ("import_scores", "Import scores", ":material/upload_file:"),
     ],
+    "Check": [("audit", "Audit", ":material/fact_check:")],
 }
 # The frame of all pages: less empty margin than Streamlit's, for tables with many columns.
 FRAME_CSS = """<style>

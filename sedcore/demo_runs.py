@@ -15,7 +15,7 @@ from pathlib import Path
 from sedcore.artifacts import runs
 from sedcore.data.store import list_datasets
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.printed import report_notes, report_numbers
+from sedcore.evaluation.audit import report_notes, report_numbers
 from sedcore.models.catalog import MODELS, model_card
 from sedcore.training.config import TrainConfig
 from sedcore.training.start import queue_run

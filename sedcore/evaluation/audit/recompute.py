@@ -1,0 +1,121 @@
+"""The averages again, from what is printed of the classes.
+
+From matrices they are exact, but for what is done where a score divides by nothing; from rows of classes
+they are intervals, as the rows are rounded. Every convention that is in use is tried, so that nobody is
+accused for having chosen another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sedcore.evaluation.audit.attainable import attainable
+from sedcore.evaluation.audit.tables import PARTS, ClassRow
+from sedcore.evaluation.counts import Confusion
+
+# average: part: (lowest, highest)
+Ranges = dict[str, dict[str, tuple[float, float]]]
+
+_FILLS = {"zero": (0.0, "counts 0"), "one": (1.0, "counts 1"), "nan": (np.nan, "is left out, score by score")}
+_KEPT = {
+    "": "",
+    ", left out": "; classes without positives are left out of macro and weighted",
+    ", no class": "; classes without positives are left out everywhere",
+}
+# What is done with a class whose precision, recall or F1 divides by nothing; the first is scikit-learn's.
+CONVENTIONS = {
+    f"{fill}{kept}": f"what divides by nothing {does}{leaves}"
+    for kept, leaves in _KEPT.items()
+    for fill, (_, does) in _FILLS.items()
+}
+
+
+def from_counts(confusion: Confusion, convention: str = "zero") -> Ranges:
+    """Micro, macro and weighted of exact counts under a convention; an average of nothing is missing."""
+    tp, support, predicted = confusion.tp, confusion.tp + confusion.fn, confusion.tp + confusion.fp
+    name, _, leaves = convention.partition(", ")
+    fill = _FILLS[name][0]
+    everything = np.ones(len(tp), bool)
+    kept = support > 0 if leaves else everything
+    pooled = kept if leaves == "no class" else everything
+    pairs = {"precision": (tp, predicted), "recall": (tp, support), "f1": (2 * tp, support + predicted)}
+    found: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
+    for part, (above, below) in pairs.items():
+        each = np.where(below > 0, above / np.maximum(below, 1), fill)
+        used = kept & ~np.isnan(each)
+        total = below[pooled].sum()
+        found["micro"][part] = _exact(above[pooled].sum() / total if total else fill)
+        if used.any():
+            found["macro"][part] = _exact(each[used].mean())
+        if support[used].sum() > 0:
+            found["weighted"][part] = _exact(np.average(each[used], weights=support[used]))
+    return {
+        average: {part: r for part, r in row.items() if not np.isnan(r[0])} for average, row in found.items()
+    }
+
+
+def orientations(confusion: Confusion) -> dict[str, Confusion]:
+    """The counts as they are, and as if truth and predictions had changed places."""
+    turned = Confusion(tp=confusion.tp, fp=confusion.fn, fn=confusion.fp, tn=confusion.tn)
+    return {"as printed": confusion, "arguments": turned}
+
+
+def columns_exchanged(ranges: Ranges) -> Ranges:
+    """The averages with the names of precision and recall exchanged."""
+    other = {"precision": "recall", "recall": "precision", "f1": "f1"}
+    return {
+        average: {part: row[other[part]] for part in PARTS if other[part] in row}
+        for average, row in ranges.items()
+    }
+
+
+def from_rows(rows: Mapping[str, ClassRow], clips: int | None, convention: str = "zero") -> Ranges:
+    """What the averages can be, given printed rows of all classes. convention: "zero", "zero, left out" or "nan".
+
+    Macro and weighted are the averages of the rows' edges; weighted needs support. Micro needs it too: it comes
+    from the whole numbers of clips that can stand behind each row.
+    """
+    chosen = list(rows.values())
+    if convention == "zero, left out":
+        chosen = [row for row in chosen if row.support != 0]
+    found: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
+    known = bool(chosen) and all(row.support is not None for row in chosen)
+    for part in PARTS:
+        printed = [(row.scores.get(part), row.support) for row in chosen]
+        if convention == "zero" or all(number is not None for number, _ in printed):
+            bounds = [(n.low, n.high, s) if n is not None else (0.0, 0.0, s) for n, s in printed]
+        elif convention == "nan":
+            bounds = [(n.low, n.high, s) for n, s in printed if n is not None]
+        else:
+            continue
+        if not any(number is not None for number, _ in printed):
+            continue
+        low, high, weights = (np.array(column, float) for column in zip(*bounds))
+        found["macro"][part] = (float(low.mean()), float(high.mean()))
+        if known and weights.sum() > 0:
+            found["weighted"][part] = tuple(float(np.average(edge, weights=weights)) for edge in (low, high))
+    if rows and all(row.support is not None for row in rows.values()):
+        found["micro"] = _micro_of_rows(list(rows.values()), clips)
+    return found
+
+
+def _micro_of_rows(rows: list[ClassRow], clips: int | None) -> dict[str, tuple[float, float]]:
+    total = sum(row.support for row in rows)
+    held = [
+        attainable(row.scores, row.support, None if clips is None else clips - row.support) for row in rows
+    ]
+    if total == 0 or any(counts is None for counts in held):
+        return {}
+    lowest, highest = sum(counts.tp[0] for counts in held), sum(counts.tp[1] for counts in held)
+    fewest, most = sum(counts.predicted[0] for counts in held), sum(counts.predicted[1] for counts in held)
+    found = {"recall": (lowest / total, highest / total)}
+    if fewest > 0:
+        found["precision"] = (lowest / most, min(1.0, highest / fewest))
+    found["f1"] = (2 * lowest / (total + most), min(1.0, 2 * highest / (total + fewest)))
+    return found
+
+
+def _exact(value: float) -> tuple[float, float]:
+    return float(value), float(value)
