@@ -127,6 +127,14 @@ def test_an_npz_never_runs_code_or_takes_more_than_it_has(tmp_path):
                 np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(SedcoreError, match="is too short for it"):
         read_scores(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", **good)
+    whole = bytearray((tmp_path / "x.npz").read_bytes())
+    for at in range(0, len(whole), 7):  # damage anywhere is one sentence, or does no harm
+        (tmp_path / "x.npz").write_bytes(whole[:at] + b"\xb0\n" + whole[at + 2 :])
+        try:
+            read_scores(tmp_path / "x.npz")
+        except SedcoreError as error:
+            assert "\n" not in str(error) and len(str(error)) < 300
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(SedcoreError, match="could not be read as .npz"):
         read_scores(tmp_path / "x.npz")

@@ -28,12 +28,13 @@ def read_npz_source(path: Path) -> Source:
             if missing:
                 raise SedcoreError(
                     f"{name}: lacks {', '.join(missing)}; wanted are scores (clips, classes), clip_ids and classes, "
-                    f"it holds {', '.join(list(members)[:8]) or 'nothing'}"
+                    f"it holds {', '.join(map(ascii, list(members)[:8])) or 'nothing'}"
                 )
             wanted = [key for key in (*KEYS, "truth") if key in members]
             arrays = {key: _array(archive, members[key], name) for key in wanted}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise SedcoreError(f"{name}: could not be read as .npz ({error})") from error
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        words = " ".join(str(error).split())[:120]  # zipfile quotes whole headers
+        raise SedcoreError(f"{name}: could not be read as .npz ({words})") from error
     ids, classes = (_texts(arrays[key], name, key) for key in ("clip_ids", "classes"))
     scores, shape = arrays["scores"], (len(ids), len(classes))
     for key in ("scores", "truth"):

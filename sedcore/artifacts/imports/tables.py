@@ -144,7 +144,8 @@ def _parquet(path: Path) -> pd.DataFrame:
     except SedcoreError:
         raise
     except Exception as error:  # pyarrow raises several unrelated types for a damaged file
-        raise SedcoreError(f"{path.name}: could not be read as Parquet ({error})") from error
+        words = " ".join(str(error).split())[:200]
+        raise SedcoreError(f"{path.name}: could not be read as Parquet ({words})") from error
     named = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index() if named else frame
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
