@@ -61,9 +61,36 @@ def compare_page(title: str, answer: Callable[[Scene], str], needs: str = "runs 
         return None
     st.markdown(answer(scene))
     say_unscored(scene)
+    comparability(scene)
+    return scene
+
+
+def comparability(scene: Scene) -> None:
+    """Say which chosen runs do not compare and what differs; offer the clips and classes that they share."""
+    if scene.common is None:
+        return
+    common = scene.common
+    classes = plural(len(common.classes), "common class", "common classes")
+    shared = f"{plural(len(common.clips), 'common clip')} and {classes}"
+    left_out = plural(common.relabelled, "common clip")
+    if scene.choice.common and common.enough:
+        words = f"Cut to {shared}, so that all chosen runs compare."
+        if common.relabelled:
+            words += f" Left out: {left_out} whose labels differ."
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(f":material/content_cut: {words}")
+            st.button("Whole splits", key="common-off", on_click=state.change, kwargs={"common": False})
+        return
     for sentence in group_differences(scene.groups):
         st.caption(f":material/info: {sentence}")
-    return scene
+    if common.enough:
+        st.button(
+            f"Compare on {shared}",
+            key="common-on",
+            icon=":material/content_cut:",
+            on_click=state.change,
+            kwargs={"common": True},
+        )
 
 
 def swatch(ink: Ink) -> str:

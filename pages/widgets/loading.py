@@ -41,6 +41,16 @@ class Scores:
     large: bool
 
     @property
+    def stamp(self) -> tuple[str, str, int]:
+        """What a cache of something made from these scores is keyed by."""
+        return stamp(self.run, self.split)
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all scores of the split, so that what follows from them may be kept in the run."""
+        return True
+
+    @property
     def lowest(self) -> float:
         return self.summary.lowest
 
@@ -51,13 +61,13 @@ class Scores:
     @property
     def predictions(self) -> Predictions:
         """Truth and scores of all clips; of a large run read again by whoever asks."""
-        return _read(*stamp(self.run, self.split)) if self.large else _kept(*stamp(self.run, self.split))[0]
+        return _read(*self.stamp) if self.large else _kept(*self.stamp)[0]
 
     @property
     def counts(self) -> Counts:
         """Counts at every distinct score of every class; of a large run 12 bytes a score, and not kept."""
         if not self.large:
-            return _kept(*stamp(self.run, self.split))[1]
+            return _kept(*self.stamp)[1]
         found = self.predictions
         return counts(found.truth, found.scores)
 
@@ -71,17 +81,16 @@ class Scores:
 
     def on_grid(self, grid: np.ndarray) -> OnGrid:
         """Counts and the samples average at each threshold of a grid."""
-        return _on_grid(*stamp(self.run, self.split), tuple(grid.tolist()))
+        return _on_grid(*self.stamp, tuple(grid.tolist()))
+
+    def evaluation(self, thresholds: tuple[float, ...]) -> Evaluation:
+        """Every number at a threshold a class."""
+        return _evaluation(*self.stamp, thresholds)
 
 
 def scores(run: Run, split: str) -> Scores:
     """Return the scores of a split. Raises SedcoreError where there are none, or damaged ones."""
     return _scores(*stamp(run, split))
-
-
-def evaluation(run: Run, split: str, thresholds: tuple[float, ...]) -> Evaluation:
-    """Return every number of a run on a split at a threshold a class."""
-    return _evaluation(*stamp(run, split), thresholds)
 
 
 def stamp(run: Run, split: str) -> tuple[str, str, int]:

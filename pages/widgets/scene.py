@@ -7,13 +7,14 @@ A page asks `build_scene` once and then works with `Scene.scored` (runs with sco
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from pages.widgets import loading
+from pages.widgets.common import Common, in_common, on_common
 from pages.widgets.format import class_title, escape_markdown, listing, plural
 from pages.widgets.loading import Scores
 from pages.widgets.state import Choice
@@ -59,6 +60,7 @@ class Scene:
     scored: list[Scored] = field(default_factory=list)
     unscored: list[tuple[Run, str]] = field(default_factory=list)
     groups: list[list[Scored]] = field(default_factory=list)
+    common: Common | None = None  # of scored runs that do not compare: what they share
 
     @property
     def lead_group(self) -> list[Scored]:
@@ -114,21 +116,31 @@ def build_scene(root: Path, choice: Choice) -> Scene:
             scene.unscored.append((run, reason))
         else:
             scene.scored.append(score(scene, run))
+    if len({s.key for s in scene.scored}) > 1:
+        scene.common = in_common([s.scores for s in scene.scored])
+        if choice.common and scene.common.enough:
+            scene.scored = [_cut(scene, s) for s in scene.scored]
     scene.baseline = _baseline(scene)
     scene.groups = _grouped(scene)
     return scene
 
 
+def _cut(scene: Scene, s: Scored) -> Scored:
+    cut = on_common(s.scores, scene.common)
+    thresholds = scene.choice.class_thresholds(scene.common.classes)
+    return replace(s, scores=cut, evaluation=cut.evaluation(thresholds))
+
+
 def score(scene: Scene, run: Run) -> Scored:
     """Return a run with its scores at the thresholds in force. Raises SedcoreError where it has none."""
     held = loading.scores(run, scene.split)
-    thresholds = scene.choice.class_thresholds(held.predictions.classes)
+    thresholds = scene.choice.class_thresholds(held.summary.classes)
     return Scored(
         run=run,
         label=scene.labels[run.run_id],
         ink=scene.ink(run),
         scores=held,
-        evaluation=loading.evaluation(run, scene.split, thresholds),
+        evaluation=held.evaluation(thresholds),
     )
 
 

@@ -1,7 +1,7 @@
 """What the reader has chosen: runs, split, baseline, thresholds. One state for all pages, kept in the URL.
 
-The URL holds ``runs=ID,ID``, ``split=test``, ``baseline=ID``, ``t=0.5``, ``tc=Class:0.3,Class:0.7``; a value
-that is the default is left out. The session keeps the same, because moving on through the menu empties the
+The URL holds ``runs=ID,ID``, ``split=test``, ``baseline=ID``, ``t=0.5``, ``tc=Class:0.3,Class:0.7``,
+``common=1``; a value that is the default is left out. The session keeps the same, because moving on through the menu empties the
 URL. A URL that did not come from this session (a link, a reload, a hand) wins over the session.
 """
 
@@ -19,7 +19,7 @@ from sedcore.artifacts.files import safe_name
 from sedcore.errors import SedcoreError
 
 DEFAULT_THRESHOLD = 0.5
-KEYS = ("runs", "split", "baseline", "t", "tc")
+KEYS = ("runs", "split", "baseline", "t", "tc", "common")
 _STATE, _WRITTEN, _PROBLEMS = "choice", "choice-written", "choice-problems"
 _REMEMBERED = 30  # URLs of this session that are known to be its own
 _MAX_RUNS = 40
@@ -34,6 +34,7 @@ class Choice:
     baseline: str = ""  # a run id; differences are against it
     threshold: float = DEFAULT_THRESHOLD
     by_class: tuple[tuple[str, float], ...] = ()  # (class, threshold), each in place of `threshold`
+    common: bool = False  # runs that do not compare are cut to the clips and classes that they share
 
     def class_thresholds(self, classes: tuple[str, ...]) -> tuple[float, ...]:
         """Return the threshold of each class."""
@@ -49,6 +50,7 @@ class Choice:
             "baseline": self.baseline,
             "t": "" if self.threshold == DEFAULT_THRESHOLD else f"{self.threshold:.10g}",
             "tc": own,
+            "common": "1" if self.common else "",
         }
         return {key: value for key, value in every.items() if value}
 
@@ -72,6 +74,7 @@ def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
         baseline=baseline[0] if baseline else "",
         threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
         by_class=tuple(sorted(by_class.items())),
+        common=params.get("common") == "1",
     )
     return choice, problems
 

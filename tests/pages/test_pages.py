@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sedcore.artifacts.runs import Run, list_runs
+from sedcore.artifacts.predictions import Predictions
+from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions
 from sedcore.evaluation.evaluate import evaluate
-from tests.pages.conftest import CLASSES
+from tests.pages.conftest import CLASSES, make_scores, make_truth
 
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 PAGES = ("overview", "curves", "metrics", "thresholds", "confusion")
@@ -299,3 +300,32 @@ def test_pages_never_import_tensorflow(full_root):
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=Path(ENTRY).parent
     )
     assert done.stdout.strip() == "[]", done.stderr[-2000:]
+
+
+def test_runs_that_do_not_compare_can_be_cut_to_what_they_share(visit, odd_root):
+    app = visit(odd_root, "metrics", runs=f"{LEADER},energy")
+    assert "not comparable" in texts(app)
+    app.button(key="common-on").click().run()
+    assert not app.exception
+    assert "Cut to 300 common clips and 3 common classes" in texts(app)
+    found = Run(odd_root / "runs" / LEADER).predictions("test")
+    e = evaluate(found.truth[:, :3], found.scores[:, :3], found.classes[:3], 0.5)
+    shown = table(app, "macro F1")
+    assert shown["macro F1"].iloc[0] == e.averages["macro"].f1 and len(shown) == 2
+    app.switch_page("pages/thresholds.py").run()
+    assert [run["group"] for run in board(app)["runs"]] == [0, 0]
+    app.button(key="common-off").click().run()
+    assert [run["group"] for run in board(app)["runs"]] == [0, 1]
+
+
+def test_common_clips_whose_labels_differ_are_left_out_and_counted(visit, tmp_path):
+    for name, first, other_labels in (("one", 0, 0), ("other", 2, 3)):
+        truth = make_truth(42, 2)[first : first + 40]
+        truth[:other_labels] = ~truth[:other_labels]
+        ids = np.array([f"clip_{i}.wav" for i in range(first, first + 40)])
+        run = create_run(tmp_path, {"kind": "imported", "run_id": name, "name": name}, state="finished")
+        save_predictions(run, Predictions("test", ids, CLASSES, truth, make_scores(truth, 2.0, 1)))
+    app = visit(tmp_path, "confusion", runs="one,other", common="1")
+    assert not app.exception
+    assert "Cut to 35 common clips and 10 common classes" in texts(app)
+    assert "Left out: 3 common clips whose labels differ" in texts(app)
