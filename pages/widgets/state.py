@@ -1,8 +1,9 @@
 """What the reader has chosen: runs, split, baseline, thresholds. One state for all pages, kept in the URL.
 
 The URL holds ``runs=ID,ID``, ``split=test``, ``baseline=ID``, ``t=0.5``, ``tc=Class:0.3,Class:0.7``,
-``common=1``; a value that is the default is left out. The session keeps the same, because moving on through the menu empties the
-URL. A URL that did not come from this session (a link, a reload, a hand) wins over the session.
+``common=1``; a value that is the default is left out. The session keeps the same, because moving on through
+the menu empties the URL. A URL that did not come from this session (a link, a reload, a hand) wins over the
+session.
 """
 
 from __future__ import annotations

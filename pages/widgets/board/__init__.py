@@ -1,8 +1,9 @@
 """The threshold board: every number of every chosen run, moving with the thresholds under the finger.
 
-A components-v2 element (board.js, board.css; no build step). It is fed once with exact counts by run, class and
-threshold of a grid, computes all that follows from them in the browser, and tells the page on release. Thresholds
-between the points of the grid (typed, tuned) come with their own exact counts.
+A components-v2 element: numbers.js, parts.js and board.js one after another, and board.css; no build step. It is
+fed once with exact counts by run, class and threshold of a grid, computes all that follows from them in the
+browser, and tells the page on release. Thresholds between the points of the grid (typed, tuned) come with their
+own exact counts.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _EDIT = "board-edit"  # the last move of the board that this session has taken o
 _board = st.components.v2.component(
     "threshold_board",
     css=(HERE / "board.css").read_text(encoding="utf-8"),
-    js=(HERE / "board.js").read_text(encoding="utf-8"),
+    js="\n".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("numbers", "parts", "board")),
 )
 
 

@@ -24,115 +24,6 @@ export default function (component) {
   return () => board.rest();
 }
 
-// ---- numbers ---------------------------------------------------------------------------------------------
-
-// The exactly rounded sum (Shewchuk 1997, as Python's math.fsum): the same digits as the page's own tables.
-function exactSum(values, length) {
-  const partials = [];
-  for (let k = 0; k < length; k++) {
-    let x = values[k], kept = 0;
-    for (let j = 0; j < partials.length; j++) {
-      let y = partials[j];
-      if (Math.abs(x) < Math.abs(y)) [x, y] = [y, x];
-      const high = x + y, low = y - (high - x);
-      if (low) partials[kept++] = low;
-      x = high;
-    }
-    partials.length = kept;
-    partials.push(x);
-  }
-  let n = partials.length;
-  if (!n) return 0;
-  let high = partials[--n], low = 0;
-  while (n > 0) {
-    const x = high, y = partials[--n];
-    high = x + y;
-    low = y - (high - x);
-    if (low) break;
-  }
-  if (n > 0 && (low < 0) === (partials[n - 1] < 0)) { // half-way cases go to even
-    const twice = low * 2, next = high + twice;
-    if (twice === next - high) high = next;
-  }
-  return high;
-}
-
-// Three decimals as Python writes them: a tie (a whole number of 16ths) goes to the even digit.
-function three(value) {
-  if (Number.isNaN(value)) return DASH;
-  const sixteenths = Math.abs(value) * 16;
-  let text = Math.abs(value).toFixed(3);
-  if (Number.isInteger(sixteenths) && sixteenths % 2 === 1) {
-    const below = Math.floor(Math.abs(value) * 1000);
-    text = ((below % 2 ? below + 1 : below) / 1000).toFixed(3);
-  }
-  return (value < 0 && Number(text) ? MINUS : "") + text;
-}
-
-function signed(value) {
-  if (Number.isNaN(value)) return DASH;
-  const text = three(Math.abs(value));
-  return Number(text) ? (value < 0 ? MINUS : "+") + text : text;
-}
-
-const whole = (count) => String(count).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
-const ratio = (part, of) => part / Math.max(of, 1);
-
-// Precision, recall and F1 of one class, NaN where undefined: averages.class_scores.
-function scoresOf(tp, fp, positives) {
-  const predicted = tp + fp;
-  if (positives === 0) return [NaN, predicted ? 0 : NaN, NaN];
-  return [ratio(2 * tp, positives + predicted), ratio(tp, predicted), ratio(tp, positives)];
-}
-
-async function inflate(base64, bytes) {
-  const raw = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const buffer = await new Response(stream).arrayBuffer();
-  return bytes === 2 ? new Uint16Array(buffer) : new Uint32Array(buffer);
-}
-
-// ---- small parts of the page -------------------------------------------------------------------------------
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function button(text, title, act, className = "") {
-  const made = element("button", className, text);
-  made.type = "button";
-  made.title = title;
-  made.addEventListener("click", act);
-  return made;
-}
-
-// Text is written only where it differs: most cells of a step do not.
-function write(cell, text, value) {
-  if (cell.shown !== text) {
-    cell.shown = text;
-    cell.textNode.data = text;
-  }
-  cell.value = value;
-}
-
-function numberCell(className) {
-  const cell = element("div", `cell ${className || ""}`);
-  cell.bar = cell.appendChild(element("i"));
-  cell.textNode = document.createTextNode("");
-  cell.appendChild(cell.textNode);
-  return cell;
-}
-
-function writeScore(cell, value) {
-  const text = three(value);
-  if (cell.shown !== text) cell.bar.style.transform = `scaleX(${Number.isNaN(value) ? 0 : value})`;
-  write(cell, text, value);
-  cell.dataset.value = value;
-}
-
 // ---- the board -----------------------------------------------------------------------------------------------
 
 class Board {
@@ -638,22 +529,15 @@ class Board {
       write(cells.delta, signed(delta), delta);
     });
     this.linesBox.style.height = `${top}px`;
-    this.bold(found, order);
+    this.bold(found);
   }
 
-  // The best of a column among runs that compare, as shown: ties are all best.
   bold(found) {
     const { runs } = this.data;
     for (const average of AVERAGES) {
       PARTS.forEach((part, p) => {
-        const best = new Map(), many = new Map();
         const shown = runs.map((run, r) => (found[r][average] ? three(found[r][average][p]) : DASH));
-        runs.forEach((run, r) => {
-          many.set(run.group, (many.get(run.group) || 0) + 1);
-          if (shown[r] !== DASH && !(Number(best.get(run.group)) >= Number(shown[r]))) best.set(run.group, shown[r]);
-        });
-        runs.forEach((run, r) => this.lines[r].cells[`${average} ${part}`].classList.toggle(
-          "best", many.get(run.group) > 1 && shown[r] !== DASH && shown[r] === best.get(run.group)));
+        markBest(runs, shown, (r) => this.lines[r].cells[`${average} ${part}`]);
       });
     }
   }
@@ -672,30 +556,24 @@ class Board {
       row.lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${this.data.classes[c].title}`);
     }
     const part = { f1: 0, precision: 1, recall: 2 }[this.measure];
+    const shown = [];
     for (let r = 0; r < runs.length; r++) {
       const cell = row.cells[r], positives = runs[r].positives[c];
       if (positives < 0) {
         if (cell.four) cell.four.forEach((one) => write(one, DASH, NaN));
         else writeScore(cell, NaN);
+        shown.push(DASH);
         continue;
       }
       const [tp, fp] = this.counted(r, c);
       if (!cell.four) {
         writeScore(cell, scoresOf(tp, fp, positives)[part]);
+        shown.push(cell.shown);
         continue;
       }
       const numbers = [tp, positives - tp, fp, runs[r].clips - positives - fp];
       cell.four.forEach((one, k) => write(one, whole(numbers[k]), numbers[k]));
     }
+    if (part !== undefined) markBest(runs, shown, (r) => row.cells[r]);
   }
-}
-
-// Without a prototype: a class may be named like one of its parts.
-const copied = (own) => Object.assign(Object.create(null), own);
-const focused = (input) => input.getRootNode().activeElement === input;
-
-function same(a, b) {
-  const names = Object.keys(a.own);
-  return a.threshold === b.threshold && names.length === Object.keys(b.own).length
-    && names.every((name) => a.own[name] === b.own[name]);
 }
