@@ -319,3 +319,12 @@ def test_the_program_itself_prints_no_traceback(tmp_path):
     )
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "nothing" in done.stderr
+
+
+def test_a_broken_data_set_is_named_and_the_others_are_listed(tiny, capsys):
+    broken = tiny / "datasets" / "broken"
+    broken.mkdir()
+    (broken / "dataset.json").write_text("{half")
+    assert main(["--artifacts", str(tiny), "data", "list"]) == 0
+    out, err = capsys.readouterr()
+    assert out.split() == ["tiny"] and "broken left out" in err and "dataset.json" in err

@@ -98,7 +98,8 @@ def _tell_dataset(dataset) -> None:
     for problem in dataset.problems:
         tell(f"{problem['level']}: {problem['file']}: {problem['message']}")
     sizes = ", ".join(f"{split} {len(dataset.clips_of(split))}" for split in dataset.splits)
-    print(f"{dataset.name}: {len(dataset.classes)} classes; clips: {sizes}; features: {_built(dataset)}")
+    classes = f"{len(dataset.classes)} class{'' if len(dataset.classes) == 1 else 'es'}"
+    print(f"{dataset.name}: {classes}; clips: {sizes}; features: {_built(dataset)}")
 
 
 def _built(dataset) -> str:
@@ -120,9 +121,12 @@ def _data_show(args) -> None:
 
 
 def _data_list(args) -> None:
-    from sedcore.data.store import list_datasets
+    from sedcore.data.store import broken_datasets, list_datasets
 
-    for dataset in list_datasets(artifact_root(args.artifacts)):
+    root = artifact_root(args.artifacts)
+    for path, problem in broken_datasets(root):
+        tell(f"{path.name} left out: {problem}")
+    for dataset in list_datasets(root):
         print(dataset.name)
 
 

@@ -35,15 +35,24 @@ def datasets_folder(root: str | Path) -> Path:
 
 def list_datasets(root: str | Path) -> list[DataSet]:
     """Return the data sets under `root` by name; a folder without a readable dataset.json is left out."""
+    return [dataset for _, dataset, _ in _scan(root) if dataset]
+
+
+def broken_datasets(root: str | Path) -> list[tuple[Path, str]]:
+    """Return the folders that cannot be read as data sets, each with the reason."""
+    return [(path, problem) for path, _, problem in _scan(root) if problem]
+
+
+def _scan(root: str | Path) -> list[tuple[Path, DataSet | None, str]]:
     found = []
     folder = datasets_folder(root)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith(".") or not (path / "dataset.json").is_file():
             continue
         try:
-            found.append(DataSet(path))
-        except SedcoreError:
-            continue
+            found.append((path, DataSet(path), ""))
+        except SedcoreError as error:
+            found.append((path, None, str(error)))
     return found
 
 

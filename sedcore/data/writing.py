@@ -183,7 +183,7 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise SedcoreError(
-            f"{folder.parent}: the features take {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
+            f"{folder.parent}: the features take {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free; "
             "make room, or ask for fewer features"
         )
 

@@ -135,7 +135,7 @@ def _train(t: _Training) -> tuple[str, str]:
     # As many training clips as there are for validation tell how far the model has learned them by heart.
     sample = SplitScorer(t.dataset, t.reader, "train", most=len(validation.clip_ids), seed=t.config.seed)
     rows, truth = t.dataset.rows_of("train"), t.dataset.row_truth("train").astype(np.float32)
-    why = f"all {t.config.epochs} epochs done"
+    why = "the one epoch is done" if t.config.epochs == 1 else f"all {t.config.epochs} epochs done"
     for epoch in range(1, t.config.epochs + 1):
         record = _epoch(t, epoch, rows, truth, sample, validation)
         if record is None:
