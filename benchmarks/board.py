@@ -87,7 +87,7 @@ def measured(name: str, runs: int, classes: int, clips: int) -> str:
             page.wait_for_timeout(1500)
             every = page.evaluate(DRAG, [".common input[type=range]", STEPS])
             page.wait_for_timeout(1500)
-            one = page.evaluate(DRAG, [".rows .row input[type=range]", STEPS])
+            one = page.evaluate(DRAG, [".classes input[type=range]", STEPS])
             memory = peak_mb(server.process.pid)
     drags = [
         f"{statistics.median(d['work']):.1f}, {statistics.median(d['frames']):.1f}" for d in (every, one)
@@ -105,7 +105,7 @@ def painted(page: Page, address: str) -> float:
     """Return the seconds from opening an address to numbers in the board's ranking."""
     start = time.perf_counter()
     page.goto(address)
-    page.wait_for_selector(".board:not(.waiting) .lines .cell[data-value]", timeout=300_000)
+    page.wait_for_selector(".board:not(.waiting) .ranking [data-run] .cell:not(:empty)", timeout=300_000)
     return time.perf_counter() - start
 
 

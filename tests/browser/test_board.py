@@ -13,18 +13,21 @@ from sedcore.evaluation.evaluate import Evaluation, evaluate
 from tests.serving import PHONE
 
 pytestmark = pytest.mark.browser
+TALL = (1440, 1700)  # all of the board is in sight: what is not is written on release
 PARTS = {"F1": "f1", "P": "precision", "R": "recall"}
 
 READ = """board => ({
   threshold: board.querySelector('.common .number').value,
-  lines: Object.fromEntries([...board.querySelectorAll('.lines .line')].map(line => [line.dataset.run,
+  lines: Object.fromEntries([...board.querySelectorAll('.ranking .numbers [data-run]')].map(line => [line.dataset.run,
     Object.fromEntries([...line.querySelectorAll('[data-cell]')].map(cell => [cell.dataset.cell,
-      {value: cell.dataset.value, text: cell.textContent, later: cell.classList.contains('later')}]))])),
-  ranks: Object.fromEntries([...board.querySelectorAll('.lines .line')].map(line =>
+      {value: String(cell.value), text: cell.textContent, later: cell.classList.contains('later')}]))])),
+  ranks: Object.fromEntries([...board.querySelectorAll('.ranking .lefts [data-run]')].map(line =>
     [line.dataset.run, Number(line.querySelector('.rank').textContent)])),
-  classes: Object.fromEntries([...board.querySelectorAll('.rows .row')].map(row => [row.dataset.class,
+  classes: Object.fromEntries([...board.querySelectorAll('.classes .lefts [data-class]')].map((row, k) => [
+    row.dataset.class,
     {threshold: row.querySelector('.number').value, held: row.classList.contains('held'),
-     cells: [...row.querySelectorAll('.cell')].map(cell => cell.dataset.value ?? cell.innerText.split(/\\s+/))}])),
+     cells: [...board.querySelectorAll('.classes .numbers [data-class]')[k].querySelectorAll('.cell')].map(
+       cell => 'value' in cell ? String(cell.value) : cell.innerText.split(/\\s+/))}])),
 })"""
 
 
@@ -36,7 +39,7 @@ def runs_on(root) -> list[Run]:
 def open_board(visitor, runs: list[Run], more: str = ""):
     visitor.open(f"thresholds?runs={','.join(run.run_id for run in runs)}{more}")
     board = visitor.page.locator(".board:not(.waiting)")
-    expect(board.locator(".lines .line")).to_have_count(len(runs))
+    expect(board.locator(".ranking .numbers [data-run]")).to_have_count(len(runs))
     return board
 
 
@@ -88,14 +91,14 @@ def settled(visitor, parameter: str) -> None:
 
 
 def test_dragging_over_every_class_shows_what_evaluation_says(visitors, root):
-    visitor, runs = visitors(), runs_on(root)
+    visitor, runs = visitors(TALL), runs_on(root)
     board = open_board(visitor, runs)
     classes = runs[0].info["classes"]
     thresholds = dict.fromkeys(classes, 0.5)
     assert differences(board.evaluate(READ), runs, thresholds, samples=True) == []
     generator = np.random.default_rng(0)
     for name in classes:
-        row = board.locator(f'.row[data-class="{name}"]')
+        row = board.locator(f'.lefts [data-class="{name}"]')
         slider = row.locator("input[type=range]")
         slider.scroll_into_view_if_needed()
         visitor.page.mouse.move(*middle(slider, 0.5))
@@ -118,7 +121,7 @@ def test_dragging_over_every_class_shows_what_evaluation_says(visitors, root):
 
 
 def test_the_common_slider_moves_all_that_are_not_locked(visitors, root):
-    visitor, runs = visitors(), runs_on(root)
+    visitor, runs = visitors(TALL), runs_on(root)
     board = open_board(visitor, runs)
     classes = runs[0].info["classes"]
     thresholds = dict.fromkeys(classes, 0.5)
@@ -155,7 +158,7 @@ def test_the_common_slider_moves_all_that_are_not_locked(visitors, root):
 
 
 def test_a_typed_threshold_between_the_stops_gets_its_exact_counts(visitors, root):
-    visitor, runs = visitors(), runs_on(root)
+    visitor, runs = visitors(TALL), runs_on(root)
     board = open_board(visitor, runs)
     classes = runs[0].info["classes"]
     number = board.get_by_role("textbox", name=f"Threshold of {classes[1].replace('_', ' ')}, as a number")
@@ -177,7 +180,7 @@ def test_a_typed_threshold_between_the_stops_gets_its_exact_counts(visitors, roo
 
 
 def test_counts_precision_and_recall_of_every_class(visitors, root):
-    visitor, runs = visitors(), runs_on(root)
+    visitor, runs = visitors(TALL), runs_on(root)
     board = open_board(visitor, runs, "&t=0.3")
     found = evaluated(runs, dict.fromkeys(runs[0].info["classes"], 0.3))
     for measure in ("Precision", "Recall"):

@@ -11,6 +11,14 @@ const AVERAGES = ["macro", "micro", "weighted", "samples"];
 const PARTS = ["F1", "P", "R"];
 const MEASURES = { f1: "F1", precision: "Precision", recall: "Recall", counts: "Counts" };
 const DASH = "–", MINUS = "−";
+const TITLES = { macro: "Macro", micro: "Micro", weighted: "Weighted", samples: "Samples" };
+const MEANINGS = {
+  macro: "Mean over classes: a rare class weighs as much as a frequent one. The ranking is by macro F1.",
+  micro: "Counts of all classes pooled: frequent classes weigh most.",
+  weighted: "Mean over classes by their number of positive clips.",
+  samples: "Mean over clips. It needs the clips: it moves with the slider for all, and follows on release " +
+    "where classes are locked.",
+};
 const KEY_PAUSE_MS = 250; // keys that follow each other are one move
 
 const boards = new WeakMap();
@@ -35,6 +43,13 @@ class Board {
     this.measure = "f1";
     this.rows = new Map(); // class index: its row, for those in sight
     this.moving = false;
+    // What is out of sight is written when it comes into sight.
+    this.sight = new IntersectionObserver((seen) => {
+      for (const { target, isIntersecting } of seen) {
+        target.shows.seen = isIntersecting;
+        if (isIntersecting && target.shows.late) target.shows.write();
+      }
+    });
   }
 
   rest() {
@@ -79,6 +94,10 @@ class Board {
 
   thresholdOf(c) {
     return this.now.own[this.data.classes[c].name] ?? this.now.threshold;
+  }
+
+  thresholdAt(c) { // -1: the one for all
+    return c < 0 ? this.now.threshold : this.thresholdOf(c);
   }
 
   held(c) {
@@ -129,6 +148,7 @@ class Board {
   settle() {
     clearTimeout(this.pause);
     this.pause = null;
+    if (this.found) this.writeLate();
     const before = this.before;
     this.before = null;
     if (!before || same(before, this.now)) return;
@@ -188,6 +208,7 @@ class Board {
     this.data = data;
     this.at = null;
     this.now = null;
+    this.sight.disconnect();
     this.rows.clear();
     this.root.replaceChildren(this.head(), this.ranking(), this.classHead(), this.classBody());
     this.root.classList.remove("waiting");
@@ -227,22 +248,25 @@ class Board {
     slider.max = this.data.grid.length - 1;
     slider.step = 1;
     slider.setAttribute("aria-label", label);
-    slider.addEventListener("pointerdown", () => (this.moving = true));
+    slider.addEventListener("pointerdown", () => {
+      this.moving = true;
+      this.root.classList.add("moving");
+    });
     for (const end of ["pointerup", "pointercancel", "blur"]) {
       slider.addEventListener(end, () => {
         if (!this.moving) return;
         this.moving = false;
+        this.root.classList.remove("moving");
         this.settle();
       });
     }
-    const of = () => (c === -1 ? -1 : slider.row.c);
-    slider.addEventListener("input", () => this.move(of(), this.data.grid[slider.valueAsNumber], false));
+    slider.addEventListener("input", () => this.move(c, this.data.grid[slider.valueAsNumber], false));
     slider.addEventListener("keydown", (event) => {
       const far = { PageUp: 10, PageDown: -10 }[event.key];
       if (!far) return;
       event.preventDefault(); // browsers differ in how far it goes
       slider.valueAsNumber += far;
-      this.move(of(), this.data.grid[slider.valueAsNumber], false);
+      this.move(c, this.data.grid[slider.valueAsNumber], false);
     });
     return slider;
   }
@@ -252,12 +276,11 @@ class Board {
     input.type = "text";
     input.inputMode = "decimal";
     input.setAttribute("aria-label", label);
-    const of = () => (c === -1 ? -1 : input.row.c);
-    const shown = () => this.write(c === -1 ? this.now.threshold : this.thresholdOf(of()));
+    const shown = () => this.write(this.thresholdAt(c));
     const commit = () => {
       const value = Number(input.value.trim().replace(",", ".").replace(MINUS, "-"));
       if (input.value.trim() === "" || !Number.isFinite(value)) input.value = shown();
-      else if (input.value !== shown()) this.move(of(), value, true);
+      else if (input.value !== shown()) this.move(c, value, true);
     };
     input.addEventListener("focus", () => input.select());
     input.addEventListener("blur", commit);
@@ -266,10 +289,10 @@ class Board {
       else if (event.key === "Escape") input.value = shown();
       else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
         event.preventDefault();
-        const threshold = c === -1 ? this.now.threshold : this.thresholdOf(of());
+        const threshold = this.thresholdAt(c);
         const next = this.place(threshold) + (event.key === "ArrowUp" ? 1 : -1);
         const grid = this.data.grid;
-        this.move(of(), grid[Math.min(Math.max(next, 0), grid.length - 1)], false);
+        this.move(c, grid[Math.min(Math.max(next, 0), grid.length - 1)], false);
       }
     });
     return input;
@@ -284,21 +307,19 @@ class Board {
     return text.replace("-", MINUS);
   }
 
+  // Names on the left, numbers on the right in a panel that scrolls sideways: nothing is positioned, which is what
+  // painting a frame costs most.
   ranking() {
     const table = element("div", "ranking");
-    const head = table.appendChild(element("div", "line names"));
-    head.append(element("div", "rank"), element("div", "run", "Run"));
-    const titles = { macro: "Macro", micro: "Micro", weighted: "Weighted", samples: "Samples" };
-    const meanings = {
-      macro: "Mean over classes: a rare class weighs as much as a frequent one. The ranking is by macro F1.",
-      micro: "Counts of all classes pooled: frequent classes weigh most.",
-      weighted: "Mean over classes by their number of positive clips.",
-      samples: "Mean over clips. It needs the clips: it moves with the slider for all, and follows on release where classes are locked.",
-    };
+    this.nameLines = table.appendChild(element("div", "lefts"));
+    this.numberLines = table.appendChild(element("div", "numbers"));
+    const left = this.nameLines.appendChild(element("div", "line names"));
+    left.append(element("div", "rank"), element("div", "run", "Run"));
+    const head = this.numberLines.appendChild(element("div", "line names"));
     for (const average of AVERAGES) {
       for (const part of PARTS) {
-        const cell = head.appendChild(element("div", "cell", part === "F1" ? `${titles[average]} F1` : part));
-        cell.title = meanings[average];
+        const cell = head.appendChild(element("div", "cell", part === "F1" ? `${TITLES[average]} F1` : part));
+        cell.title = MEANINGS[average];
         if (part === "F1" && average !== "macro") cell.classList.add("first");
         if (average === "macro" && part === "F1") {
           const delta = head.appendChild(element("div", "cell", "Δ"));
@@ -306,31 +327,31 @@ class Board {
         }
       }
     }
-    const body = table.appendChild(element("div", "lines"));
-    this.lines = this.data.runs.map((run) => {
-      const line = body.appendChild(element("div", "line"));
-      const mark = element("span", "mark", run.glyph);
-      mark.style.color = run.color;
-      const name = element("div", "run");
-      name.append(mark, element("span", "label", run.label + (run.baseline ? " ★" : "")));
-      name.title = run.label;
-      const rank = line.appendChild(element("div", "rank"));
-      line.append(name);
-      const cells = {};
-      for (const average of AVERAGES) {
-        for (const part of PARTS) {
-          const cell = line.appendChild(numberCell(part === "F1" ? "main" : ""));
-          if (part === "F1" && average !== "macro") cell.classList.add("first");
-          cells[`${average} ${part}`] = cell;
-          cell.dataset.cell = `${average} ${part}`;
-          if (average === "macro" && part === "F1") cells.delta = line.appendChild(numberCell("delta"));
+    this.lines = this.data.runs.map((run, r) => this.line(run, r));
+    this.order = null;
+    return table;
+  }
+
+  line(run, r) {
+    const name = element("div", "run");
+    name.append(runMark(run), element("span", "label", run.label + (run.baseline ? " ★" : "")));
+    name.title = run.label;
+    const left = element("div", "line"), rank = left.appendChild(element("div", "rank"));
+    left.append(name);
+    const right = element("div", "line"), cells = {};
+    for (const average of AVERAGES) {
+      for (const part of PARTS) {
+        const cell = (cells[`${average} ${part}`] = right.appendChild(numberCell(part === "F1")));
+        if (part === "F1" && average !== "macro") cell.classList.add("first");
+        cell.dataset.cell = `${average} ${part}`;
+        if (average === "macro" && part === "F1") {
+          (cells.delta = right.appendChild(numberCell(false))).classList.add("delta");
         }
       }
-      line.dataset.run = run.id;
-      return { line, rank, cells };
-    });
-    this.linesBox = body;
-    return table;
+    }
+    left.dataset.run = right.dataset.run = run.id;
+    this.sight.observe(right);
+    return (right.shows = { left, right, rank, cells, write: () => this.writeLine(r) });
   }
 
   classHead() {
@@ -344,8 +365,6 @@ class Board {
       const titles = { counts: "Hits, misses, false alarms, clips rightly left out" };
       this.measureButtons[measure] = picker.appendChild(button(title, titles[measure] || title, () => {
         this.measure = measure;
-        this.rows.clear();
-        this.body.replaceChildren();
         this.fit();
       }));
     }
@@ -360,8 +379,8 @@ class Board {
 
   classBody() {
     this.scroll = element("div", "classes");
-    this.names = this.scroll.appendChild(element("div", "row names"));
-    this.body = this.scroll.appendChild(element("div", "rows"));
+    this.lefts = this.scroll.appendChild(element("div", "lefts"));
+    this.cells = this.scroll.appendChild(element("div", "numbers"));
     this.scroll.addEventListener("scroll", () => this.show(), { passive: true });
     return this.scroll;
   }
@@ -375,73 +394,73 @@ class Board {
     this.listed = this.data.classes.flatMap(({ title }, c) => (title.toLowerCase().includes(wanted) ? [c] : []));
     this.root.classList.toggle("narrow", this.root.clientWidth < 640);
     this.root.classList.toggle("counting", this.measure === "counts");
-    const left = element("div", "left", "");
-    const cells = this.data.runs.map((run) => {
-      const cell = element("div", "cell");
-      const mark = element("span", "mark", run.glyph);
-      mark.style.color = run.color;
-      cell.append(mark, element("span", "label", run.label));
+    this.names = element("div", "row names");
+    for (const run of this.data.runs) {
+      const cell = this.names.appendChild(element("div", "cell"));
+      cell.append(runMark(run), element("span", "label", run.label));
       cell.title = run.label;
-      return cell;
-    });
-    this.names.replaceChildren(left, ...cells);
+    }
     this.rowHeight = this.root.classList.contains("narrow") ? 56 : this.measure === "counts" ? 40 : 32;
     this.scroll.style.maxHeight = `${this.rowHeight * 16.5 + 30}px`;
-    this.body.style.height = `${this.rowHeight * this.listed.length}px`;
-    for (const row of this.rows.values()) row.line.remove();
+    for (const row of this.rows.values()) this.sight.unobserve(row.right);
     this.rows.clear();
+    this.lefts.replaceChildren(element("div", "row names"));
+    this.cells.replaceChildren(this.names);
     this.show();
   }
 
-  // Rows in sight, and a few beside them; rows that went out of sight are used again.
+  // Rows in sight, and a few beside them; the height of the others is kept by margins.
   show() {
     const top = this.scroll.scrollTop, many = Math.ceil(this.scroll.clientHeight / this.rowHeight) + 6;
-    const from = Math.max(Math.floor(top / this.rowHeight) - 3, 0);
-    const wanted = new Map(this.listed.slice(from, from + many).map((c, k) => [c, from + k]));
-    const spare = [];
+    const from = Math.min(Math.max(Math.floor(top / this.rowHeight) - 3, 0), Math.max(this.listed.length - many, 0));
+    const wanted = this.listed.slice(from, from + many), kept = new Set(wanted);
     for (const [c, row] of this.rows) {
-      if (wanted.has(c) || row.line.contains(row.line.getRootNode().activeElement)) continue;
+      if (kept.has(c)) continue;
       this.rows.delete(c);
-      spare.push(row);
+      this.sight.unobserve(row.right);
+      row.left.remove();
+      row.right.remove();
     }
-    for (const [c, place] of wanted) {
+    let before = this.lefts.firstChild.nextSibling, beside = this.names.nextSibling;
+    for (const c of wanted) { // those that stay are not touched: one of them may have the focus
       let row = this.rows.get(c);
-      if (!row) {
-        row = spare.pop() || this.row();
-        row.c = c;
-        this.rows.set(c, row);
-        this.body.append(row.line);
-        const title = this.data.classes[c].title;
-        row.title.textContent = title;
-        row.title.title = title;
-        row.slider.setAttribute("aria-label", `Threshold of ${title}`);
-        row.number.setAttribute("aria-label", `Threshold of ${title}, as a number`);
-        row.line.dataset.class = this.data.classes[c].name;
+      if (row) [before, beside] = [row.left.nextSibling, row.right.nextSibling];
+      else {
+        this.rows.set(c, (row = this.row(c)));
+        this.lefts.insertBefore(row.left, before);
+        this.cells.insertBefore(row.right, beside);
         if (this.now) this.writeRow(row);
+        this.sight.observe(row.right);
       }
-      row.line.style.transform = `translateY(${place * this.rowHeight}px)`;
     }
-    for (const row of spare) row.line.remove();
+    const above = from * this.rowHeight, below = (this.listed.length - from - wanted.length) * this.rowHeight;
+    for (const column of [this.lefts, this.cells]) {
+      column.firstChild.style.marginBottom = `${above}px`;
+      column.style.paddingBottom = `${Math.max(below, 0)}px`;
+    }
   }
 
-  row() {
-    const row = { line: element("div", "row") };
-    const left = row.line.appendChild(element("div", "left"));
-    row.title = left.appendChild(element("span", "title"));
-    row.slider = left.appendChild(this.slider(0, ""));
-    row.number = left.appendChild(this.number(0, ""));
-    row.lock = left.appendChild(button("", "", () => this.hold(row.c), "lock"));
-    row.slider.row = row.number.row = row;
+  row(c) {
+    const { name, title } = this.data.classes[c];
+    const left = element("div", "row"), right = element("div", "row");
+    left.dataset.class = right.dataset.class = name;
+    const row = { c, left, right };
+    left.appendChild(element("span", "title", title)).title = title;
+    row.slider = left.appendChild(this.slider(c, `Threshold of ${title}`));
+    row.number = left.appendChild(this.number(c, `Threshold of ${title}, as a number`));
+    row.lock = left.appendChild(button("", "", () => this.hold(c), "lock"));
     row.cells = this.data.runs.map(() => {
-      if (this.measure !== "counts") return row.line.appendChild(numberCell());
-      const cell = row.line.appendChild(element("div", "cell four"));
-      cell.four = ["tp", "fn", "fp", "tn"].map((name) => {
-        const part = cell.appendChild(element("span", name));
+      if (this.measure !== "counts") return right.appendChild(numberCell(true));
+      const cell = right.appendChild(element("div", "cell four"));
+      cell.four = ["tp", "fn", "fp", "tn"].map((kind) => {
+        const part = cell.appendChild(element("span", kind));
         part.textNode = part.appendChild(document.createTextNode(""));
         return part;
       });
       return cell;
     });
+    row.write = () => this.writeCells(row);
+    right.shows = row;
     return row;
   }
 
@@ -457,6 +476,7 @@ class Board {
     this.freeButton.disabled = !Object.keys(own).length;
     this.rank();
     for (const row of this.rows.values()) this.writeRow(row);
+    if (!this.moving) this.writeLate();
     this.root.dataset.stepMs = (performance.now() - began).toFixed(2);
     this.root.dataset.steps = Number(this.root.dataset.steps || 0) + 1;
   }
@@ -499,41 +519,31 @@ class Board {
 
   rank() {
     const { runs } = this.data;
-    const found = runs.map((_, r) => this.averages(r));
-    const base = runs.findIndex((run) => run.baseline);
+    const found = (this.found = runs.map((_, r) => this.averages(r)));
     const value = (r) => (Number.isNaN(found[r].macro[0]) ? -1 : found[r].macro[0]);
     const order = runs.map((_, r) => r).sort((a, b) => runs[a].group - runs[b].group || value(b) - value(a) || a - b);
-    let top = 0, group = 0, placed = 0, ranked = 0;
+    if (!this.order || order.some((r, k) => r !== this.order[k])) {
+      this.order = order;
+      order.forEach((r, k) => {
+        const { left, right } = this.lines[r];
+        const apart = k > 0 && runs[r].group !== runs[order[k - 1]].group; // runs that do not compare
+        for (const [line, column] of [[left, this.nameLines], [right, this.numberLines]]) {
+          line.classList.toggle("apart", apart);
+          column.append(line);
+        }
+      });
+    }
+    let placed = 0, ranked = 0;
     order.forEach((r, k) => {
-      if (runs[r].group !== group) {
-        group = runs[r].group;
-        top += 8; // runs that do not compare stand apart
-        placed = 0;
-      }
-      placed += 1;
-      const tied = placed > 1 && three(found[r].macro[0]) === three(found[order[k - 1]].macro[0]);
-      if (!tied) ranked = placed;
-      const { line, rank, cells } = this.lines[r];
-      rank.textContent = ranked;
-      line.style.transform = `translateY(${top}px)`;
-      top += 30;
-      for (const average of AVERAGES) {
-        PARTS.forEach((part, p) => {
-          const cell = cells[`${average} ${part}`], values = found[r][average];
-          cell.classList.toggle("later", !values);
-          if (values) writeScore(cell, values[p]);
-        });
-      }
-      const comparable = base >= 0 && r !== base && runs[r].group === runs[base].group;
-      const delta = comparable ? found[r].macro[0] - found[base].macro[0] : NaN;
-      write(cells.delta, signed(delta), delta);
+      const before = order[k - 1];
+      placed = k > 0 && runs[r].group === runs[before].group ? placed + 1 : 1;
+      if (placed === 1 || three(found[r].macro[0]) !== three(found[before].macro[0])) ranked = placed;
+      this.lines[r].place = ranked;
     });
-    this.linesBox.style.height = `${top}px`;
-    this.bold(found);
-  }
-
-  bold(found) {
-    const { runs } = this.data;
+    for (const line of this.lines) {
+      line.late = true;
+      if (line.seen) line.write();
+    }
     for (const average of AVERAGES) {
       PARTS.forEach((part, p) => {
         const shown = runs.map((run, r) => (found[r][average] ? three(found[r][average][p]) : DASH));
@@ -542,19 +552,48 @@ class Board {
     }
   }
 
+  writeLine(r) {
+    const { runs } = this.data, line = this.lines[r], { rank, cells } = line;
+    line.late = false;
+    if (rank.shown !== line.place) rank.textContent = rank.shown = line.place;
+    for (const average of AVERAGES) {
+      const values = this.found[r][average];
+      PARTS.forEach((part, p) => {
+        const cell = cells[`${average} ${part}`];
+        if (cell.later !== !values) cell.classList.toggle("later", (cell.later = !values));
+        if (values) writeScore(cell, values[p]);
+      });
+    }
+    const base = runs.findIndex((run) => run.baseline);
+    const comparable = base >= 0 && r !== base && runs[r].group === runs[base].group;
+    const delta = comparable ? this.found[r].macro[0] - this.found[base].macro[0] : NaN;
+    write(cells.delta, signed(delta), delta);
+  }
+
+  writeLate() {
+    for (const shown of [...this.lines, ...this.rows.values()]) if (shown.late) shown.write();
+  }
+
   writeRow(row) {
-    const { runs } = this.data, c = row.c;
+    const c = row.c;
     const threshold = this.thresholdOf(c), place = this.place(threshold), held = this.held(c);
     if (row.slider.valueAsNumber !== place) row.slider.valueAsNumber = place;
     row.slider.setAttribute("aria-valuetext", this.write(threshold));
     if (!focused(row.number)) row.number.value = this.write(threshold);
     if (row.held !== held) {
       row.held = held;
-      row.line.classList.toggle("held", held);
+      row.left.classList.toggle("held", held);
       row.lock.setAttribute("aria-pressed", held);
       row.lock.title = held ? "Locked: the slider for all leaves it. Click to unlock." : "Lock at this threshold";
       row.lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${this.data.classes[c].title}`);
     }
+    row.late = true;
+    if (row.seen || !this.moving) row.write();
+  }
+
+  writeCells(row) {
+    const { runs } = this.data, c = row.c;
+    row.late = false;
     const part = { f1: 0, precision: 1, recall: 2 }[this.measure];
     const shown = [];
     for (let r = 0; r < runs.length; r++) {

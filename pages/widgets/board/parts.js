@@ -15,7 +15,13 @@ function button(text, title, act, className = "") {
   return made;
 }
 
-// Text is written only where it differs: most cells of a step do not.
+function runMark(run) {
+  const mark = element("span", "mark", run.glyph);
+  mark.style.color = run.color;
+  return mark;
+}
+
+// Text is written only where it differs: most cells of a step do not. The number itself stays at hand, unrounded.
 function write(cell, text, value) {
   if (cell.shown !== text) {
     cell.shown = text;
@@ -24,9 +30,9 @@ function write(cell, text, value) {
   cell.value = value;
 }
 
-function numberCell(className) {
-  const cell = element("div", `cell ${className || ""}`);
-  cell.bar = cell.appendChild(element("i"));
+function numberCell(bar) {
+  const cell = element("div", bar ? "cell bar" : "cell");
+  cell.hasBar = bar;
   cell.textNode = document.createTextNode("");
   cell.appendChild(cell.textNode);
   return cell;
@@ -34,9 +40,8 @@ function numberCell(className) {
 
 function writeScore(cell, value) {
   const text = three(value);
-  if (cell.shown !== text) cell.bar.style.transform = `scaleX(${Number.isNaN(value) ? 0 : value})`;
+  if (cell.shown !== text && cell.hasBar) cell.style.backgroundSize = `${Number.isNaN(value) ? 0 : value * 88}% 18px`;
   write(cell, text, value);
-  cell.dataset.value = value;
 }
 
 // Without a prototype: a class may be named like one of its parts.
