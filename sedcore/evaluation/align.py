@@ -41,7 +41,7 @@ def aligned(
     truth, scores: (clips, classes). Raises SedcoreError where shapes do not fit or a name comes twice.
     """
     truth, scores = checked(truth, scores)
-    ids, names = np.asarray(clip_ids).astype(str), np.asarray(classes).astype(str)
+    ids, names = np.asarray(list(clip_ids), str), np.asarray(list(classes), str)
     if truth.shape != (len(ids), len(names)):
         raise SedcoreError(
             f"truth has shape {truth.shape}, wanted ({len(ids)}, {len(names)}): a row a clip, a column a class."

@@ -243,7 +243,7 @@ def weighted_ranking(
         part = slice(start, start + step)
         at_least = rival_weights @ (rival_scores >= distinct[part]).astype(np.float32)
         here, above_here = at_score[:, part], above[:, part]
-        precision = above_here / np.maximum(above_here + at_least, 1)
+        precision = np.divide(above_here, np.maximum(above_here + at_least, 1), dtype=np.float64)
         ap += np.einsum("rk,rk->r", here, precision, dtype=np.float64)
         lost += np.einsum("rk,rk->r", here, at_least, dtype=np.float64)
         tied = rival_scores == distinct[part]
