@@ -1,4 +1,4 @@
-"""How often the 95 % percentile interval holds the true value: python benchmarks/coverage.py
+"""How often a 95 % interval of the bootstrap holds the true value: python benchmarks/coverage.py
 
 Splits are drawn from a score model of which a huge population is known: a class is present in a fixed number of
 clips on average, its scores are normal, one step higher where it is present, and part of the noise of a clip is
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from sedcore.evaluation.baselines import value_of
-from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking, percentile_interval
+from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking, merged
 from sedcore.evaluation.evaluate import evaluate
 
 CLIPS = 1_000
@@ -53,12 +53,12 @@ def simulate(simulations: int, resamples: int) -> tuple[dict[str, np.ndarray], d
     width: dict[str, list] = {name: [] for name in MEASURES}
     for number in range(simulations):
         truth, scores = drawn(np.random.default_rng([1, number]), CLIPS)
-        draws = dict(
-            bootstrap_decisions(truth, [scores >= THRESHOLD], resamples=resamples, seed=number)[0].draws
+        draws = merged(
+            bootstrap_decisions(truth, [scores >= THRESHOLD], resamples=resamples, seed=number)[0],
+            bootstrap_ranking(truth, [scores], resamples=resamples, seed=number)[0],
         )
-        draws |= bootstrap_ranking(truth, [scores], resamples=resamples, seed=number)[0].draws
         for name in MEASURES:
-            low, high = percentile_interval(draws[name])
+            low, high = draws.interval(name)
             held[name].append((low <= truths[name]) & (truths[name] <= high))
             width[name].append(high - low)
     return tuple({name: np.array(rows) for name, rows in found.items()} for found in (held, width))

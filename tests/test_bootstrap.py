@@ -6,6 +6,7 @@ from awkward_scores import thresholds, truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from sedcore.errors import SedcoreError
@@ -14,6 +15,7 @@ from sedcore.evaluation.align import aligned, paired
 from sedcore.evaluation.bootstrap import (
     bootstrap_decisions,
     bootstrap_ranking,
+    logit_interval,
     merged,
     percentile_interval,
     resample_weights,
@@ -173,7 +175,7 @@ def test_intervals_equal_those_of_scipy_within_monte_carlo_error(measure):
     else:
         found = bootstrap_ranking(truth, [scores], resamples=6000)[0]
         reference = scipy_interval((y, s), average_precision_score, 1500)
-    low, high = found.interval(measure)
+    low, high = percentile_interval(found.draws[measure])
     # A 2.5 % quantile of 1500 draws has a standard error of about 2.7 / sqrt(1500) = 0.07 of their spread.
     allowed = 4 * 0.075 * reference.standard_error
     assert low[0] == pytest.approx(reference.confidence_interval.low, abs=allowed)
@@ -216,6 +218,24 @@ def test_seeds_are_averaged_within_each_resample():
 def test_percentile_interval_by_hand():
     low, high = percentile_interval(np.arange(101.0), level=0.9)
     assert (low, high) == (pytest.approx(5), pytest.approx(95))
+
+
+def test_logit_interval_by_hand():
+    # Draws of logit -1 and 3 about 1: standard deviation 2 (of many), so 1 -+ 1.96 * 2.
+    draws = expit(np.repeat([-1.0, 3.0], 5000))[:, None]
+    low, high = logit_interval(expit(np.array([1.0])), draws)
+    assert (logit(low[0]), logit(high[0])) == (pytest.approx(-2.92, abs=1e-3), pytest.approx(4.92, abs=1e-3))
+
+
+def test_intervals_of_values_at_the_edge_hold_them():
+    same = np.full((50, 1), 1.0)
+    assert logit_interval(np.ones(1), same) == (1.0, 1.0)
+    low, high = logit_interval(np.ones(1), np.where(np.arange(50) < 5, 0.9, 1.0)[:, None])
+    assert 0.9 < low[0] < 1 and high[0] == 1
+    assert np.isnan(logit_interval(np.array([np.nan]), np.full((50, 1), np.nan))).all()
+    truth, scores = soundscapes(60, 5)
+    found = bootstrap_ranking(truth, [scores], resamples=50)[0]
+    assert found.interval("ap")[0].shape == (3,) and np.ndim(found.interval("macro_ap")[0]) == 0
 
 
 def test_runs_in_any_order_of_clips_and_classes_align():

@@ -23,6 +23,7 @@ from sedcore.evaluation.evaluate import AVERAGES, Evaluation, evaluate
 
 ALL_POSITIVE, MOST_FREQUENT, FROM_PRIORS = "all positive", "most frequent class", "drawn from the priors"
 SEED = 0
+_RANKED = ("ap", "roc_auc", "eer", "mAP", "macro_roc_auc", "mean_eer", "lwlrap")  # need no threshold
 MEASURES = ("macro_ap", "macro_roc_auc", *(f"{name}_f1" for name in AVERAGES))
 
 
@@ -41,12 +42,14 @@ def baselines(
             f"priors of shape {priors.shape} for {truth.shape[1:]} classes, wanted a share from 0 to 1 a class."
         )
     drawn = np.random.default_rng(seed).random(truth.shape) < priors
-    frequent = np.broadcast_to(np.arange(len(priors)) == priors.argmax(), truth.shape)
-    decided = {ALL_POSITIVE: np.ones(truth.shape), MOST_FREQUENT: frequent, FROM_PRIORS: drawn}
+    frequent = np.arange(len(priors)) == priors.argmax()
+    decided = {ALL_POSITIVE: np.ones(len(priors)), MOST_FREQUENT: frequent, FROM_PRIORS: drawn}
     found = {}
     for name, decisions in decided.items():
-        e = evaluate(truth, np.asarray(decisions, np.float64), classes, 0.5)
-        found[name] = replace(e, collapsed=False, **_of_constant_scores(truth))
+        scores = np.broadcast_to(np.asarray(decisions, np.float64), truth.shape)
+        found[name] = replace(evaluate(truth, scores, classes, 0.5), collapsed=False)
+    known = evaluate(truth, np.broadcast_to(priors, truth.shape), classes, 0.5)
+    found[FROM_PRIORS] = replace(found[FROM_PRIORS], **{name: getattr(known, name) for name in _RANKED})
     return found
 
 
@@ -66,15 +69,3 @@ def below(evaluation: Evaluation, trivial: dict[str, Evaluation]) -> dict[str, l
         for measure in MEASURES
     }
     return {measure: names for measure, names in found.items() if names}
-
-
-def _of_constant_scores(truth: np.ndarray) -> dict[str, float | np.ndarray]:
-    shares = truth.mean(axis=0)
-    ap = np.where(shares > 0, shares, np.nan)
-    auc = np.where((shares > 0) & (shares < 1), 0.5, np.nan)
-    return {
-        "ap": ap,
-        "roc_auc": auc,
-        "mAP": float(np.nanmean(ap)) if (shares > 0).any() else np.nan,
-        "macro_roc_auc": 0.5 if not np.isnan(auc).all() else np.nan,
-    }

@@ -1,0 +1,141 @@
+"""What the paired bootstrap says about the scored runs, cached: drawn once for a run and an operating point.
+
+What needs no threshold (AP, ROC-AUC) takes longest and is kept in the run's ``cache/`` too, where pages may write;
+otherwise in memory alone. All draws use the same seed and clips in canonical order, so those of any two runs that
+compare are paired, whenever they were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from pages.widgets.scene import Scored
+from sedcore.artifacts.kept import keep_arrays, kept_arrays, source_key
+from sedcore.artifacts.predictions import Predictions
+from sedcore.artifacts.runs import Run
+from sedcore.artifacts.seeds import seed_groups
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.align import Aligned, aligned, paired
+from sedcore.evaluation.bootstrap import (
+    SEED,
+    Draws,
+    bootstrap_decisions,
+    bootstrap_ranking,
+    merged,
+    seed_mean,
+)
+from sedcore.evaluation.counts import decide
+from sedcore.evaluation.ranking import mean_defined
+from sedcore.figures.palette import Ink
+from sedcore.jobs.launch import training_enabled
+
+RESAMPLES, RANKING_RESAMPLES = 10_000, 2_000
+LARGE = 1_000_000  # clips x classes: from here on fewer resamples
+LARGE_RESAMPLES, LARGE_RANKING_RESAMPLES = 2_000, 500
+RANKING = ("ap", "roc_auc")
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """What is compared: a run, or several that differ in their seed only, averaged within each resample."""
+
+    label: str  # plain text
+    ink: Ink
+    members: tuple[Scored, ...]
+    draws: Draws
+    classes: tuple[str, ...]  # in canonical order, as the columns of the draws
+
+    def value(self, measure: str) -> float | np.ndarray:
+        """The value of a measure on the full split."""
+        return self.draws.full[measure]
+
+
+def resamples_of(scored: Scored) -> tuple[int, int]:
+    """Return how many resamples a run's decisions and its ranking get."""
+    size = scored.scores.predictions.scores.size
+    return (LARGE_RESAMPLES, LARGE_RANKING_RESAMPLES) if size > LARGE else (RESAMPLES, RANKING_RESAMPLES)
+
+
+def contenders(group: Sequence[Scored], average_seeds: bool = True) -> list[Contender]:
+    """Return the runs of a group that compares, with their draws; seeds of one configuration as one."""
+    by_id = {s.run.run_id: s for s in group}
+    draws = draws_of(group)
+    sets = seed_groups([s.run for s in group]) if average_seeds else [[s.run] for s in group]
+    found = []
+    for runs in sets:
+        members = tuple(by_id[run.run_id] for run in runs)
+        label = members[0].label
+        if len(members) > 1:
+            label = f"{runs[0].info['model'] or label}, {len(members)} seeds"
+        mean = draws[runs[0].run_id] if len(runs) == 1 else seed_mean([draws[run.run_id] for run in runs])
+        classes = _aligned_of(members[0]).classes
+        found.append(Contender(label, members[0].ink, members, mean, classes))
+    return found
+
+
+def has_seeds(group: Sequence[Scored]) -> bool:
+    """Whether some of the runs differ in their seed only."""
+    return any(len(runs) > 1 for runs in seed_groups([s.run for s in group]))
+
+
+def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
+    """Return the draws of runs that compare, by run id, at the thresholds in force."""
+    paired([_aligned_of(s) for s in group])
+    where = tuple((str(s.run.path), s.scores.predictions.split, _file_time(s)) for s in group)
+    thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in group)
+    counted = _decision_draws(where, thresholds, resamples_of(group[0])[0], _decided=group)
+    return {
+        s.run.run_id: merged(
+            of_run, _ranking_draws(*place, resamples_of(s)[1], training_enabled(), _scored=s)
+        )
+        for s, place, of_run in zip(group, where, counted)
+    }
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _decision_draws(
+    where: tuple, thresholds: tuple, resamples: int, _decided: Sequence[Scored]
+) -> list[Draws]:
+    runs = [_aligned_of(s) for s in _decided]
+    decisions = [decide(run.scores, s.evaluation.thresholds[run.columns]) for run, s in zip(runs, _decided)]
+    return bootstrap_decisions(runs[0].truth, decisions, resamples=resamples)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _ranking_draws(
+    run_path: str, split: str, file_time: int, resamples: int, write: bool, _scored: Scored
+) -> Draws:
+    run, name = Run(Path(run_path)), f"bootstrap-{split}"
+    key = source_key(run, split) | {"what": "ranking", "resamples": resamples, "seed": SEED}
+    held, e = _aligned_of(_scored), _scored.evaluation
+    full = {measure: getattr(e, measure)[held.columns] for measure in RANKING}
+    full |= {f"macro_{measure}": mean_defined(full[measure]) for measure in RANKING}
+    kept = kept_arrays(run, name, key)
+    if kept is not None and set(kept) == set(full):
+        return Draws(full, kept)
+    drawn = bootstrap_ranking(held.truth, [held.scores], resamples=resamples)[0]
+    if write:
+        try:
+            keep_arrays(run, name, key, dict(drawn.draws))
+        except SedcoreError:
+            pass  # a cache that cannot be written is only slower
+    return drawn
+
+
+def _aligned_of(scored: Scored) -> Aligned:
+    found = scored.scores.predictions
+    return _aligned(str(scored.run.path), found.split, _file_time(scored), _predictions=found)
+
+
+def _file_time(scored: Scored) -> int:
+    return source_key(scored.run, scored.scores.predictions.split)["time_ns"]
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _aligned(run_path: str, split: str, file_time: int, _predictions: Predictions) -> Aligned:
+    return aligned(_predictions.clip_ids, _predictions.classes, _predictions.truth, _predictions.scores)
