@@ -24,7 +24,7 @@ from sedcore.evaluation.baselines import (
 from sedcore.evaluation.counts import Confusion, counts
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.shift import label_priors, predicted_against_true, ranks
-from sedcore.evaluation.verdicts import compare, holm, mcnemar, p_values, proven_ranks
+from sedcore.evaluation.verdicts import compare, compare_all, holm, mcnemar, p_values, proven_ranks
 
 
 def test_holm_by_hand():
@@ -231,3 +231,17 @@ def test_shift_by_hand():
 def test_ranks_show_ties():
     found = ranks(np.array([[0.5, 0.7, 0.5, np.nan], [0.1, 0.2, 0.3, 0.4]]))
     np.testing.assert_array_equal(found, [[2, 1, 2, np.nan], [4, 3, 2, 1]])
+
+
+def test_all_pairs_are_one_family():
+    values = np.array([0.6, 0.5, 0.499])
+    found = compare_all(values, draws_around(values))
+    assert found.verdict.tolist() == [
+        ["", "better", "better"],
+        ["worse", "", "not proven"],
+        ["worse", "not proven", ""],
+    ]
+    assert found.p_corrected[0, 1] == pytest.approx(3 * 2 / 1000)
+    assert found.difference[1, 0] == pytest.approx(-0.1)
+    np.testing.assert_allclose(found.low, -found.high.T)
+    assert compare_all(values[:1], draws_around(values[:1])).verdict.tolist() == [[""]]

@@ -7,11 +7,12 @@ compare are paired, whenever they were made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from pages.widgets.scene import Scored
@@ -19,8 +20,12 @@ from sedcore.artifacts.kept import keep_arrays, kept_arrays, source_key
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import seed_groups
+from sedcore.data.store import open_dataset
+from sedcore.data.summary import balance_table
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.align import Aligned, aligned, paired
+from sedcore.evaluation.attribution import attribution
+from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import (
     SEED,
     Draws,
@@ -29,7 +34,8 @@ from sedcore.evaluation.bootstrap import (
     merged,
     seed_mean,
 )
-from sedcore.evaluation.counts import decide
+from sedcore.evaluation.counts import Confusion, decide
+from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.ranking import mean_defined
 from sedcore.figures.palette import Ink
 from sedcore.jobs.launch import training_enabled
@@ -139,3 +145,70 @@ def _file_time(scored: Scored) -> int:
 @st.cache_resource(max_entries=96, show_spinner=False)
 def _aligned(run_path: str, split: str, file_time: int, _predictions: Predictions) -> Aligned:
     return aligned(_predictions.clip_ids, _predictions.classes, _predictions.truth, _predictions.scores)
+
+
+def confusions(contender: Contender) -> list[Confusion]:
+    """Return the counts of each member at the thresholds in force, classes in canonical order."""
+    found = []
+    for s in contender.members:
+        order = _aligned_of(s).columns
+        found.append(Confusion(*(getattr(s.evaluation, name)[order] for name in ("tp", "fp", "fn", "tn"))))
+    return found
+
+
+def truth_of(contender: Contender) -> np.ndarray:
+    """Return (clips, classes) truth in canonical order."""
+    return _aligned_of(contender.members[0]).truth
+
+
+def decisions_of(scored: Scored) -> np.ndarray:
+    """Return (clips, classes) decisions at the thresholds in force in canonical order."""
+    held = _aligned_of(scored)
+    return decide(held.scores, scored.evaluation.thresholds[held.columns])
+
+
+def contributions(first: Contender, second: Contender, measure: str) -> np.ndarray | None:
+    """Return what each class adds to first minus second in an average; None for samples, which has no classes.
+
+    With several seeds a side it is the mean over the pairs of seeds, which adds up to the difference of means.
+    """
+    if measure == "samples_f1":
+        return None
+    if measure.removeprefix("macro_") in RANKING:
+        change = first.value(measure.removeprefix("macro_")) - second.value(measure.removeprefix("macro_"))
+        return np.where(np.isnan(change), 0.0, change) / max(np.count_nonzero(~np.isnan(change)), 1)
+    parts = [attribution(a, b) for a in confusions(first) for b in confusions(second)]
+    return np.mean([part[measure.removesuffix("_f1")] for part in parts], axis=0)
+
+
+def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dict[str, Evaluation]:
+    """Return the trivial baselines on the clips of a run; `priors` by class, of the split it learnt from."""
+    known = tuple(sorted(priors.items())) if priors else ()
+    return _trivial(str(scored.run.path), scored.scores.predictions.split, _file_time(scored), known, scored)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _trivial(
+    run_path: str, split: str, file_time: int, priors: tuple, _scored: Scored
+) -> dict[str, Evaluation]:
+    held, known = _aligned_of(_scored), dict(priors)
+    given = np.array([known[name] for name in held.classes]) if set(held.classes) <= set(known) else None
+    return baselines(held.truth, held.classes, given)
+
+
+def split_shares(root: Path, run: Run) -> pd.DataFrame | None:
+    """Return label, split, positives, clips and share of the data set a run learnt from, None where unknown."""
+    try:
+        dataset = open_dataset(root, run.info["dataset"] or "")
+    except SedcoreError:
+        return None
+    return balance_table(dataset) if dataset.fingerprint == run.info["data_fingerprint"] else None
+
+
+def train_priors(root: Path, run: Run) -> dict[str, float] | None:
+    """Return the share of the training clips that hold each class, None where the data set is not here."""
+    shares = split_shares(root, run)
+    if shares is None:
+        return None
+    train = shares[shares["split"] == "train"]
+    return dict(zip(train["label"], train["share"])) if len(train) else None

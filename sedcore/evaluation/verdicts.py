@@ -160,3 +160,37 @@ def proven_ranks(better: np.ndarray) -> np.ndarray:
     with two that differ from each other.
     """
     return 1 + np.asarray(better, bool).sum(axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """All pairs of runs in one measure, each (runs, runs), row minus column; the diagonal is empty."""
+
+    difference: np.ndarray  # NaN on the diagonal and where undefined
+    low: np.ndarray
+    high: np.ndarray
+    p_corrected: np.ndarray  # Holm over the pairs
+    from_error: np.ndarray
+    verdict: np.ndarray  # of the row's run against the column's; "" on the diagonal
+
+
+def compare_all(values: np.ndarray, draws: np.ndarray, alpha: float = ALPHA) -> Pairs:
+    """Test every pair of runs in one average; the pairs are the family.
+
+    values: (runs,). draws: (resamples, runs) under the same resamples.
+    """
+    values, runs = np.asarray(values, np.float64), len(values)
+    rows, columns = np.triu_indices(runs, 1)
+    square = [np.full((runs, runs), np.nan) for _ in range(4)]
+    from_error, verdict = np.zeros((runs, runs), bool), np.full((runs, runs), "", dtype=object)
+    if runs > 1:
+        found = compare(values[rows], values[columns], draws[:, rows], draws[:, columns], alpha=alpha)
+        there = (found.difference, found.low, found.high, found.p_corrected)
+        back = (-found.difference, -found.high, -found.low, found.p_corrected)
+        for array, one, other in zip(square, there, back):
+            array[rows, columns], array[columns, rows] = one, other
+        from_error[rows, columns] = from_error[columns, rows] = found.from_error
+        turned = {BETTER: WORSE, WORSE: BETTER}
+        verdict[rows, columns] = found.verdict
+        verdict[columns, rows] = [turned.get(word, word) for word in found.verdict]
+    return Pairs(*square, from_error, verdict)
