@@ -110,8 +110,8 @@ def interval(low: float, high: float, signed: bool = False) -> str:
 
 def pair(scene: Scene, rivals: list[Contender], measure: str) -> None:
     """Show one pair class by class: differences with intervals, where they come from, McNemar."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.subheader("A pair, class by class", anchor=False, width="content")
+    st.subheader("A pair, class by class", anchor=False)
+    with st.container(horizontal=True, gap="small"):
         first = pick("First", rivals, 0, "pair-first")
         others = [rival for rival in rivals if rival is not first]
         second = pick("Second", others, 0, "pair-second")

@@ -225,6 +225,9 @@ def test_logit_interval_by_hand():
     draws = expit(np.repeat([-1.0, 3.0], 5000))[:, None]
     low, high = logit_interval(expit(np.array([1.0])), draws)
     assert (logit(low[0]), logit(high[0])) == (pytest.approx(-2.92, abs=1e-3), pytest.approx(4.92, abs=1e-3))
+    # Of 10 positives: t with 9 degrees of freedom, 2.262, and sqrt(10 / 9).
+    low, high = logit_interval(expit(np.array([1.0])), draws, positives=np.array([10]))
+    assert logit(high[0]) == pytest.approx(1 + 2 * 2.262 * 1.0541, abs=1e-3)
 
 
 def test_intervals_of_values_at_the_edge_hold_them():

@@ -113,8 +113,9 @@ def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
         f"{words}{resampling_note(rivals[0])} Grey: what one gets without listening, from {fmt.escape_markdown(known)} "
         "label priors."
     )
-    for sentence in below_baselines(rivals, trivial):
-        st.caption(f":material/warning: {sentence}")
+    sentences = below_baselines(rivals, trivial)
+    if sentences:
+        st.caption("  \n".join(f":material/warning: {sentence}" for sentence in sentences))
 
 
 def standings_frame(

@@ -46,7 +46,10 @@ def ranks_section(scene: Scene, rivals: Sequence[Contender], measure: str) -> No
         lines = [RankLine(r.label, r.ink, at[i], over[i]) for i, r in enumerate(rivals)]
         figure = rank_by_threshold(lines, grid, scene.choice.threshold, f"rank by {average} F1")
         st.plotly_chart(figure, key="verdicts-ranks-threshold", config=style.CONFIG)
-    st.caption("Ranks of the plain values, proven or not; equal values share a rank.")
+    st.caption(
+        "Ranks of the plain values, proven or not; equal values share a rank. On the right, names stand at their "
+        "rank at the threshold in force."
+    )
 
 
 def _rank_answer(

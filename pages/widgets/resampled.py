@@ -121,8 +121,10 @@ def _ranking_draws(
     held, e = _aligned_of(_scored), _scored.evaluation
     full = {measure: getattr(e, measure)[held.columns] for measure in RANKING}
     full |= {f"macro_{measure}": mean_defined(full[measure]) for measure in RANKING}
+    wanted = set(full)
+    full["support"] = e.support[held.columns]
     kept = kept_arrays(run, name, key)
-    if kept is not None and set(kept) == set(full):
+    if kept is not None and set(kept) == wanted:
         return Draws(full, kept)
     drawn = bootstrap_ranking(held.truth, [held.scores], resamples=resamples)[0]
     if write:

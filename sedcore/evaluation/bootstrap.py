@@ -49,7 +49,8 @@ class Draws:
     """Values of one run, on the full split and under every resample, by the name of the measure.
 
     Averages ("micro_f1", "macro_ap") have a float in `full` and (resamples,) float64 in `draws`; measures of
-    classes ("f1", "ap") have (classes,) float64 and (resamples, classes) float32. NaN where undefined.
+    classes ("f1", "ap") have (classes,) float64 and (resamples, classes) float32. NaN where undefined. `full`
+    also has "support", the positive clips of each class.
     """
 
     full: Mapping[str, float | np.ndarray]
@@ -59,11 +60,12 @@ class Draws:
         """The marginal interval of a measure: low and high, floats or (classes,).
 
         Percentiles; for average precision and ROC-AUC `logit_interval`. Percentiles hold less than they
-        promise there while positives are few (ROC-AUC with 50 positives: 91 % of 95 %), because both are
-        skewed near 1; benchmarks/coverage.py measures what is used here.
+        promise there while positives are few (ROC-AUC with 50 positives: 91 % for 95 %), because both
+        are skewed near 1; benchmarks/coverage.py measures what is used here.
         """
         if name.removeprefix("macro_") in ("ap", "roc_auc"):
-            return logit_interval(np.asarray(self.full[name]), self.draws[name], level)
+            positives = None if name.startswith("macro_") else self.full["support"]
+            return logit_interval(np.asarray(self.full[name]), self.draws[name], level, positives)
         return percentile_interval(self.draws[name], level)
 
 
@@ -125,7 +127,10 @@ def bootstrap_ranking(
     """
     truth, scores = _of_one_shape(truth, scores, None)
     held = [counts(truth, of_run) for of_run in scores]
-    full = [{"ap": average_precision(of_run), "roc_auc": roc_auc(of_run)} for of_run in held]
+    full = [
+        {"ap": average_precision(of_run), "roc_auc": roc_auc(of_run), "support": of_run.positives}
+        for of_run in held
+    ]
     for values in full:
         values |= {f"macro_{name}": mean_defined(values[name]) for name in ("ap", "roc_auc")}
     blocks: list[list[dict]] = [[] for _ in scores]
@@ -143,17 +148,23 @@ def percentile_interval(draws: np.ndarray, level: float = LEVEL) -> tuple[np.nda
 
 
 def logit_interval(
-    full: np.ndarray, draws: np.ndarray, level: float = LEVEL
+    full: np.ndarray, draws: np.ndarray, level: float = LEVEL, positives: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high of a value in 0..1: normal on the scale of log(value / (1 - value)), with the draws' spread.
+    """Low and high of a value in 0..1, symmetric on the scale of log(value / (1 - value)).
 
-    Values nearer to 0 or 1 than NEAR are taken as that near: the logarithm of nothing would make any spread
-    endless. The interval holds the full split's value always, and is that value alone where the draws agree.
+    The reach is the draws' standard deviation there times the normal quantile; with `positives` (classes,) it is
+    that of a mean of so few: the t quantile, and the spread's own bias sqrt(n / (n - 1)) undone. Values nearer
+    to 0 or 1 than NEAR are taken as that near, since the logarithm of nothing would make any spread endless. The
+    interval holds the full split's value always, and is that value alone where the draws agree.
     """
     wide = np.asarray(draws, np.float64)
     spread = special.logit(np.clip(wide, NEAR, 1 - NEAR)).std(axis=0, ddof=1 if len(wide) > 1 else 0)
     centre = special.logit(np.clip(full, NEAR, 1 - NEAR))
-    reach = stats.norm.ppf((1 + level) / 2) * spread
+    if positives is None:
+        reach = stats.norm.ppf((1 + level) / 2) * spread
+    else:
+        n = np.maximum(positives, 2)
+        reach = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(n / (n - 1)) * spread
     low, high = special.expit(centre - reach), special.expit(centre + reach)
     agreed = spread == 0
     return np.where(agreed, full, np.minimum(low, full)), np.where(agreed, full, np.maximum(high, full))
@@ -161,11 +172,11 @@ def logit_interval(
 
 def seed_mean(runs: Sequence[Draws]) -> Draws:
     """The mean over runs that differ in their seed only: within each resample, and on the full split."""
-    names = [name for name in runs[0].full if all(name in run.full for run in runs)]
-    return Draws(
-        {name: np.mean([run.full[name] for run in runs], axis=0) for name in names},
-        {name: np.mean([run.draws[name] for run in runs], axis=0, dtype=np.float64) for name in names},
-    )
+    full = {name: np.mean([run.full[name] for run in runs], axis=0) for name in runs[0].full}
+    draws = {
+        name: np.mean([run.draws[name] for run in runs], axis=0, dtype=np.float64) for name in runs[0].draws
+    }
+    return Draws(full, draws)
 
 
 def merged(*parts: Draws) -> Draws:
@@ -183,7 +194,7 @@ def _full_decisions(truth: np.ndarray, decisions: np.ndarray) -> dict[str, float
     confusion = Confusion(tp=tp, fp=fp, fn=fn, tn=len(truth) - tp - fp - fn)
     by_class = class_scores(confusion)
     found = averages(confusion) | {"samples": samples_average(truth, decisions)[0]}
-    values: dict[str, float | np.ndarray] = {part: getattr(by_class, part) for part in PARTS}
+    values = {part: getattr(by_class, part) for part in (*PARTS, "support")}
     return values | {f"{name}_{part}": getattr(prf, part) for name, prf in found.items() for part in PARTS}
 
 

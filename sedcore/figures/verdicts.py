@@ -66,29 +66,26 @@ def forest_plot(
             cliponaxis=False,
         )
     )
-    traces.append(
+    words = [
         dict(
-            type="scatter",
-            x=[1.0] * len(names),
-            y=names,
-            xaxis="x2",
-            mode="text",
-            text=[_bold(verdict) for verdict in found.verdict],
-            textposition="middle left",
-            textfont={"size": SMALL, "color": [verdict_color(verdict) for verdict in found.verdict]},
-            hoverinfo="skip",
+            x=1,
+            xref="x domain",
+            xanchor="left",
+            y=name,
+            text=_bold(verdict),
+            showarrow=False,
+            font={"size": SMALL, "color": verdict_color(verdict)},
         )
-    )
+        for name, verdict in zip(names, found.verdict)
+    ]
     return drawn(
         traces,
         height=ROW * len(names) + 66,
-        margin={"l": 8, "r": 8, "t": 8},
+        margin={"l": 8, "r": 84, "t": 8},
         x={
             "title": axis_title(f"{measure}: {shortened(first)} minus {shortened(second)}"),
-            "domain": [0, 0.84],
             "tickformat": "+.2f",
         },
-        xaxis2={"domain": [0.84, 1], "range": [0, 1], "visible": False, "fixedrange": True},
         y={
             "categoryorder": "array",
             "categoryarray": names[::-1],
@@ -98,6 +95,7 @@ def forest_plot(
             "automargin": True,
         },
         shapes=[rule_at(0)],
+        annotations=words,
     )
 
 
@@ -181,7 +179,8 @@ def rank_chart(lines: Sequence[RankLine], places: Sequence[str], title: str) -> 
     at = list(range(len(places)))
     figure_x = {
         "tickvals": at,
-        "ticktext": [plain(place) for place in places],
+        "ticktext": [plain(place).replace(" ", "<br>", 1) for place in places],
+        "tickangle": 0,
         "range": [-0.3, len(places) - 0.6],
         "showgrid": False,
     }
@@ -189,20 +188,33 @@ def rank_chart(lines: Sequence[RankLine], places: Sequence[str], title: str) -> 
 
 
 def rank_by_threshold(lines: Sequence[RankLine], grid: np.ndarray, threshold: float, title: str) -> go.Figure:
-    """Return ranks over thresholds that all classes share; a rule stands at the threshold in force."""
+    """Return ranks over thresholds that all classes share; a rule stands at the threshold in force.
+
+    Names stand at the rank there: at either end all runs tie, since all or nothing is predicted.
+    """
     axis = {"title": axis_title("threshold for all classes")}
-    return _ranks(lines, grid, axis, title, markers=False, shapes=[rule_at(threshold, dash="dot")])
+    named = int(np.abs(np.asarray(grid) - threshold).argmin())
+    return _ranks(
+        lines, grid, axis, title, markers=False, named=named, shapes=[rule_at(threshold, dash="dot")]
+    )
 
 
 def _ranks(
-    lines: Sequence[RankLine], x: Sequence[float], axis: dict, title: str, *, markers: bool, **layout: object
+    lines: Sequence[RankLine],
+    x: Sequence[float],
+    axis: dict,
+    title: str,
+    *,
+    markers: bool,
+    named: int | None = None,
+    **layout: object,
 ) -> go.Figure:
     traces: list[dict] = []
     # Runs that tie would hide each other: each is drawn a little beside its rank.
     shift = np.linspace(-0.09, 0.09, len(lines)) if len(lines) > 1 else np.zeros(1)
     ends: list[float] = []
     for line, beside in zip(lines, shift):
-        known = np.flatnonzero(~np.isnan(line.ranks))
+        known = np.flatnonzero(~np.isnan(line.ranks)) if named is None else [named]
         ends.append(float(line.ranks[known[-1]] + beside) if len(known) else np.nan)
         traces.append(
             dict(
