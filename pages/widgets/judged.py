@@ -113,7 +113,7 @@ def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
         f"{words}{resampling_note(rivals[0])} Grey: what one gets without listening, from {fmt.escape_markdown(known)} "
         "label priors."
     )
-    sentences = below_baselines(rivals, trivial)
+    sentences = below_baselines([(s.label, s.evaluation) for rival in rivals for s in rival.members], trivial)
     if sentences:
         st.caption("  \n".join(f":material/warning: {sentence}" for sentence in sentences))
 
@@ -144,16 +144,16 @@ def standings_frame(
     return pd.DataFrame(rows).astype({"Value": "float64"})
 
 
-def below_baselines(rivals: Sequence[Contender], trivial: dict[str, Evaluation]) -> list[str]:
-    """Return a sentence for each run that a trivial baseline beats."""
+def below_baselines(runs: Sequence[tuple[str, Evaluation]], trivial: dict[str, Evaluation]) -> list[str]:
+    """Return a sentence (Markdown) for each run, by label, that a trivial baseline beats."""
     said = []
-    for s in (s for rival in rivals for s in rival.members):
-        found = below(s.evaluation, trivial)
+    for label, e in runs:
+        found = below(e, trivial)
         if found:
             measures = fmt.listing([MEASURES[name][0] for name in found])
-            names = list(dict.fromkeys(name for names in found.values() for name in names))
+            names = fmt.listing(list(dict.fromkeys(name for names in found.values() for name in names)))
             said.append(
-                f"**{fmt.escape_markdown(s.label)}** is below a trivial baseline on {measures} ({fmt.listing(names)})."
+                f"**{fmt.escape_markdown(label)}** is below a trivial baseline on {measures} ({names})."
             )
     return said
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from pages.widgets import format as fmt
 from pages.widgets.scene import Scored
 from sedcore.artifacts.kept import keep_arrays, kept_arrays, source_key
 from sedcore.artifacts.predictions import Predictions
@@ -101,6 +102,15 @@ def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
         )
         for s, place, of_run in zip(group, where, counted)
     }
+
+
+def macro_ap_interval(scored: Scored) -> str:
+    """Return [0.841, 0.866] of macro AP, "" where resampling would hold the page up (large splits)."""
+    if scored.scores.predictions.scores.size > LARGE:
+        return ""
+    place = (str(scored.run.path), scored.scores.predictions.split, _file_time(scored))
+    found = _ranking_draws(*place, resamples_of(scored)[1], training_enabled(), _scored=scored)
+    return fmt.interval(*found.interval("macro_ap"))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

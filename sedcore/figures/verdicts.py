@@ -71,6 +71,7 @@ def forest_plot(
             x=1,
             xref="x domain",
             xanchor="left",
+            xshift=6,
             y=name,
             text=_bold(verdict),
             showarrow=False,
