@@ -12,7 +12,7 @@ from pages.widgets.bar import compare_page
 from pages.widgets.classes import MEASURES, class_table, class_values, spread
 from pages.widgets.guard import go_to, guarded
 from pages.widgets.judged import below_baselines
-from pages.widgets.resampled import LARGE, draws_of, train_priors, trivial_baselines
+from pages.widgets.resampled import draws_of, train_priors, trivial_baselines
 from pages.widgets.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation.evaluate import Evaluation
@@ -67,7 +67,7 @@ def averages(scene: Scene) -> None:
     ]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Averages", anchor=False)
-        small = all(s.scores.predictions.scores.size <= LARGE for s in scene.scored)
+        small = not any(s.scores.large for s in scene.scored)
         with_intervals = st.toggle(
             "Intervals",
             value=small,
@@ -108,10 +108,11 @@ def averages(scene: Scene) -> None:
             for name in AVERAGES
         },
     )
-    st.caption(
-        "Grey: what one gets without listening. "
-        + " ".join(below_baselines([(s.label, s.evaluation) for s in scene.lead_group], trivial))
-    )
+    if trivial:
+        st.caption(
+            "Grey: what one gets without listening. "
+            + " ".join(below_baselines([(s.label, s.evaluation) for s in scene.lead_group], trivial))
+        )
     if printed:
         named = fmt.listing([fmt.escape_markdown(run.name) for run, _ in printed])
         st.caption(f"Grey: printed numbers of {named} at their own threshold, not ranked with the runs.")

@@ -23,7 +23,7 @@ from sedcore.evaluation.baselines import (
 )
 from sedcore.evaluation.counts import Confusion, counts
 from sedcore.evaluation.evaluate import evaluate
-from sedcore.evaluation.shift import label_priors, predicted_against_true, ranks
+from sedcore.evaluation.shift import predicted_against_true, ranks
 from sedcore.evaluation.verdicts import compare, compare_all, holm, mcnemar, p_values, proven_ranks
 
 
@@ -217,12 +217,8 @@ def test_a_model_below_a_baseline_is_flagged():
     assert value_of(good, "macro_ap") == 1 and value_of(good, "samples_f1") == good.averages["samples"].f1
 
 
-def test_shift_by_hand():
+def test_predicted_against_true_by_hand():
     truth = small_split()
-    table = label_priors({"train": (("a", "b", "c"), truth), "test": (("b", "a"), truth[:20, :2])})
-    assert table["class"].tolist() == ["a", "b", "c"]
-    assert table["train"].tolist() == [0.5, 0.25, 0]
-    np.testing.assert_array_equal(table["test"], [0.5, 1, np.nan])
     predicted, positives, share = predicted_against_true(counts(truth, truth.astype(float)).at(0))
     assert (predicted.tolist(), positives.tolist()) == ([40, 40, 40], [20, 10, 0])
     np.testing.assert_array_equal(share, [2, 4, np.nan])

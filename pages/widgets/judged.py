@@ -14,16 +14,16 @@ from pages.widgets.guard import go_to
 from pages.widgets.resampled import (
     RANKING,
     Contender,
-    decisions_of,
+    mcnemar_of,
     resamples_of,
+    support_of,
     train_priors,
     trivial_baselines,
-    truth_of,
 )
 from pages.widgets.scene import Scene
 from sedcore.evaluation.baselines import below, value_of
 from sedcore.evaluation.evaluate import Evaluation
-from sedcore.evaluation.verdicts import Differences, compare, compare_all, mcnemar, proven_ranks
+from sedcore.evaluation.verdicts import Differences, compare, compare_all, proven_ranks
 
 # measure: (title, what it means)
 MEASURES = {
@@ -109,10 +109,8 @@ def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
     pairs = len(rivals) * (len(rivals) - 1) // 2
     known = "training" if train_priors(scene.root, first.run) else f"{scene.split}'s own"
     words = f"Verdicts are corrected over the {fmt.plural(pairs, 'pair')} on screen (Holm). " if pairs else ""
-    st.caption(
-        f"{words}{resampling_note(rivals[0])} Grey: what one gets without listening, from {fmt.escape_markdown(known)} "
-        "label priors."
-    )
+    grey = f" Grey: what one gets without listening, from {fmt.escape_markdown(known)} label priors."
+    st.caption(f"{words}{resampling_note(rivals[0])}{grey if trivial else ''}")
     sentences = below_baselines([(s.label, s.evaluation) for rival in rivals for s in rival.members], trivial)
     if sentences:
         st.caption("  \n".join(f":material/warning: {sentence}" for sentence in sentences))
@@ -170,20 +168,19 @@ def resampling_note(rival: Contender, from_error: bool = False) -> str:
 
 def pair_differences(first: Contender, second: Contender, measure: str) -> Differences:
     """Return the differences of the classes behind an average, one family."""
-    name, support = class_measure(measure), truth_of(first).sum(axis=0)
-    return compare(
-        first.value(name), second.value(name), first.draws.draws[name], second.draws.draws[name], support
-    )
+    name = class_measure(measure)
+    draws = first.draws.draws[name], second.draws.draws[name]
+    return compare(first.value(name), second.value(name), *draws, support_of(first))
 
 
 def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFrame:
     """Return a row a class, in canonical order: values, difference, interval, p, verdict, and McNemar's."""
-    name, truth = class_measure(measure), truth_of(first)
+    name = class_measure(measure)
     found = pair_differences(first, second, measure)
     frame = pd.DataFrame(
         {
             "Class": [fmt.class_title(c) for c in first.classes],
-            "Support": truth.sum(axis=0),
+            "Support": support_of(first),
             "First": first.value(name),
             "Second": second.value(name),
             "Difference": found.difference,
@@ -193,8 +190,8 @@ def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFram
             "Verdict": [f"{word} ≈" if se else word for word, se in zip(found.verdict, found.from_error)],
         }
     )
-    if len(first.members) == len(second.members) == 1:
-        test = mcnemar(truth, decisions_of(first.members[0]), decisions_of(second.members[0]))
+    test = mcnemar_of(first, second)
+    if test is not None:
         frame["First only"], frame["Second only"] = test.first_only, test.second_only
         frame["McNemar p"], frame["McNemar"] = test.p_corrected, test.verdict
     return frame

@@ -9,12 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import tables
+from pages.widgets import loading, tables
 from pages.widgets.board import grid_of
 from pages.widgets.judged import MEASURES
-from pages.widgets.resampled import Contender, confusions, split_shares, truth_of
+from pages.widgets.resampled import Contender, confusions, split_shares, support_of
 from pages.widgets.scene import Scene
-from sedcore.evaluation.shift import label_priors, predicted_against_true, ranks
+from sedcore.evaluation.shift import predicted_against_true, ranks
 from sedcore.figures import style
 from sedcore.figures.thresholds import over_thresholds
 from sedcore.figures.verdicts import RankLine, rank_by_threshold, rank_chart
@@ -29,12 +29,7 @@ def ranks_section(scene: Scene, rivals: Sequence[Contender], measure: str) -> No
     placed = ranks(values.T).T
     average = measure.removesuffix("_f1") if measure.removesuffix("_f1") in CLASS_AVERAGES else "macro"
     grid = grid_of(scene)
-    over = np.array(
-        [
-            np.mean([over_thresholds(s.scores.counts, grid, "f1", average) for s in rival.members], axis=0)
-            for rival in rivals
-        ]
-    )
+    over = np.array([_f1_over(rival, grid, average) for rival in rivals])
     st.markdown(_rank_answer(rivals, placed, ranks(over.T).T, grid, average))
     left, right = st.columns(2, gap="medium")
     with left:
@@ -50,6 +45,14 @@ def ranks_section(scene: Scene, rivals: Sequence[Contender], measure: str) -> No
         "Ranks of the plain values, proven or not; equal values share a rank. On the right, names stand at their "
         "rank at the threshold in force."
     )
+
+
+def _f1_over(rival: Contender, grid: np.ndarray, average: str) -> np.ndarray:
+    """Return (thresholds,) averaged F1, the mean over seeds."""
+    lines = [
+        over_thresholds(s.scores.on_grid(grid), s.evaluation.support, "f1", average) for s in rival.members
+    ]
+    return np.mean(lines, axis=0)
 
 
 def _rank_answer(
@@ -120,7 +123,7 @@ def shift_section(scene: Scene, rivals: Sequence[Contender]) -> None:
     frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in first.classes]})
     for split in splits:
         frame[f"share {split}"] = shares[split].to_numpy()
-    frame["True"] = truth_of(first).sum(axis=0)
+    frame["True"] = support_of(first)
     for rival in rivals:
         counted = [predicted_against_true(confusion)[0] for confusion in confusions(rival)]
         frame[rival.members[0].run.run_id] = np.mean(counted, axis=0)
@@ -168,5 +171,9 @@ def _priors(scene: Scene, rival: Contender) -> pd.DataFrame:
             list(dict.fromkeys(known["split"]))
         ]
         return table.rename_axis(index="class", columns=None).reset_index()
-    found = {split: run.predictions(split) for split in reversed(run.splits())}
-    return label_priors({split: (held.classes, held.truth) for split, held in found.items()})
+    table = pd.DataFrame({"class": list(rival.classes)})
+    for split in reversed(run.splits()):
+        summary = loading.scores(run, split).summary
+        shares = dict(zip(summary.classes, summary.positives / summary.clips))
+        table[split] = [shares.get(name, np.nan) for name in rival.classes]
+    return table

@@ -16,15 +16,15 @@ import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
+from pages.widgets import loading
 from pages.widgets.scene import Scored
-from sedcore.artifacts.kept import keep_arrays, kept_arrays, source_key
-from sedcore.artifacts.predictions import Predictions
+from sedcore.artifacts.cache import read_cache, write_cache
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import seed_groups
 from sedcore.data.store import open_dataset
 from sedcore.data.summary import balance_table
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.align import Aligned, aligned, paired
+from sedcore.evaluation.align import Aligned, aligned
 from sedcore.evaluation.attribution import attribution
 from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import (
@@ -37,13 +37,13 @@ from sedcore.evaluation.bootstrap import (
 )
 from sedcore.evaluation.counts import Confusion, decide
 from sedcore.evaluation.evaluate import Evaluation
-from sedcore.evaluation.ranking import mean_defined
+from sedcore.evaluation.verdicts import McNemar, mcnemar
 from sedcore.figures.palette import Ink
 from sedcore.jobs.launch import training_enabled
 
 RESAMPLES, RANKING_RESAMPLES = 10_000, 2_000
-LARGE = 1_000_000  # clips x classes: from here on fewer resamples
-LARGE_RESAMPLES, LARGE_RANKING_RESAMPLES = 2_000, 500
+MODEST = 200_000  # clips x classes: above it fewer resamples
+FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES = 2_000, 500
 RANKING = ("ap", "roc_auc")
 
 
@@ -64,8 +64,10 @@ class Contender:
 
 def resamples_of(scored: Scored) -> tuple[int, int]:
     """Return how many resamples a run's decisions and its ranking get."""
-    size = scored.scores.predictions.scores.size
-    return (LARGE_RESAMPLES, LARGE_RANKING_RESAMPLES) if size > LARGE else (RESAMPLES, RANKING_RESAMPLES)
+    summary = scored.scores.summary
+    if summary.clips * len(summary.classes) > MODEST:
+        return FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES
+    return RESAMPLES, RANKING_RESAMPLES
 
 
 def contenders(group: Sequence[Scored], average_seeds: bool = True) -> list[Contender]:
@@ -80,7 +82,7 @@ def contenders(group: Sequence[Scored], average_seeds: bool = True) -> list[Cont
         if len(members) > 1:
             label = f"{runs[0].info['model'] or label}, {len(members)} seeds"
         mean = draws[runs[0].run_id] if len(runs) == 1 else seed_mean([draws[run.run_id] for run in runs])
-        classes = _aligned_of(members[0]).classes
+        classes = tuple(sorted(members[0].evaluation.classes))
         found.append(Contender(label, members[0].ink, members, mean, classes))
     return found
 
@@ -92,8 +94,7 @@ def has_seeds(group: Sequence[Scored]) -> bool:
 
 def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
     """Return the draws of runs that compare, by run id, at the thresholds in force."""
-    paired([_aligned_of(s) for s in group])
-    where = tuple((str(s.run.path), s.scores.predictions.split, _file_time(s)) for s in group)
+    where = tuple(loading.stamp(s.run, s.scores.split) for s in group)
     thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in group)
     counted = _decision_draws(where, thresholds, resamples_of(group[0])[0], _decided=group)
     return {
@@ -106,71 +107,93 @@ def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
 
 def macro_ap_interval(scored: Scored) -> str:
     """Return [0.841, 0.866] of macro AP, "" where resampling would hold the page up (large splits)."""
-    if scored.scores.predictions.scores.size > LARGE:
+    if scored.scores.large:
         return ""
-    place = (str(scored.run.path), scored.scores.predictions.split, _file_time(scored))
-    found = _ranking_draws(*place, resamples_of(scored)[1], training_enabled(), _scored=scored)
+    found = _ranking_draws(
+        *loading.stamp(scored.run, scored.scores.split),
+        resamples_of(scored)[1],
+        training_enabled(),
+        _scored=scored,
+    )
     return fmt.interval(*found.interval("macro_ap"))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _decision_draws(
     where: tuple, thresholds: tuple, resamples: int, _decided: Sequence[Scored]
 ) -> list[Draws]:
-    runs = [_aligned_of(s) for s in _decided]
-    decisions = [decide(run.scores, s.evaluation.thresholds[run.columns]) for run, s in zip(runs, _decided)]
-    return bootstrap_decisions(runs[0].truth, decisions, resamples=resamples)
+    # One after another: of large runs no two are in memory at a time, only their decisions.
+    decisions = [decisions_of(s) for s in _decided]
+    return bootstrap_decisions(_aligned_of(_decided[0]).truth, decisions, resamples=resamples)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _ranking_draws(
     run_path: str, split: str, file_time: int, resamples: int, write: bool, _scored: Scored
 ) -> Draws:
-    run, name = Run(Path(run_path)), f"bootstrap-{split}"
-    key = source_key(run, split) | {"what": "ranking", "resamples": resamples, "seed": SEED}
-    held, e = _aligned_of(_scored), _scored.evaluation
-    full = {measure: getattr(e, measure)[held.columns] for measure in RANKING}
-    full |= {f"macro_{measure}": mean_defined(full[measure]) for measure in RANKING}
-    wanted = set(full)
-    full["support"] = e.support[held.columns]
-    kept = kept_arrays(run, name, key)
-    if kept is not None and set(kept) == wanted:
+    run, name = Run(Path(run_path)), f"{split}-bootstrap"
+    file, depends = run.predictions_file(split), {"resamples": resamples, "seed": SEED}
+    kept = read_cache(run, name, file, depends)
+    e, order = _scored.evaluation, canonical_columns(_scored)
+    full = {measure: getattr(e, measure)[order] for measure in (*RANKING, "support")}
+    full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
+    if kept is not None:
         return Draws(full, kept)
+    held = _aligned_of(_scored)
     drawn = bootstrap_ranking(held.truth, [held.scores], resamples=resamples)[0]
     if write:
-        try:
-            keep_arrays(run, name, key, dict(drawn.draws))
-        except SedcoreError:
-            pass  # a cache that cannot be written is only slower
+        write_cache(run, name, file, depends, drawn.draws)
     return drawn
 
 
+def canonical_columns(scored: Scored) -> np.ndarray:
+    """Return (classes,) the place of each class of the canonical order in the run's own."""
+    return np.argsort(np.array(scored.evaluation.classes))
+
+
 def _aligned_of(scored: Scored) -> Aligned:
-    found = scored.scores.predictions
-    return _aligned(str(scored.run.path), found.split, _file_time(scored), _predictions=found)
-
-
-def _file_time(scored: Scored) -> int:
-    return source_key(scored.run, scored.scores.predictions.split)["time_ns"]
+    if scored.scores.large:  # not kept
+        return _put_in_order(scored)
+    return _aligned(*loading.stamp(scored.run, scored.scores.split), _scored=scored)
 
 
 @st.cache_resource(max_entries=96, show_spinner=False)
-def _aligned(run_path: str, split: str, file_time: int, _predictions: Predictions) -> Aligned:
-    return aligned(_predictions.clip_ids, _predictions.classes, _predictions.truth, _predictions.scores)
+def _aligned(run_path: str, split: str, file_time: int, _scored: Scored) -> Aligned:
+    return _put_in_order(_scored)
+
+
+def _put_in_order(scored: Scored) -> Aligned:
+    found = scored.scores.predictions
+    return aligned(found.clip_ids, found.classes, found.truth, found.scores)
 
 
 def confusions(contender: Contender) -> list[Confusion]:
     """Return the counts of each member at the thresholds in force, classes in canonical order."""
     found = []
     for s in contender.members:
-        order = _aligned_of(s).columns
+        order = canonical_columns(s)
         found.append(Confusion(*(getattr(s.evaluation, name)[order] for name in ("tp", "fp", "fn", "tn"))))
     return found
 
 
-def truth_of(contender: Contender) -> np.ndarray:
-    """Return (clips, classes) truth in canonical order."""
-    return _aligned_of(contender.members[0]).truth
+def support_of(contender: Contender) -> np.ndarray:
+    """Return (classes,) positive clips in canonical order."""
+    return contender.members[0].evaluation.support[canonical_columns(contender.members[0])]
+
+
+def mcnemar_of(first: Contender, second: Contender) -> McNemar | None:
+    """Return McNemar's test of two single runs at the thresholds in force, None where a side has several seeds."""
+    if len(first.members) + len(second.members) > 2:
+        return None
+    one, other = first.members[0], second.members[0]
+    where = tuple(loading.stamp(s.run, s.scores.split) for s in (one, other))
+    thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in (one, other))
+    return _mcnemar(where, thresholds, (one, other))
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _mcnemar(where: tuple, thresholds: tuple, _pair: tuple[Scored, Scored]) -> McNemar:
+    return mcnemar(_aligned_of(_pair[0]).truth, decisions_of(_pair[0]), decisions_of(_pair[1]))
 
 
 def decisions_of(scored: Scored) -> np.ndarray:
@@ -194,9 +217,14 @@ def contributions(first: Contender, second: Contender, measure: str) -> np.ndarr
 
 
 def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dict[str, Evaluation]:
-    """Return the trivial baselines on the clips of a run; `priors` by class, of the split it learnt from."""
+    """Return the trivial baselines on the clips of a run; `priors` by class, of the split it learnt from.
+
+    None for large splits, where reading the labels alone would hold every page up.
+    """
+    if scored.scores.large:
+        return {}
     known = tuple(sorted(priors.items())) if priors else ()
-    return _trivial(str(scored.run.path), scored.scores.predictions.split, _file_time(scored), known, scored)
+    return _trivial(*loading.stamp(scored.run, scored.scores.split), known, scored)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -101,17 +101,15 @@ def bootstrap_decisions(
     truth, decisions = _of_one_shape(truth, decisions, bool)
     classes = truth.shape[1]
     full = [_full_decisions(truth, made) for made in decisions]
-    columns = [truth] + [part for made in decisions for part in (truth & made, made)]
-    table = np.concatenate(columns, axis=1).astype(np.float32)
     by_clip = np.concatenate([_clip_scores(truth, made) for made in decisions], axis=1)
     blocks: list[list[dict]] = [[] for _ in decisions]
     for weights in resample_weights(len(truth), resamples, seed):
-        counted = (weights @ table).reshape(len(weights), -1, classes)
-        positives = counted[:, 0].astype(np.float64)
+        positives = (weights @ truth.astype(np.float32)).astype(np.float64)
         samples = (weights.astype(np.float64) @ by_clip).reshape(len(weights), -1, 3) / len(truth)
-        for run, values in enumerate(full):
-            tp, predicted = counted[:, 1 + 2 * run], counted[:, 2 + 2 * run]
-            found = _decision_measures(tp.astype(np.float64), predicted.astype(np.float64), positives, values)
+        for run, (values, made) in enumerate(zip(full, decisions)):
+            table = np.concatenate([truth & made, made], axis=1, dtype=np.float32)
+            tp, predicted = np.split((weights @ table).astype(np.float64), [classes], axis=1)
+            found = _decision_measures(tp, predicted, positives, values)
             found |= {f"samples_{part}": samples[:, run, i] for i, part in enumerate(PARTS)}
             blocks[run].append(found)
     return [Draws(values, _joined(of_run)) for values, of_run in zip(full, blocks)]
