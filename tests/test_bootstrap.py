@@ -115,7 +115,7 @@ def test_awkward_inputs_equal_a_loop_with_classes_kept_where_a_resample_lacks_th
 def test_weighted_ranking_equals_scikit_learn_with_sample_weights(inputs, seed):
     truth, scores = inputs[0][:, 0], inputs[1][:, 0]
     for weights in all_weights(len(truth), 4, seed):
-        ap, auc = weighted_ranking(weights[None], truth, scores)
+        ap, auc = weighted_ranking(weights[:, None], truth, scores)
         held, wide = weights > 0, scores.astype(np.float64)
         if (truth & held).any():
             expected = average_precision_score(truth[held], wide[held], sample_weight=weights[held])
@@ -129,10 +129,10 @@ def test_weighted_ranking_equals_scikit_learn_with_sample_weights(inputs, seed):
             assert np.isnan(auc[0])
 
 
-def test_ranking_in_small_steps_is_the_same(monkeypatch):
+def test_ranking_in_small_blocks_is_the_same(monkeypatch):
     truth, scores = soundscapes(80, 9)
     whole = bootstrap_ranking(truth, [scores], resamples=30)[0]
-    monkeypatch.setattr(module, "BLOCK", 80 * 4 * 5)
+    monkeypatch.setattr(module, "BLOCK", 80 * 7)
     parts = bootstrap_ranking(truth, [scores], resamples=30)[0]
     for name in whole.draws:
         np.testing.assert_allclose(parts.draws[name], whole.draws[name], atol=1e-6)

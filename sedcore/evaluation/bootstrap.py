@@ -14,8 +14,8 @@ Rules:
   promises; verdicts leave it out.
 - Clips must be in canonical order (`evaluation.align`), so that draws of different runs are paired.
 
-Memory: weights at hand take at most 4 * BLOCK bytes (64 MB), a temporary of the ranking half of that; what is
-returned takes 4 bytes a resample, class and measure.
+Memory: weights at hand take at most 4 * BLOCK bytes (64 MB), twice that for the ranking and the samples average;
+decisions of one run as numbers take 8 bytes a clip and class; what is returned takes 4 bytes a resample, class and measure.
 
 Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapters 13 (percentile interval) and 16.
 """
@@ -133,8 +133,9 @@ def bootstrap_ranking(
         values |= {f"macro_{name}": mean_defined(values[name]) for name in ("ap", "roc_auc")}
     blocks: list[list[dict]] = [[] for _ in scores]
     for weights in resample_weights(len(truth), resamples, seed):
+        by_clip = np.ascontiguousarray(weights.T)
         for of_run, values, block in zip(scores, full, blocks):
-            block.append(_ranking_measures(weights, truth, of_run, values))
+            block.append(_ranking_measures(by_clip, truth, of_run, values))
     return [Draws(values, _joined(of_run)) for values, of_run in zip(full, blocks)]
 
 
@@ -233,14 +234,14 @@ def _decision_measures(
 def _ranking_measures(
     weights: np.ndarray, truth: np.ndarray, scores: np.ndarray, full: dict[str, float | np.ndarray]
 ) -> dict[str, np.ndarray]:
-    found = {name: np.empty((len(weights), truth.shape[1])) for name in ("ap", "roc_auc")}
+    found = {name: np.empty((weights.shape[1], truth.shape[1])) for name in ("ap", "roc_auc")}
     for c in range(truth.shape[1]):
         ap, auc = weighted_ranking(weights, truth[:, c], scores[:, c])
         for name, values in (("ap", ap), ("roc_auc", auc)):
             found[name][:, c] = np.where(np.isnan(values), full[name][c], values)
     for name in ("ap", "roc_auc"):
         defined = ~np.isnan(full[name])
-        means = found[name][:, defined].mean(axis=1) if defined.any() else np.full(len(weights), np.nan)
+        means = found[name][:, defined].mean(axis=1) if defined.any() else np.full(weights.shape[1], np.nan)
         found[f"macro_{name}"], found[name] = means, found[name].astype(np.float32)
     return found
 
@@ -248,45 +249,45 @@ def _ranking_measures(
 def weighted_ranking(
     weights: np.ndarray, truth: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Average precision and ROC-AUC of one class, each (resamples,), where clip i comes weights[r, i] times.
+    """Average precision and ROC-AUC of one class, each (resamples,), where clip i comes weights[i, r] times.
 
-    weights: (resamples, clips) float32 whole numbers. truth, scores: (clips,). NaN where a resample has no
-    positive (or, for the area, no negative).
+    weights: (clips, resamples) float32 whole numbers that add up to the number of clips, rows contiguous. truth, scores: (clips,). NaN where a
+    resample has no positive (or, for the area, no negative).
 
-    Both change only at the distinct scores of the positives: at each, the positives at and above it are a
-    running sum, the negatives a matrix product of the weights with "is at or above".
+    One walk down the distinct scores of the positives, all resamples at once: the negatives between one and the
+    next are added up, and both measures change there only. Nothing larger than a row is held.
     """
-    resamples = len(weights)
-    hits = np.flatnonzero(truth)
-    ap, lost = np.zeros(resamples), np.zeros(resamples)  # lost: pairs that the negative wins
-    if len(hits) == 0:
+    resamples = weights.shape[1]
+    values, steps = np.unique(scores[truth], return_inverse=True)
+    if len(values) == 0:
         return np.full(resamples, np.nan), np.full(resamples, np.nan)
-    hits = hits[np.argsort(-scores[hits], kind="stable")]
-    first = np.flatnonzero(np.concatenate([[True], np.diff(scores[hits]) != 0]))
-    at_score = weights[:, hits]
-    if len(first) < len(hits):
-        at_score = np.add.reduceat(at_score, first, axis=1)
-    above = np.cumsum(at_score, axis=1)
-    positives = above[:, -1].astype(np.float64)
-    negatives = (weights @ (~truth).astype(np.float32)).astype(np.float64)
-    distinct = scores[hits[first]]  # descending
-    # Only negatives that reach the lowest positive ever count against one.
-    rivals = np.flatnonzero(~truth & (scores >= distinct[-1]))
-    rival_weights, rival_scores = weights[:, rivals], scores[rivals][:, None]
-    step = max(BLOCK // 4 // max(len(rivals), resamples), 1)
-    for start in range(0, len(distinct), step):
-        part = slice(start, start + step)
-        at_least = rival_weights @ (rival_scores >= distinct[part]).astype(np.float32)
-        here, above_here = at_score[:, part], above[:, part]
-        precision = np.divide(above_here, np.maximum(above_here + at_least, 1), dtype=np.float64)
-        ap += np.einsum("rk,rk->r", here, precision, dtype=np.float64)
-        lost += np.einsum("rk,rk->r", here, at_least, dtype=np.float64)
-        tied = rival_scores == distinct[part]
-        columns = np.flatnonzero(tied.any(axis=0))
-        ties = rival_weights @ tied[:, columns].astype(np.float32)
-        lost -= 0.5 * np.einsum("rk,rk->r", here[:, columns], ties, dtype=np.float64)
+    hits = _split_by(np.flatnonzero(truth), steps, len(values))
+    misses = np.flatnonzero(~truth & (scores >= values[0]))  # lower ones never count against a positive
+    place = np.searchsorted(values, scores[misses], side="right") - 1
+    tied = scores[misses] == values[place]
+    above = _split_by(misses[~tied], place[~tied], len(values))
+    level = _split_by(misses[tied], place[tied], len(values))
+    tp, fp, ap, lost = (np.zeros(resamples) for _ in range(4))  # lost: pairs that the negative wins
+    for step in range(len(values) - 1, -1, -1):
+        here = weights[hits[step]].sum(axis=0)
+        if len(above[step]):
+            fp += weights[above[step]].sum(axis=0)
+        tp += here
+        lost += here * fp
+        if len(level[step]):
+            ties = weights[level[step]].sum(axis=0)
+            lost += here * (ties * 0.5)
+            fp += ties
+        ap += here * (tp / np.maximum(tp + fp, 1))
+    negatives = len(weights) - tp
     with np.errstate(invalid="ignore", divide="ignore"):
-        return ap / positives, 1 - lost / (positives * negatives)
+        return ap / tp, 1 - lost / (tp * negatives)
+
+
+def _split_by(clips: np.ndarray, steps: np.ndarray, many: int) -> list[np.ndarray]:
+    """The clips of each step 0..many - 1."""
+    order = np.argsort(steps, kind="stable")
+    return np.split(clips[order], np.searchsorted(steps[order], np.arange(1, many)))
 
 
 def _of_one_shape(
