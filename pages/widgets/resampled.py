@@ -44,6 +44,7 @@ from sedcore.jobs.launch import training_enabled
 RESAMPLES, RANKING_RESAMPLES = 10_000, 2_000
 MODEST = 200_000  # clips x classes: above it fewer resamples
 FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES = 2_000, 500
+LARGE_RANKING_RESAMPLES = 200  # of a split too large to keep in memory: AudioSet's takes some 20 s a run, once
 RANKING = ("ap", "roc_auc")
 
 
@@ -64,6 +65,8 @@ class Contender:
 
 def resamples_of(scored: Scored) -> tuple[int, int]:
     """Return how many resamples a run's decisions and its ranking get."""
+    if scored.scores.large:
+        return FEWER_RESAMPLES, LARGE_RANKING_RESAMPLES
     summary = scored.scores.summary
     if summary.clips * len(summary.classes) > MODEST:
         return FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES

@@ -15,7 +15,8 @@ Rules:
 - Clips must be in canonical order (`evaluation.align`), so that draws of different runs are paired.
 
 Memory: weights at hand take at most 4 * BLOCK bytes (64 MB), twice that for the ranking and the samples average;
-decisions of one run as numbers take 8 bytes a clip and class; what is returned takes 4 bytes a resample, class and measure.
+decisions of one run as numbers take 8 bytes a clip and class; what is returned takes 4 bytes a resample, class and
+measure.
 
 Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapters 13 (percentile interval) and 16.
 """
@@ -251,8 +252,8 @@ def weighted_ranking(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average precision and ROC-AUC of one class, each (resamples,), where clip i comes weights[i, r] times.
 
-    weights: (clips, resamples) float32 whole numbers that add up to the number of clips, rows contiguous. truth, scores: (clips,). NaN where a
-    resample has no positive (or, for the area, no negative).
+    weights: (clips, resamples) float32 whole numbers that add up to the number of clips, rows contiguous. truth,
+    scores: (clips,). NaN where a resample has no positive (or, for the area, no negative).
 
     One walk down the distinct scores of the positives, all resamples at once: the negatives between one and the
     next are added up, and both measures change there only. Nothing larger than a row is held.
