@@ -16,7 +16,6 @@ import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import loading
 from pages.widgets.scene import Scored
 from sedcore.artifacts.cache import read_cache, write_cache
 from sedcore.artifacts.runs import Run
@@ -44,7 +43,9 @@ from sedcore.jobs.launch import training_enabled
 RESAMPLES, RANKING_RESAMPLES = 10_000, 2_000
 MODEST = 200_000  # clips x classes: above it fewer resamples
 FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES = 2_000, 500
-LARGE_RANKING_RESAMPLES = 200  # of a split too large to keep in memory: AudioSet's takes some 20 s a run, once
+LARGE_RANKING_RESAMPLES = (
+    200  # of a split too large to keep in memory: AudioSet's takes some 20 s a run, once
+)
 RANKING = ("ap", "roc_auc")
 
 
@@ -97,7 +98,7 @@ def has_seeds(group: Sequence[Scored]) -> bool:
 
 def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
     """Return the draws of runs that compare, by run id, at the thresholds in force."""
-    where = tuple(loading.stamp(s.run, s.scores.split) for s in group)
+    where = tuple(s.scores.stamp for s in group)
     thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in group)
     counted = _decision_draws(where, thresholds, resamples_of(group[0])[0], _decided=group)
     return {
@@ -113,7 +114,7 @@ def macro_ap_interval(scored: Scored) -> str:
     if scored.scores.large:
         return ""
     found = _ranking_draws(
-        *loading.stamp(scored.run, scored.scores.split),
+        *scored.scores.stamp,
         resamples_of(scored)[1],
         training_enabled(),
         _scored=scored,
@@ -132,11 +133,11 @@ def _decision_draws(
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _ranking_draws(
-    run_path: str, split: str, file_time: int, resamples: int, write: bool, _scored: Scored
+    run_path: str, split_key: str, file_time: int, resamples: int, write: bool, _scored: Scored
 ) -> Draws:
-    run, name = Run(Path(run_path)), f"{split}-bootstrap"
+    run, split, whole = _scored.run, _scored.scores.split, _scored.scores.whole
     file, depends = run.predictions_file(split), {"resamples": resamples, "seed": SEED}
-    kept = read_cache(run, name, file, depends)
+    kept = read_cache(run, f"{split}-bootstrap", file, depends) if whole else None
     e, order = _scored.evaluation, canonical_columns(_scored)
     full = {measure: getattr(e, measure)[order] for measure in (*RANKING, "support")}
     full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
@@ -144,8 +145,8 @@ def _ranking_draws(
         return Draws(full, kept)
     held = _aligned_of(_scored)
     drawn = bootstrap_ranking(held.truth, [held.scores], resamples=resamples)[0]
-    if write:
-        write_cache(run, name, file, depends, drawn.draws)
+    if write and whole:
+        write_cache(run, f"{split}-bootstrap", file, depends, drawn.draws)
     return drawn
 
 
@@ -157,7 +158,7 @@ def canonical_columns(scored: Scored) -> np.ndarray:
 def _aligned_of(scored: Scored) -> Aligned:
     if scored.scores.large:  # not kept
         return _put_in_order(scored)
-    return _aligned(*loading.stamp(scored.run, scored.scores.split), _scored=scored)
+    return _aligned(*scored.scores.stamp, _scored=scored)
 
 
 @st.cache_resource(max_entries=96, show_spinner=False)
@@ -189,7 +190,7 @@ def mcnemar_of(first: Contender, second: Contender) -> McNemar | None:
     if len(first.members) + len(second.members) > 2:
         return None
     one, other = first.members[0], second.members[0]
-    where = tuple(loading.stamp(s.run, s.scores.split) for s in (one, other))
+    where = tuple(s.scores.stamp for s in (one, other))
     thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in (one, other))
     return _mcnemar(where, thresholds, (one, other))
 
@@ -227,7 +228,7 @@ def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dic
     if scored.scores.large:
         return {}
     known = tuple(sorted(priors.items())) if priors else ()
-    return _trivial(*loading.stamp(scored.run, scored.scores.split), known, scored)
+    return _trivial(*scored.scores.stamp, known, scored)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

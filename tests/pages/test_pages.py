@@ -19,7 +19,7 @@ from sedcore.evaluation.evaluate import evaluate
 from tests.pages.conftest import CLASSES, make_scores, make_truth
 
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
-PAGES = ("overview", "curves", "metrics", "thresholds", "confusion")
+PAGES = ("overview", "curves", "metrics", "thresholds", "confusion", "verdicts")
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 
 
@@ -319,7 +319,7 @@ def test_runs_that_do_not_compare_can_be_cut_to_what_they_share(visit, odd_root)
     found = Run(odd_root / "runs" / LEADER).predictions("test")
     e = evaluate(found.truth[:, :3], found.scores[:, :3], found.classes[:3], 0.5)
     shown = table(app, "macro F1")
-    assert shown["macro F1"].iloc[0] == e.averages["macro"].f1 and len(shown) == 2
+    assert shown["macro F1"].iloc[0] == e.averages["macro"].f1 and len(shown) == 5  # and three baselines
     app.switch_page("pages/thresholds.py").run()
     assert [run["group"] for run in board(app)["runs"]] == [0, 0]
     app.button(key="common-off").click().run()

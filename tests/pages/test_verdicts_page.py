@@ -161,3 +161,17 @@ def test_draws_are_kept_in_the_run_only_where_pages_write(visit, full_root, tmp_
     app = visit(root, training=True, runs=f"{LEADER},{SECOND}")
     assert {file.parent.parent.name for file in root.glob("runs/*/cache/*.npz")} >= {LEADER, SECOND}
     assert not app.exception
+
+
+def test_runs_cut_to_what_they_share_are_judged_and_not_kept(visit, odd_root):
+    app = visit(odd_root, runs=f"{LEADER},energy", common="1", training=True)
+    assert not app.exception and "a verdict needs" not in texts(app)
+    assert len(table(app, "Rank")) == 5
+    run = held(odd_root, LEADER)
+    found = bootstrap_ranking(run.truth[:, :3], [run.scores[:, :3]], resamples=2000)[0]
+    row = table(app, "Rank").set_index("Run").loc["crnn_time"]
+    assert row["Value"] == pytest.approx(found.full["macro_ap"])
+    low, high = found.interval("macro_ap")
+    assert row["95 %"] == f"[{low:.3f}, {high:.3f}]"
+    with np.load(odd_root / "runs" / LEADER / "cache" / "test-bootstrap.npz") as kept:
+        assert kept["ap"].shape == (2000, 10)  # of the whole split, from Overview
