@@ -16,6 +16,7 @@ PAGES = {
         ("metrics", "Metrics", ":material/table_chart:"),
         ("thresholds", "Thresholds", ":material/tune:"),
         ("confusion", "Confusion", ":material/grid_view:"),
+        ("verdicts", "Verdicts", ":material/balance:"),
     ],
     "Train": [("new_run", "New run", ":material/play_circle:")],
     "Data": [

@@ -11,8 +11,11 @@ from pages.widgets import tables
 from pages.widgets.bar import compare_page
 from pages.widgets.classes import MEASURES, class_table, class_values, spread
 from pages.widgets.guard import go_to, guarded
+from pages.widgets.judged import below_baselines
+from pages.widgets.resampled import draws_of, train_priors, trivial_baselines
 from pages.widgets.scene import Scene
 from sedcore.artifacts.runs import Run
+from sedcore.evaluation.evaluate import Evaluation
 from sedcore.figures import style
 from sedcore.figures.classes import dot_plot
 
@@ -64,22 +67,31 @@ def averages(scene: Scene) -> None:
     ]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Averages", anchor=False)
+        small = not any(s.scores.large for s in scene.scored)
+        with_intervals = st.toggle(
+            "Intervals",
+            value=small,
+            key="metrics-intervals",
+            help="Marginal 95 % intervals of F1, by resampling clips. Whether two runs differ: Verdicts.",
+        )
         tables.csv_button(averages_csv(scene), f"averages-{scene.split}.csv", "metrics-averages-csv")
-    frame = averages_frame(scene, printed)
+    trivial = trivial_baselines(scene.lead_group[0], train_priors(scene.root, scene.lead_group[0].run))
+    frame = averages_frame(scene, printed, trivial)
     numbers = list(frame.columns[2:])
+    shown = with_f1_intervals(scene, frame) if with_intervals else frame
     runs = [s.run for s in scene.scored] + [run for run, _ in printed]
     click = "metrics-open"
     st.dataframe(
         tables.styled(
-            frame,
+            shown,
             {column: fmt.score for column in numbers},
             bold=bold_by_group(scene, frame, numbers),
-            faint_rows=range(len(scene.scored), len(runs)),
+            faint_rows=range(len(scene.scored), len(frame)),
         ),
         key="metrics-averages",
         hide_index=True,
         placeholder=fmt.DASH,
-        height=tables.height_of(len(runs)),
+        height=tables.height_of(len(frame)),
         column_config={
             tables.MARK: tables.mark_column({run.run_id: scene.ink(run) for run in runs}),
             "Run": tables.name_column("Run", "Click a name to open the run.", click, open_run, runs, click),
@@ -88,8 +100,19 @@ def averages(scene: Scene) -> None:
             f"{name} {short}": tables.number_column(f"{name.title()} {short}", help=meaning)
             for name, meaning in AVERAGES.items()
             for short in PARTS.values()
+        }
+        | {
+            f"{name} 95 %": st.column_config.TextColumn(
+                "95 %", help=f"Marginal interval of {name} F1: of this number alone."
+            )
+            for name in AVERAGES
         },
     )
+    if trivial:
+        st.caption(
+            "Grey: what one gets without listening. "
+            + " ".join(below_baselines([(s.label, s.evaluation) for s in scene.lead_group], trivial))
+        )
     if printed:
         named = fmt.listing([fmt.escape_markdown(run.name) for run, _ in printed])
         st.caption(f"Grey: printed numbers of {named} at their own threshold, not ranked with the runs.")
@@ -99,8 +122,22 @@ def averages(scene: Scene) -> None:
         st.caption(f"Up to {most} with neither truth nor prediction count 0 in the samples average.")
 
 
-def averages_frame(scene: Scene, printed: list[tuple[Run, dict]] = ()) -> pd.DataFrame:
-    """Return a row a run, a column an average and part, unrounded."""
+def with_f1_intervals(scene: Scene, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the averages with the interval of each F1 beside it."""
+    with st.spinner("Resampling clips"):
+        draws = {run_id: found for group in scene.groups for run_id, found in draws_of(group).items()}
+    shown = frame.copy()
+    for name in AVERAGES:
+        text = [fmt.interval(*draws[s.run.run_id].interval(f"{name}_f1")) for s in scene.scored]
+        place = shown.columns.get_loc(f"{name} F1") + 1
+        shown.insert(place, f"{name} 95 %", text + [""] * (len(frame) - len(text)))
+    return shown
+
+
+def averages_frame(
+    scene: Scene, printed: list[tuple[Run, dict]], trivial: dict[str, Evaluation]
+) -> pd.DataFrame:
+    """Return a row a run, then printed ones and trivial baselines; a column an average and part, unrounded."""
     rows = []
     for s in scene.scored:
         row = {tables.MARK: [s.run.run_id], "Run": s.label}
@@ -112,6 +149,11 @@ def averages_frame(scene: Scene, printed: list[tuple[Run, dict]] = ()) -> pd.Dat
         row = {tables.MARK: [run.run_id], "Run": f"{scene.labels[run.run_id]}, reported"}
         for name in AVERAGES:
             row |= {f"{name} {short}": table.get(part, {}).get(name) for part, short in PARTS.items()}
+        rows.append(row)
+    for label, e in trivial.items():
+        row = {tables.MARK: [], "Run": label}
+        for name in AVERAGES:
+            row |= {f"{name} {short}": getattr(e.averages[name], part) for part, short in PARTS.items()}
         rows.append(row)
     frame = pd.DataFrame(rows)
     return frame.astype({column: "float64" for column in frame.columns[2:]})
@@ -128,7 +170,9 @@ def bold_by_group(scene: Scene, frame: pd.DataFrame, numbers: list[str]) -> pd.D
 
 def open_run(runs: list[Run], click: str) -> None:
     """Open the run whose name was clicked."""
-    go_to("run", run=runs[st.session_state[click]["row"]].run_id)
+    row = st.session_state[click]["row"]
+    if row < len(runs):  # a trivial baseline has no page
+        go_to("run", run=runs[row].run_id)
 
 
 def averages_csv(scene: Scene) -> pd.DataFrame:

@@ -9,9 +9,12 @@ from pages.widgets import format as fmt
 from pages.widgets import state, tables
 from pages.widgets.bar import context_bar, no_runs
 from pages.widgets.guard import go_to, guarded
+from pages.widgets.resampled import macro_ap_interval, train_priors, trivial_baselines
 from pages.widgets.scene import Scene, Scored, group_differences, score
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
+from sedcore.evaluation.baselines import below
+from sedcore.evaluation.evaluate import Evaluation
 from sedcore.figures import style
 from sedcore.figures.pareto import Point, pareto_figure
 
@@ -49,7 +52,8 @@ def main() -> None:
             title = board_title(scene, scored, others) if len(boards) > 1 else "Runs"
             st.subheader(title, anchor=False)
             frame = leaderboard_frame(scene, scored, others).drop(columns=tables.MARK)
-            frame.insert(0, "run_id", [run.run_id for run in [*(s.run for s in scored), *others]])
+            ids = [run.run_id for run in [*(s.run for s in scored), *others]]
+            frame.insert(0, "run_id", ids + [""] * (len(frame) - len(ids)))
             tables.csv_button(frame, f"runs-{scene.split}.csv", f"overview-csv-{number}")
         leaderboard(scene, scored, others, number)
     reported(scene)
@@ -164,8 +168,10 @@ def leaderboard(scene: Scene, scored: list[Scored], others: list[Run], number: i
         tables.styled(
             frame,
             FORMATS,
-            bold=tables.bold_best(frame, ["Macro AP", "Micro F1", "Macro F1"], ["ms a clip", "Training"]),
-            faint_rows=range(len(scored), len(runs)),
+            bold=tables.bold_best(
+                frame.iloc[: len(runs)], ["Macro AP", "Micro F1", "Macro F1"], ["ms a clip", "Training"]
+            ).reindex(frame.index, fill_value=False),
+            faint_rows=range(len(scored), len(frame)),
         ),
         key=key,
         hide_index=True,
@@ -173,7 +179,7 @@ def leaderboard(scene: Scene, scored: list[Scored], others: list[Run], number: i
         selection_mode="multi-row",
         column_config=leaderboard_columns(scene, runs, click),
         placeholder=fmt.DASH,
-        height=tables.height_of(len(runs)),
+        height=tables.height_of(len(frame)),
     )
 
 
@@ -188,11 +194,14 @@ def choose_rows(scene: Scene, runs: list[Run], key: str) -> None:
 
 def open_run(runs: list[Run], click: str) -> None:
     """Open the run whose name was clicked."""
-    go_to("run", run=runs[st.session_state[click]["row"]].run_id)
+    row = st.session_state[click]["row"]
+    if row < len(runs):  # a trivial baseline has no page
+        go_to("run", run=runs[row].run_id)
 
 
 def leaderboard_frame(scene: Scene, scored: list[Scored], others: list[Run]) -> pd.DataFrame:
-    """Return a row a run, numbers unrounded, best macro AP first, runs without scores last."""
+    """Return a row a run, numbers unrounded, best macro AP first, then those without scores, then baselines."""
+    trivial = trivial_of(scene, scored)
     base = next((s for s in scored if s.run is scene.baseline), None)
     rows = []
     for run, s in [(s.run, s) for s in scored] + [(run, None) for run in others]:
@@ -202,6 +211,7 @@ def leaderboard_frame(scene: Scene, scored: list[Scored], others: list[Run]) -> 
                 tables.MARK: [run.run_id],
                 "Name": scene.labels[run.run_id] + (" ★" if base and run is scene.baseline else ""),
                 "Macro AP": e.mAP if e else None,
+                "95 %": macro_ap_interval(s) if s else "",
                 "Micro F1": e.averages["micro"].f1 if e else None,
                 "Macro F1": e.averages["macro"].f1 if e else None,
                 "Difference": e.mAP - base.evaluation.mAP if e and base and s is not base else None,
@@ -211,21 +221,34 @@ def leaderboard_frame(scene: Scene, scored: list[Scored], others: list[Run]) -> 
                 "ms a clip": info["ms_per_clip"],
                 "Training": info["wall_s"],
                 "Best epoch": fmt.epochs(info["best_epoch"], info["epochs_run"]),
-                "State": state_words(scene, run, s),
+                "State": state_words(scene, run, s, trivial),
                 "Created": fmt.moment(info["created"]),
             }
         )
+    for name, e in trivial.items():
+        f1 = {"Micro F1": e.averages["micro"].f1, "Macro F1": e.averages["macro"].f1}
+        blank = {"95 %": "", "Best epoch": "", "Created": ""}
+        rows.append({tables.MARK: [], "Name": name, "Macro AP": e.mAP, **f1, **blank, "State": "baseline"})
     frame = pd.DataFrame(rows)
     return frame.astype({column: "float64" for column in FORMATS})
 
 
-def state_words(scene: Scene, run: Run, scored: Scored | None) -> str:
+def trivial_of(scene: Scene, scored: list[Scored]) -> dict[str, Evaluation]:
+    """Return the trivial baselines on the clips of a table, none where nothing has scores."""
+    if not scored:
+        return {}
+    return trivial_baselines(scored[0], train_priors(scene.root, scored[0].run))
+
+
+def state_words(scene: Scene, run: Run, scored: Scored | None, trivial: dict[str, Evaluation]) -> str:
     """Return the state of a run, and what a reader must know about it."""
     words = run.info["kind"] if run.info["kind"] == "imported" else run.status().state
     if scored is None and scene.split in run.splits():
         return f"{words}, scores damaged"
     if scored and (scored.evaluation.collapsed or run.info["collapsed"]):
-        return f"{words}, collapsed"
+        words = f"{words}, collapsed"
+    if scored and below(scored.evaluation, trivial):
+        words = f"{words}, below baseline"
     return words
 
 
@@ -239,6 +262,9 @@ def leaderboard_columns(scene: Scene, runs: list[Run], click: str) -> dict:
         "Macro AP": number(
             help="Mean over classes of the average precision (area under the precision-recall curve): "
             "how well scores rank clips, whatever the threshold."
+        ),
+        "95 %": st.column_config.TextColumn(
+            help="Marginal 95 % interval of macro AP, by resampling clips. Whether two runs differ: Verdicts."
         ),
         "Micro F1": number(
             help="F1 of all classes pooled, at the thresholds in force: frequent classes count most."
@@ -256,7 +282,8 @@ def leaderboard_columns(scene: Scene, runs: list[Run], click: str) -> dict:
             help="Epoch with the best validation macro AP, of those that ran; its weights are kept.",
         ),
         "State": st.column_config.TextColumn(
-            help="Collapsed: the scores hardly differ between clips, so the run ranks nothing."
+            help="Collapsed: the scores hardly differ between clips, so the run ranks nothing. Below baseline: a "
+            "trivial baseline (grey) beats it by macro AP, ROC AUC or an averaged F1."
         ),
         "Created": st.column_config.TextColumn(help="Time in UTC."),
     }

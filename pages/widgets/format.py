@@ -36,6 +36,17 @@ def difference(value: float | None, decimals: int = 3) -> str:
     return (MINUS if value < 0 else "+") + text
 
 
+def interval(low: float, high: float, decimals: int = 3, *, signed: bool = False) -> str:
+    """Return [0.841, 0.866], with `signed` [+0.012, +0.034]; a dash where undefined."""
+    form = difference if signed else score
+    return DASH if is_missing(low) else f"[{form(low, decimals)}, {form(high, decimals)}]"
+
+
+def p_value(value: float | None) -> str:
+    """Return 0.032, or < 0.001; a dash where there is no test."""
+    return DASH if is_missing(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def count(value: float | None) -> str:
     """Return 12 480 with thin spaces, or a dash where unknown."""
     return DASH if is_missing(value) else f"{round(value):,}".replace(",", THIN_SPACE).replace("-", MINUS)

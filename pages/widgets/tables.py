@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
-from sedcore.figures.palette import NEUTRAL, Ink
+from sedcore.evaluation.verdicts import BETTER, WORSE
+from sedcore.figures.palette import NEUTRAL, RIGHT, WRONG, Ink, faint
 
 ROW = 33  # pixels, at the theme's font size
 MARK = "mark"  # the column of coloured marks
@@ -41,6 +42,19 @@ def styled(
         css.iloc[row] += f"color: {NEUTRAL};"
     present = {column: form for column, form in formats.items() if column in frame.columns}
     return frame.style.format(present).apply(lambda _: css, axis=None)
+
+
+def tinted(
+    styler: pd.io.formats.style.Styler, frame: pd.DataFrame, columns: Sequence[str]
+) -> pd.io.formats.style.Styler:
+    """Tint cells that begin with a verdict: blue for better, orange for worse; the word says it too."""
+    tints = {BETTER: faint(RIGHT, 0.22), WORSE: faint(WRONG, 0.24)}
+
+    def css(values: pd.Series) -> list[str]:
+        words = [str(value).partition(" ")[0] for value in values]
+        return [f"background-color: {tints[word]}" if word in tints else "" for word in words]
+
+    return styler.apply(css, subset=[column for column in columns if column in frame.columns])
 
 
 def bold_best(frame: pd.DataFrame, highest: Sequence[str], lowest: Sequence[str] = ()) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from sedcore.evaluation.evaluate import evaluate
 from tests.pages.conftest import CLASSES, make_scores, make_truth
 
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
-PAGES = ("overview", "curves", "metrics", "thresholds", "confusion")
+PAGES = ("overview", "curves", "metrics", "thresholds", "confusion", "verdicts")
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 
 
@@ -119,8 +119,16 @@ def test_leaderboard_equals_the_evaluation(visit, full_root):
     assert row["Macro AP"] == e.mAP and row["Macro F1"] == e.averages["macro"].f1
     assert row["Micro F1"] == e.averages["micro"].f1
     assert row["Difference"] == pytest.approx(e.mAP - base.mAP, abs=1e-12)
-    assert set(board["State"]) == {"finished", "finished, collapsed", "failed", "queued"}
-    assert np.isnan(board["Macro AP"].iloc[-1])
+    assert set(board["State"]) == {
+        "finished",
+        "finished, collapsed, below baseline",
+        "failed",
+        "queued",
+        "baseline",
+    }
+    assert np.isnan(board["Macro AP"].iloc[-4])  # below runs without scores stand three trivial baselines
+    low, high = (float(part) for part in row["95 %"].strip("[]").split(", "))
+    assert low < e.mAP < high
 
 
 def test_reported_rows_stand_apart_with_their_note(visit, full_root):
@@ -138,7 +146,7 @@ def test_metrics_equal_the_evaluation_with_thresholds_of_the_url(visit, full_roo
     ]
     e = expected(full_root, LEADER, "validation", thresholds)
     averages = table(app, "macro F1")
-    assert list(averages["Run"]) == ["crnn", "crnn_time"]
+    assert list(averages["Run"][:2]) == ["crnn", "crnn_time"] and len(averages) == 5  # and baselines
     for name in ("micro", "macro", "weighted", "samples"):
         assert averages[f"{name} P"].iloc[1] == e.averages[name].precision
         assert averages[f"{name} R"].iloc[1] == e.averages[name].recall
@@ -215,7 +223,7 @@ def test_ids_that_do_not_exist_are_said_and_the_rest_is_shown(visit, full_root):
     app = visit(full_root, "metrics", runs=f"{SECOND},nobody,../../etc", baseline="gone")
     assert not app.exception
     assert "nobody" in texts(app) and "gone" in texts(app) and "cannot be one" in texts(app)
-    assert list(table(app, "macro F1")["Run"]) == ["crnn"]
+    assert "crnn" in list(table(app, "macro F1")["Run"]) and len(table(app, "macro F1")) == 4
 
 
 def test_names_cannot_format_the_page(visit, odd_root):
@@ -311,7 +319,7 @@ def test_runs_that_do_not_compare_can_be_cut_to_what_they_share(visit, odd_root)
     found = Run(odd_root / "runs" / LEADER).predictions("test")
     e = evaluate(found.truth[:, :3], found.scores[:, :3], found.classes[:3], 0.5)
     shown = table(app, "macro F1")
-    assert shown["macro F1"].iloc[0] == e.averages["macro"].f1 and len(shown) == 2
+    assert shown["macro F1"].iloc[0] == e.averages["macro"].f1 and len(shown) == 5  # and three baselines
     app.switch_page("pages/thresholds.py").run()
     assert [run["group"] for run in board(app)["runs"]] == [0, 0]
     app.button(key="common-off").click().run()

@@ -1,0 +1,258 @@
+"""What the paired bootstrap says about the scored runs, cached: drawn once for a run and an operating point.
+
+What needs no threshold (AP, ROC-AUC) takes longest and is kept in the run's ``cache/`` too, where pages may write;
+otherwise in memory alone. All draws use the same seed and clips in canonical order, so those of any two runs that
+compare are paired, whenever they were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets.scene import Scored
+from sedcore.artifacts.cache import read_cache, write_cache
+from sedcore.artifacts.runs import Run
+from sedcore.artifacts.seeds import seed_groups
+from sedcore.data.store import open_dataset
+from sedcore.data.summary import balance_table
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.align import Aligned, aligned
+from sedcore.evaluation.attribution import attribution
+from sedcore.evaluation.baselines import baselines
+from sedcore.evaluation.bootstrap import (
+    SEED,
+    Draws,
+    bootstrap_decisions,
+    bootstrap_ranking,
+    merged,
+    seed_mean,
+)
+from sedcore.evaluation.counts import Confusion, decide
+from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.verdicts import McNemar, mcnemar
+from sedcore.figures.palette import Ink
+from sedcore.jobs.launch import training_enabled
+
+RESAMPLES, RANKING_RESAMPLES = 10_000, 2_000
+MODEST = 200_000  # clips x classes: above it fewer resamples
+FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES = 2_000, 500
+LARGE_RANKING_RESAMPLES = (
+    200  # of a split too large to keep in memory: AudioSet's takes some 20 s a run, once
+)
+RANKING = ("ap", "roc_auc")
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """What is compared: a run, or several that differ in their seed only, averaged within each resample."""
+
+    label: str  # plain text
+    ink: Ink
+    members: tuple[Scored, ...]
+    draws: Draws
+    classes: tuple[str, ...]  # in canonical order, as the columns of the draws
+
+    def value(self, measure: str) -> float | np.ndarray:
+        """The value of a measure on the full split."""
+        return self.draws.full[measure]
+
+
+def resamples_of(scored: Scored) -> tuple[int, int]:
+    """Return how many resamples a run's decisions and its ranking get."""
+    if scored.scores.large:
+        return FEWER_RESAMPLES, LARGE_RANKING_RESAMPLES
+    summary = scored.scores.summary
+    if summary.clips * len(summary.classes) > MODEST:
+        return FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES
+    return RESAMPLES, RANKING_RESAMPLES
+
+
+def contenders(group: Sequence[Scored], average_seeds: bool = True) -> list[Contender]:
+    """Return the runs of a group that compares, with their draws; seeds of one configuration as one."""
+    by_id = {s.run.run_id: s for s in group}
+    draws = draws_of(group)
+    sets = seed_groups([s.run for s in group]) if average_seeds else [[s.run] for s in group]
+    found = []
+    for runs in sets:
+        members = tuple(by_id[run.run_id] for run in runs)
+        label = members[0].label
+        if len(members) > 1:
+            label = f"{runs[0].info['model'] or label}, {len(members)} seeds"
+        mean = draws[runs[0].run_id] if len(runs) == 1 else seed_mean([draws[run.run_id] for run in runs])
+        classes = tuple(sorted(members[0].evaluation.classes))
+        found.append(Contender(label, members[0].ink, members, mean, classes))
+    return found
+
+
+def has_seeds(group: Sequence[Scored]) -> bool:
+    """Whether some of the runs differ in their seed only."""
+    return any(len(runs) > 1 for runs in seed_groups([s.run for s in group]))
+
+
+def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
+    """Return the draws of runs that compare, by run id, at the thresholds in force."""
+    where = tuple(s.scores.stamp for s in group)
+    thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in group)
+    counted = _decision_draws(where, thresholds, resamples_of(group[0])[0], _decided=group)
+    return {
+        s.run.run_id: merged(
+            of_run, _ranking_draws(*place, resamples_of(s)[1], training_enabled(), _scored=s)
+        )
+        for s, place, of_run in zip(group, where, counted)
+    }
+
+
+def macro_ap_interval(scored: Scored) -> str:
+    """Return [0.841, 0.866] of macro AP, "" where resampling would hold the page up (large splits)."""
+    if scored.scores.large:
+        return ""
+    found = _ranking_draws(
+        *scored.scores.stamp,
+        resamples_of(scored)[1],
+        training_enabled(),
+        _scored=scored,
+    )
+    return fmt.interval(*found.interval("macro_ap"))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _decision_draws(
+    where: tuple, thresholds: tuple, resamples: int, _decided: Sequence[Scored]
+) -> list[Draws]:
+    # One after another: of large runs no two are in memory at a time, only their decisions.
+    decisions = [decisions_of(s) for s in _decided]
+    return bootstrap_decisions(_aligned_of(_decided[0]).truth, decisions, resamples=resamples)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _ranking_draws(
+    run_path: str, split_key: str, file_time: int, resamples: int, write: bool, _scored: Scored
+) -> Draws:
+    run, split, whole = _scored.run, _scored.scores.split, _scored.scores.whole
+    file, depends = run.predictions_file(split), {"resamples": resamples, "seed": SEED}
+    kept = read_cache(run, f"{split}-bootstrap", file, depends) if whole else None
+    e, order = _scored.evaluation, canonical_columns(_scored)
+    full = {measure: getattr(e, measure)[order] for measure in (*RANKING, "support")}
+    full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
+    if kept is not None:
+        return Draws(full, kept)
+    held = _aligned_of(_scored)
+    drawn = bootstrap_ranking(held.truth, [held.scores], resamples=resamples)[0]
+    if write and whole:
+        write_cache(run, f"{split}-bootstrap", file, depends, drawn.draws)
+    return drawn
+
+
+def canonical_columns(scored: Scored) -> np.ndarray:
+    """Return (classes,) the place of each class of the canonical order in the run's own."""
+    return np.argsort(np.array(scored.evaluation.classes))
+
+
+def _aligned_of(scored: Scored) -> Aligned:
+    if scored.scores.large:  # not kept
+        return _put_in_order(scored)
+    return _aligned(*scored.scores.stamp, _scored=scored)
+
+
+@st.cache_resource(max_entries=96, show_spinner=False)
+def _aligned(run_path: str, split: str, file_time: int, _scored: Scored) -> Aligned:
+    return _put_in_order(_scored)
+
+
+def _put_in_order(scored: Scored) -> Aligned:
+    found = scored.scores.predictions
+    return aligned(found.clip_ids, found.classes, found.truth, found.scores)
+
+
+def confusions(contender: Contender) -> list[Confusion]:
+    """Return the counts of each member at the thresholds in force, classes in canonical order."""
+    found = []
+    for s in contender.members:
+        order = canonical_columns(s)
+        found.append(Confusion(*(getattr(s.evaluation, name)[order] for name in ("tp", "fp", "fn", "tn"))))
+    return found
+
+
+def support_of(contender: Contender) -> np.ndarray:
+    """Return (classes,) positive clips in canonical order."""
+    return contender.members[0].evaluation.support[canonical_columns(contender.members[0])]
+
+
+def mcnemar_of(first: Contender, second: Contender) -> McNemar | None:
+    """Return McNemar's test of two single runs at the thresholds in force, None where a side has several seeds."""
+    if len(first.members) + len(second.members) > 2:
+        return None
+    one, other = first.members[0], second.members[0]
+    where = tuple(s.scores.stamp for s in (one, other))
+    thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in (one, other))
+    return _mcnemar(where, thresholds, (one, other))
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _mcnemar(where: tuple, thresholds: tuple, _pair: tuple[Scored, Scored]) -> McNemar:
+    return mcnemar(_aligned_of(_pair[0]).truth, decisions_of(_pair[0]), decisions_of(_pair[1]))
+
+
+def decisions_of(scored: Scored) -> np.ndarray:
+    """Return (clips, classes) decisions at the thresholds in force in canonical order."""
+    held = _aligned_of(scored)
+    return decide(held.scores, scored.evaluation.thresholds[held.columns])
+
+
+def contributions(first: Contender, second: Contender, measure: str) -> np.ndarray | None:
+    """Return what each class adds to first minus second in an average; None for samples, which has no classes.
+
+    With several seeds a side it is the mean over the pairs of seeds, which adds up to the difference of means.
+    """
+    if measure == "samples_f1":
+        return None
+    if measure.removeprefix("macro_") in RANKING:
+        change = first.value(measure.removeprefix("macro_")) - second.value(measure.removeprefix("macro_"))
+        return np.where(np.isnan(change), 0.0, change) / max(np.count_nonzero(~np.isnan(change)), 1)
+    parts = [attribution(a, b) for a in confusions(first) for b in confusions(second)]
+    return np.mean([part[measure.removesuffix("_f1")] for part in parts], axis=0)
+
+
+def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dict[str, Evaluation]:
+    """Return the trivial baselines on the clips of a run; `priors` by class, of the split it learnt from.
+
+    None for large splits, where reading the labels alone would hold every page up.
+    """
+    if scored.scores.large:
+        return {}
+    known = tuple(sorted(priors.items())) if priors else ()
+    return _trivial(*scored.scores.stamp, known, scored)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _trivial(
+    run_path: str, split: str, file_time: int, priors: tuple, _scored: Scored
+) -> dict[str, Evaluation]:
+    held, known = _aligned_of(_scored), dict(priors)
+    given = np.array([known[name] for name in held.classes]) if set(held.classes) <= set(known) else None
+    return baselines(held.truth, held.classes, given)
+
+
+def split_shares(root: Path, run: Run) -> pd.DataFrame | None:
+    """Return label, split, positives, clips and share of the data set a run learnt from, None where unknown."""
+    try:
+        dataset = open_dataset(root, run.info["dataset"] or "")
+    except SedcoreError:
+        return None
+    return balance_table(dataset) if dataset.fingerprint == run.info["data_fingerprint"] else None
+
+
+def train_priors(root: Path, run: Run) -> dict[str, float] | None:
+    """Return the share of the training clips that hold each class, None where the data set is not here."""
+    shares = split_shares(root, run)
+    if shares is None:
+        return None
+    train = shares[shares["split"] == "train"]
+    return dict(zip(train["label"], train["share"])) if len(train) else None

@@ -1,0 +1,42 @@
+"""Runs of one configuration that differ in their seed only: what the seed alone changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sedcore.artifacts.runs import Run
+
+
+def configuration(run: Run) -> str:
+    """Return what was trained on what, without the seed, as text to compare; "" where the run does not say.
+
+    Names, tags and notes of a run are no part of its configuration. The fingerprint of the data is.
+    """
+    info = run.info
+    if info["kind"] != "trained" or not info["config"]:
+        return ""
+    config = {key: value for key, value in info["config"].items() if key != "seed"}
+    return json.dumps([config, info["model"], info["features"], info["data_fingerprint"]], sort_keys=True)
+
+
+def seed_of(run: Run) -> object:
+    """Return the run's seed, None where it does not say."""
+    return run.info["seed"] if run.info["seed"] is not None else run.info["config"].get("seed")
+
+
+def seed_groups(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return the runs in groups, in order of first appearance: one configuration, a run a seed.
+
+    A run that was trained again with the same seed is a group of its own: it says nothing about seeds.
+    """
+    groups: list[tuple[str, list[Run]]] = []
+    for run in runs:
+        wanted, seed = configuration(run), seed_of(run)
+        for found, members in groups:
+            if wanted and seed is not None and found == wanted and seed not in map(seed_of, members):
+                members.append(run)
+                break
+        else:
+            groups.append((wanted, [run]))
+    return [members for _, members in groups]

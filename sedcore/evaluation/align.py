@@ -1,0 +1,67 @@
+"""One order of clips and classes for several runs: what belongs together is found by name, never by place.
+
+Two runs of the same split may list its clips, and its classes, in different orders. Whatever compares them
+clip by clip puts both into the canonical order first: clip ids ascending, class names ascending. The paired
+bootstrap relies on it too: the same seed and the same number of clips then resample the same clips, so that
+what was drawn for one run is paired with what was drawn for another, days later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.counts import checked
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Truth and scores of one run in canonical order.
+
+    clip_ids: (clips,) str, ascending. classes: names, ascending. truth: (clips, classes) bool. scores: (clips,
+    classes) float. columns: (classes,) the place that each class had in the run, for what is given in its
+    order (thresholds).
+    """
+
+    clip_ids: np.ndarray
+    classes: tuple[str, ...]
+    truth: np.ndarray
+    scores: np.ndarray
+    columns: np.ndarray
+
+
+def aligned(
+    clip_ids: Sequence[str], classes: Sequence[str], truth: np.ndarray, scores: np.ndarray
+) -> Aligned:
+    """Put a run's clips and classes into canonical order.
+
+    truth, scores: (clips, classes). Raises SedcoreError where shapes do not fit or a name comes twice.
+    """
+    truth, scores = checked(truth, scores)
+    ids, names = np.asarray(list(clip_ids), str), np.asarray(list(classes), str)
+    if truth.shape != (len(ids), len(names)):
+        raise SedcoreError(
+            f"truth has shape {truth.shape}, wanted ({len(ids)}, {len(names)}): a row a clip, a column a class."
+        )
+    for what, values in (("clip id", ids), ("class", names)):
+        if len(np.unique(values)) != len(values):
+            raise SedcoreError(f"a {what} comes twice, so that runs cannot be compared by it.")
+    rows, columns = np.argsort(ids), np.argsort(names)
+    inside = np.ix_(rows, columns)
+    return Aligned(ids[rows], tuple(names[columns].tolist()), truth[inside], scores[inside], columns)
+
+
+def paired(runs: Sequence[Aligned]) -> np.ndarray:
+    """Return the truth that all runs share, (clips, classes) bool. Raises SedcoreError where they do not."""
+    first = runs[0]
+    for run in runs[1:]:
+        if run.classes != first.classes:
+            raise SedcoreError("the runs have different classes, so they cannot be compared clip by clip.")
+        if not np.array_equal(run.clip_ids, first.clip_ids):
+            raise SedcoreError("the runs have different clips, so they cannot be compared clip by clip.")
+        if not np.array_equal(run.truth, first.truth):
+            raise SedcoreError("the runs hold different labels for the same clips: which truth is right?")
+    return first.truth

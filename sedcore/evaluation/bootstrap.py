@@ -1,0 +1,306 @@
+"""The paired bootstrap over clips: what every number would have been on other clips of the same kind.
+
+A resample draws as many clips as there are, with replacement; here it is a row of *weights*, how often each
+clip was drawn. All runs get the same rows, which makes their differences paired. Counts of all runs and
+classes under all resamples are then one matrix product, weights @ (clips, columns of 0 and 1), exact in
+float32 because every sum is a whole number below 2 ** 24.
+
+Rules:
+- Clips are resampled, not clips within a class: the number of positives varies, as it would on other clips.
+- The class set of macro and weighted is that of the full split. A resample without a positive of some class
+  says nothing about that class: the class keeps its value of the full split there. In a difference of two
+  runs that class then adds what it adds on the full split, so its absence pulls the difference neither way.
+- A class with fewer than FEW_POSITIVES positives is too small for a percentile interval to hold what it
+  promises; verdicts leave it out.
+- Clips must be in canonical order (`evaluation.align`), so that draws of different runs are paired.
+
+Memory: weights at hand take at most 4 * BLOCK bytes (64 MB), twice that for the ranking and the samples average;
+decisions of one run as numbers take 8 bytes a clip and class; what is returned takes 4 bytes a resample, class and
+measure.
+
+Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapters 13 (percentile interval) and 16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.averages import averages, class_scores, ratio, samples_average
+from sedcore.evaluation.counts import Confusion, counts
+from sedcore.evaluation.ranking import average_precision, mean_defined, roc_auc
+
+PARTS = ("precision", "recall", "f1")
+DECISION_AVERAGES = ("micro", "macro", "weighted", "samples")
+LEVEL = 0.95
+FEW_POSITIVES = 20
+SEED = 20_000  # any number; the same one for all runs, so that their draws are paired
+BLOCK = 1 << 24  # weights held at a time
+DRAW = 1 << 20  # clip numbers drawn at a time
+NEAR = 1e-4  # to 0 or 1, for the logit scale
+EXACT = 1 << 24  # whole numbers up to here are exact in float32
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Values of one run, on the full split and under every resample, by the name of the measure.
+
+    Averages ("micro_f1", "macro_ap") have a float in `full` and (resamples,) float64 in `draws`; measures of
+    classes ("f1", "ap") have (classes,) float64 and (resamples, classes) float32. NaN where undefined. `full`
+    also has "support", the positive clips of each class.
+    """
+
+    full: Mapping[str, float | np.ndarray]
+    draws: Mapping[str, np.ndarray]
+
+    def interval(self, name: str, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+        """The marginal interval of a measure: low and high, floats or (classes,).
+
+        Percentiles; for average precision and ROC-AUC `logit_interval`. Percentiles hold less than they
+        promise there while positives are few (ROC-AUC with 50 positives: 91 % for 95 %), because both
+        are skewed near 1; benchmarks/coverage.py measures what is used here.
+        """
+        if name.removeprefix("macro_") in ("ap", "roc_auc"):
+            positives = None if name.startswith("macro_") else self.full["support"]
+            return logit_interval(np.asarray(self.full[name]), self.draws[name], level, positives)
+        return percentile_interval(self.draws[name], level)
+
+
+def resample_weights(clips: int, resamples: int, seed: int = SEED) -> Iterator[np.ndarray]:
+    """Yield blocks of (rows, clips) float32: how often each clip is in each resample; `resamples` rows in all.
+
+    The rows depend on clips and seed alone: more resamples begin with the same ones, whatever the blocks.
+    """
+    if clips < 1 or resamples < 1:
+        raise SedcoreError(f"a bootstrap of {clips} clips and {resamples} resamples has nothing to draw.")
+    if clips > EXACT:
+        raise SedcoreError(f"{clips} clips are more than counts in float32 can hold ({EXACT}).")
+    generator = np.random.default_rng(seed)
+    at_once, a_block = max(DRAW // clips, 1), max(BLOCK // clips, 1)
+    for start in range(0, resamples, a_block):
+        weights = np.empty((min(a_block, resamples - start), clips), np.float32)
+        for row in range(0, len(weights), at_once):
+            part = weights[row : row + at_once]
+            drawn = generator.integers(0, clips, size=part.shape)
+            drawn += np.arange(len(part))[:, None] * clips
+            part[:] = np.bincount(drawn.ravel(), minlength=part.size).reshape(part.shape)
+        yield weights
+
+
+def bootstrap_decisions(
+    truth: np.ndarray, decisions: Sequence[np.ndarray], *, resamples: int = 10_000, seed: int = SEED
+) -> list[Draws]:
+    """Resample what counts at an operating point give, for several runs at once.
+
+    truth: (clips, classes) bool. decisions: of each run, (clips, classes) bool. Returns the draws of each run:
+    precision, recall and f1 of each class, and "AVERAGE_PART" for micro, macro, weighted and samples.
+    """
+    truth, decisions = _of_one_shape(truth, decisions, bool)
+    classes = truth.shape[1]
+    full = [_full_decisions(truth, made) for made in decisions]
+    by_clip = np.concatenate([_clip_scores(truth, made) for made in decisions], axis=1)
+    blocks: list[list[dict]] = [[] for _ in decisions]
+    for weights in resample_weights(len(truth), resamples, seed):
+        positives = (weights @ truth.astype(np.float32)).astype(np.float64)
+        samples = (weights.astype(np.float64) @ by_clip).reshape(len(weights), -1, 3) / len(truth)
+        for run, (values, made) in enumerate(zip(full, decisions)):
+            table = np.concatenate([truth & made, made], axis=1, dtype=np.float32)
+            tp, predicted = np.split((weights @ table).astype(np.float64), [classes], axis=1)
+            found = _decision_measures(tp, predicted, positives, values)
+            found |= {f"samples_{part}": samples[:, run, i] for i, part in enumerate(PARTS)}
+            blocks[run].append(found)
+    return [Draws(values, _joined(of_run)) for values, of_run in zip(full, blocks)]
+
+
+def bootstrap_ranking(
+    truth: np.ndarray, scores: Sequence[np.ndarray], *, resamples: int = 2_000, seed: int = SEED
+) -> list[Draws]:
+    """Resample what needs no threshold, for several runs: "ap", "roc_auc", "macro_ap", "macro_roc_auc".
+
+    truth: (clips, classes) bool. scores: of each run, (clips, classes). A clip drawn twice counts as two clips
+    with the same score, so ties are those of `evaluation.ranking`.
+    """
+    truth, scores = _of_one_shape(truth, scores, None)
+    held = [counts(truth, of_run) for of_run in scores]
+    full = [
+        {"ap": average_precision(of_run), "roc_auc": roc_auc(of_run), "support": of_run.positives}
+        for of_run in held
+    ]
+    for values in full:
+        values |= {f"macro_{name}": mean_defined(values[name]) for name in ("ap", "roc_auc")}
+    blocks: list[list[dict]] = [[] for _ in scores]
+    for weights in resample_weights(len(truth), resamples, seed):
+        by_clip = np.ascontiguousarray(weights.T)
+        for of_run, values, block in zip(scores, full, blocks):
+            block.append(_ranking_measures(by_clip, truth, of_run, values))
+    return [Draws(values, _joined(of_run)) for values, of_run in zip(full, blocks)]
+
+
+def percentile_interval(draws: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high over the first axis: the quantiles (1 - level) / 2 from either end, linear in between."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(np.asarray(draws, np.float64), [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def logit_interval(
+    full: np.ndarray, draws: np.ndarray, level: float = LEVEL, positives: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high of a value in 0..1, symmetric on the scale of log(value / (1 - value)).
+
+    The reach is the draws' standard deviation there times the normal quantile; with `positives` (classes,) it is
+    that of a mean of so few: the t quantile, and the spread's own bias sqrt(n / (n - 1)) undone. Values nearer
+    to 0 or 1 than NEAR are taken as that near, since the logarithm of nothing would make any spread endless. The
+    interval holds the full split's value always, and is that value alone where the draws agree.
+    """
+    wide = np.asarray(draws, np.float64)
+    spread = special.logit(np.clip(wide, NEAR, 1 - NEAR)).std(axis=0, ddof=1 if len(wide) > 1 else 0)
+    centre = special.logit(np.clip(full, NEAR, 1 - NEAR))
+    if positives is None:
+        reach = stats.norm.ppf((1 + level) / 2) * spread
+    else:
+        n = np.maximum(positives, 2)
+        reach = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(n / (n - 1)) * spread
+    low, high = special.expit(centre - reach), special.expit(centre + reach)
+    agreed = spread == 0
+    return np.where(agreed, full, np.minimum(low, full)), np.where(agreed, full, np.maximum(high, full))
+
+
+def seed_mean(runs: Sequence[Draws]) -> Draws:
+    """The mean over runs that differ in their seed only: within each resample, and on the full split."""
+    full = {name: np.mean([run.full[name] for run in runs], axis=0) for name in runs[0].full}
+    draws = {
+        name: np.mean([run.draws[name] for run in runs], axis=0, dtype=np.float64) for name in runs[0].draws
+    }
+    return Draws(full, draws)
+
+
+def merged(*parts: Draws) -> Draws:
+    """One run's measures from several bootstraps; their numbers of resamples may differ."""
+    full, draws = {}, {}
+    for part in parts:
+        full |= part.full
+        draws |= part.draws
+    return Draws(full, draws)
+
+
+def _full_decisions(truth: np.ndarray, decisions: np.ndarray) -> dict[str, float | np.ndarray]:
+    tp, fp = (truth & decisions).sum(axis=0), (~truth & decisions).sum(axis=0)
+    fn = truth.sum(axis=0) - tp
+    confusion = Confusion(tp=tp, fp=fp, fn=fn, tn=len(truth) - tp - fp - fn)
+    by_class = class_scores(confusion)
+    found = averages(confusion) | {"samples": samples_average(truth, decisions)[0]}
+    values = {part: getattr(by_class, part) for part in (*PARTS, "support")}
+    return values | {f"{name}_{part}": getattr(prf, part) for name, prf in found.items() for part in PARTS}
+
+
+def _clip_scores(truth: np.ndarray, decisions: np.ndarray) -> np.ndarray:
+    """(clips, 3): each clip's own precision, recall and F1, 0 where it divides by nothing."""
+    tp, positives, predicted = ((mask).sum(axis=1) for mask in (truth & decisions, truth, decisions))
+    return np.stack(
+        [ratio(tp, predicted), ratio(tp, positives), ratio(2 * tp, positives + predicted)], axis=1
+    )
+
+
+def _decision_measures(
+    tp: np.ndarray, predicted: np.ndarray, positives: np.ndarray, full: dict[str, float | np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Measures of one run from its counts, each (resamples, classes); names as in Draws."""
+    defined = ~np.isnan(full["recall"])
+    divided = {
+        "precision": (tp, predicted),
+        "recall": (tp, positives),
+        "f1": (2 * tp, positives + predicted),
+    }
+    found: dict[str, np.ndarray] = {}
+    total = positives.sum(axis=1)
+    for part, (above, below) in divided.items():
+        values = np.where(positives > 0, ratio(above, below), full[part])
+        found[part] = values.astype(np.float32)
+        pooled = ratio(above.sum(axis=1), below.sum(axis=1))
+        found[f"micro_{part}"] = np.where(total > 0, pooled, full[f"micro_{part}"])
+        if defined.any():
+            found[f"macro_{part}"] = values[:, defined].mean(axis=1)
+            weighted = (values[:, defined] * positives[:, defined]).sum(axis=1) / np.maximum(total, 1)
+            found[f"weighted_{part}"] = np.where(total > 0, weighted, full[f"weighted_{part}"])
+        else:
+            found[f"macro_{part}"] = found[f"weighted_{part}"] = np.full(len(values), np.nan)
+    return found
+
+
+def _ranking_measures(
+    weights: np.ndarray, truth: np.ndarray, scores: np.ndarray, full: dict[str, float | np.ndarray]
+) -> dict[str, np.ndarray]:
+    found = {name: np.empty((weights.shape[1], truth.shape[1])) for name in ("ap", "roc_auc")}
+    for c in range(truth.shape[1]):
+        ap, auc = weighted_ranking(weights, truth[:, c], scores[:, c])
+        for name, values in (("ap", ap), ("roc_auc", auc)):
+            found[name][:, c] = np.where(np.isnan(values), full[name][c], values)
+    for name in ("ap", "roc_auc"):
+        defined = ~np.isnan(full[name])
+        means = found[name][:, defined].mean(axis=1) if defined.any() else np.full(weights.shape[1], np.nan)
+        found[f"macro_{name}"], found[name] = means, found[name].astype(np.float32)
+    return found
+
+
+def weighted_ranking(
+    weights: np.ndarray, truth: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average precision and ROC-AUC of one class, each (resamples,), where clip i comes weights[i, r] times.
+
+    weights: (clips, resamples) float32 whole numbers that add up to the number of clips, rows contiguous. truth,
+    scores: (clips,). NaN where a resample has no positive (or, for the area, no negative).
+
+    One walk down the distinct scores of the positives, all resamples at once: the negatives between one and the
+    next are added up, and both measures change there only. Nothing larger than a row is held.
+    """
+    resamples = weights.shape[1]
+    values, steps = np.unique(scores[truth], return_inverse=True)
+    if len(values) == 0:
+        return np.full(resamples, np.nan), np.full(resamples, np.nan)
+    hits = _split_by(np.flatnonzero(truth), steps, len(values))
+    misses = np.flatnonzero(~truth & (scores >= values[0]))  # lower ones never count against a positive
+    place = np.searchsorted(values, scores[misses], side="right") - 1
+    tied = scores[misses] == values[place]
+    above = _split_by(misses[~tied], place[~tied], len(values))
+    level = _split_by(misses[tied], place[tied], len(values))
+    tp, fp, ap, lost = (np.zeros(resamples) for _ in range(4))  # lost: pairs that the negative wins
+    for step in range(len(values) - 1, -1, -1):
+        here = weights[hits[step]].sum(axis=0)
+        if len(above[step]):
+            fp += weights[above[step]].sum(axis=0)
+        tp += here
+        lost += here * fp
+        if len(level[step]):
+            ties = weights[level[step]].sum(axis=0)
+            lost += here * (ties * 0.5)
+            fp += ties
+        ap += here * (tp / np.maximum(tp + fp, 1))
+    negatives = len(weights) - tp
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ap / tp, 1 - lost / (tp * negatives)
+
+
+def _split_by(clips: np.ndarray, steps: np.ndarray, many: int) -> list[np.ndarray]:
+    """The clips of each step 0..many - 1."""
+    order = np.argsort(steps, kind="stable")
+    return np.split(clips[order], np.searchsorted(steps[order], np.arange(1, many)))
+
+
+def _of_one_shape(
+    truth: np.ndarray, of_runs: Sequence[np.ndarray], dtype: type | None
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    truth = np.asarray(truth, bool)
+    arrays = [np.asarray(values, dtype) for values in of_runs]
+    if truth.ndim != 2 or truth.size == 0 or not arrays or any(a.shape != truth.shape for a in arrays):
+        shapes = ", ".join(str(a.shape) for a in arrays) or "none"
+        raise SedcoreError(f"truth has shape {truth.shape}, the runs {shapes}: wanted is (clips, classes).")
+    return truth, arrays
+
+
+def _joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
