@@ -13,7 +13,7 @@ from pages.widgets.class_curves import VIEWS, curve_panel
 from pages.widgets.classes import never_predicted_note
 from pages.widgets.guard import guarded
 from pages.widgets.scene import Scene, Scored
-from pages.widgets.tuning import honest_table, tuning_form
+from pages.widgets.tuning import thresholds_worth, tuning_form
 from pages.widgets.vectors import vector_controls
 from sedcore.figures import style
 from sedcore.figures.thresholds import Curve, over_thresholds, threshold_figure
@@ -36,7 +36,7 @@ def main() -> None:
     threshold_board(scene)
     notes(scene)
     curves(scene)
-    honest(scene)
+    thresholds_worth(scene)
 
 
 def apply(thresholds: dict[str, float]) -> None:
@@ -119,17 +119,6 @@ def measure_curves(scene: Scene, subject: str, measure: str) -> list[Curve]:
         line = over_thresholds(s.scores.on_grid(grid), s.evaluation.support, measure, column)
         found.append(Curve(s.label, s.ink, grid, line, (own, float(value))))
     return found
-
-
-def honest(scene: Scene) -> None:
-    """Show what tuning on validation is worth on the split in force, beside fixed thresholds and the oracle."""
-    st.subheader("What thresholds are worth", anchor=False)
-    slow = any(s.scores.large for s in scene.scored)
-    if slow and not st.toggle(
-        "Tune every run and the oracle", key="thresholds-honest", help="Takes some seconds a run."
-    ):
-        return
-    honest_table(scene)
 
 
 def notes(scene: Scene) -> None:

@@ -230,3 +230,15 @@ def test_scores_that_are_no_probabilities_have_no_reliability(show, odd_root):
     assert "energy: the scores go beyond 0 to 1, so they are no probabilities" in captions(app)
     app.segmented_control(key="view").set_value("Histogram").run()
     assert not app.exception and app.get("plotly_chart")
+
+
+def test_what_a_fixed_threshold_costs_is_said_and_is_the_evaluation(show, full_root):
+    app = show(full_root, "honest", runs=f"{LEADER},{SECOND}")
+    changes = []
+    for run_id in (LEADER, SECOND):
+        found = Run(full_root / "runs" / run_id).predictions("test")
+        low, high = (evaluate(found.truth, found.scores, found.classes, t).averages["micro"].f1 for t in (0.1, 0.5))
+        changes.append(low - high)
+    assert max(changes) < 0  # these made-up scores are like most: 0.1 is too low
+    span = " to ".join(f"−{abs(change):.3f}" for change in sorted(changes))
+    assert f"costs each run micro F1 against a fixed 0.5: {span}." in app.markdown[0].value
