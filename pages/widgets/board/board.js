@@ -328,7 +328,10 @@ class Board {
       }
     }
     this.lines = this.data.runs.map((run, r) => this.line(run, r));
-    this.order = null;
+    for (const { left, right } of this.lines) {
+      this.nameLines.append(left);
+      this.numberLines.append(right);
+    }
     return table;
   }
 
@@ -459,7 +462,10 @@ class Board {
       });
       return cell;
     });
-    row.write = () => this.writeCells(row);
+    row.write = () => {
+      this.writeLeft(row);
+      this.writeCells(row);
+    };
     right.shows = row;
     return row;
   }
@@ -522,17 +528,16 @@ class Board {
     const found = (this.found = runs.map((_, r) => this.averages(r)));
     const value = (r) => (Number.isNaN(found[r].macro[0]) ? -1 : found[r].macro[0]);
     const order = runs.map((_, r) => r).sort((a, b) => runs[a].group - runs[b].group || value(b) - value(a) || a - b);
-    if (!this.order || order.some((r, k) => r !== this.order[k])) {
-      this.order = order;
-      order.forEach((r, k) => {
-        const { left, right } = this.lines[r];
-        const apart = k > 0 && runs[r].group !== runs[order[k - 1]].group; // runs that do not compare
-        for (const [line, column] of [[left, this.nameLines], [right, this.numberLines]]) {
-          line.classList.toggle("apart", apart);
-          column.append(line);
-        }
-      });
-    }
+    // Placed by a style: lines that move in the document would be laid out and painted anew.
+    order.forEach((r, k) => {
+      const line = this.lines[r], apart = k > 0 && runs[r].group !== runs[order[k - 1]].group;
+      if (line.order === k && line.apart === apart) return;
+      [line.order, line.apart] = [k, apart]; // runs that do not compare stand apart
+      for (const half of [line.left, line.right]) {
+        half.style.order = k + 1;
+        half.classList.toggle("apart", apart);
+      }
+    });
     let placed = 0, ranked = 0;
     order.forEach((r, k) => {
       const before = order[k - 1];
@@ -574,21 +579,27 @@ class Board {
     for (const shown of [...this.lines, ...this.rows.values()]) if (shown.late) shown.write();
   }
 
+  // Rows out of sight wait for the release, or until they come into sight.
   writeRow(row) {
-    const c = row.c;
-    const threshold = this.thresholdOf(c), place = this.place(threshold), held = this.held(c);
-    if (row.slider.valueAsNumber !== place) row.slider.valueAsNumber = place;
-    row.slider.setAttribute("aria-valuetext", this.write(threshold));
-    if (!focused(row.number)) row.number.value = this.write(threshold);
-    if (row.held !== held) {
-      row.held = held;
-      row.left.classList.toggle("held", held);
-      row.lock.setAttribute("aria-pressed", held);
-      row.lock.title = held ? "Locked: the slider for all leaves it. Click to unlock." : "Lock at this threshold";
-      row.lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${this.data.classes[c].title}`);
-    }
     row.late = true;
     if (row.seen || !this.moving) row.write();
+  }
+
+  writeLeft(row) {
+    const c = row.c, threshold = this.thresholdOf(c), held = this.held(c);
+    const text = this.write(threshold), place = this.place(threshold);
+    if (row.slider.valueAsNumber !== place) row.slider.valueAsNumber = place;
+    if (row.shown !== text) {
+      row.shown = text;
+      row.slider.setAttribute("aria-valuetext", text);
+    }
+    if (row.number.value !== text && !focused(row.number)) row.number.value = text;
+    if (row.held === held) return;
+    row.held = held;
+    row.left.classList.toggle("held", held);
+    row.lock.setAttribute("aria-pressed", held);
+    row.lock.title = held ? "Locked: the slider for all leaves it. Click to unlock." : "Lock at this threshold";
+    row.lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${this.data.classes[c].title}`);
   }
 
   writeCells(row) {
