@@ -73,6 +73,9 @@ class Board {
 
   adopt(data) {
     this.data = data;
+    // The browser draws the sliders: tell it whether the page is dark, whatever theme is chosen here.
+    const [red, green, blue] = getComputedStyle(this.root).backgroundColor.match(/[\d.]+/g).map(Number);
+    this.root.style.colorScheme = red + green + blue < 384 ? "dark" : "light";
     this.edit = Math.max(this.edit, data.edit);
     const before = this.now;
     this.set({ threshold: data.threshold, own: copied(data.own) }, true);
