@@ -71,6 +71,13 @@ def test_holm_stops_at_the_first_that_falls():
     assert summary.holm(np.array([0.04, 0.01, 0.03, 0.013]), 0.05).tolist() == [False, True, False, True]
 
 
+def test_shift_is_corrected_over_the_classes():
+    # Fisher's p of 20 of 100 against 37, 35 and 34: .012, .026, .038. Holm: .012 <= .05/3 stands, .026 > .05/2
+    # falls, and .038 falls with it although it is below .05.
+    shift = summary.shift_table(balance_of({"a": (20, 34), "b": (20, 37), "c": (20, 35)})).set_index("label")
+    assert shift["beyond_chance"].to_dict() == {"a": False, "b": True, "c": False}
+
+
 def test_together_counts_shared_clips():
     truth = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1]], dtype=bool)
     assert summary.together(truth).tolist() == [[3, 2, 1], [2, 2, 1], [1, 1, 1]]
