@@ -107,8 +107,6 @@ def averages(scene: Scene) -> bool:
         tables.csv_button(averages_csv(scene, draws), f"averages-{scene.split}.csv", "metrics-averages-csv")
     trivial = trivial_baselines(scene.lead_group[0], train_priors(scene.root, scene.lead_group[0].run))
     averages_table(scene, printed, trivial, AVERAGES if one == "all" else (one,), draws)
-    if draws:
-        st.caption(interval_note(scene, "f1"))
     return with_intervals
 
 
@@ -273,7 +271,7 @@ def classes(scene: Scene, with_intervals: bool) -> None:
         label_visibility="collapsed",
     )
     draws = class_draws(scene, measure) if with_intervals else None
-    note = f" {interval_note(scene, measure)}" if draws else ""
+    note = f" {interval_note(scene, measure)} Open marks: few positives." if draws else ""
     st.caption(f"{MEASURES[measure][1]}{note}")
     with file:
         frame = classes_csv(scene, measure, draws)

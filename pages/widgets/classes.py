@@ -116,7 +116,9 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
             help=f"Clips of {fmt.escape_markdown(scene.split)} that hold the class."
         ),
         CAUTION: st.column_config.TextColumn(
-            "", help=f"Under {FEW_POSITIVES} clips hold the class: its intervals hold less than they promise."
+            "",
+            width=96,
+            help=f"Under {FEW_POSITIVES} clips hold the class: its intervals hold less than they promise.",
         ),
         SPREAD: tables.number_column(
             help="Highest minus lowest of the runs; sort by it to see where they disagree."
