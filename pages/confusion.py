@@ -21,6 +21,7 @@ from sedcore.figures.palette import RIGHT, WRONG, Ink
 
 PANEL = 330  # pixels of a small multiple at least
 MOST_PANELS = 12
+MOST_CELLS = 24  # classes in the matrix at first, where there are more
 VIEWS = {"errors": "Hits and errors", "fires": "What else fires"}
 PANELS = {"run": "A panel a run", "class": "A panel a class"}
 
@@ -237,7 +238,9 @@ def fires(scene: Scene, controls: DeltaGenerator) -> None:
             f"{what} fires most: {fmt.percent(off[row, column])} of {fmt.plural(int(counts[row, column, 1]), 'clip')}."
         )
     own = "predicted though it is not there" if wrong_only else "predicted too"
-    figure = fires_figure(names, shares, counts, own)
+    rows = matrix_classes(s)
+    cells = np.ix_(rows, rows)
+    figure = fires_figure([names[row] for row in rows], shares[cells], counts[cells], own)
     st.plotly_chart(figure, key="confusion-fires", config=style.CONFIG)
     base = (
         "clips with the row's class and without the column's" if wrong_only else "clips with the row's class"
@@ -247,23 +250,49 @@ def fires(scene: Scene, controls: DeltaGenerator) -> None:
     )
 
 
+def matrix_classes(s: Scored) -> list[int]:
+    """Return the places of the classes in the matrix: all, or of many those picked, at first the most frequent."""
+    names = s.evaluation.classes
+    if len(names) <= MOST_CELLS:
+        return list(range(len(names)))
+    frequent = np.sort(np.argsort(-s.evaluation.support, kind="stable")[:MOST_CELLS])
+    picked = st.multiselect(
+        "Classes",
+        names,
+        default=[names[place] for place in frequent],
+        format_func=fmt.class_title,
+        key="fires-classes",
+        max_selections=2 * MOST_CELLS,
+    )
+    return [place for place, name in enumerate(names) if name in picked]
+
+
 def fires_given(s: Scored, wrong_only: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each class fires on clips that hold each class.
 
     Returns (classes, classes) shares, NaN where no clip is left, and (classes, classes, 2) fired and clips.
     wrong_only : leave out, off the diagonal, clips that hold the column's class too.
     """
-    truth = s.scores.predictions.truth.astype(int)
-    fired = decide(s.scores.predictions.scores, s.evaluation.thresholds.astype(float)).astype(int)
+    held = s.scores.predictions
+    # float32 has whole numbers exactly up to 16 million clips, and its products are fast
+    truth = held.truth.astype(np.float32)
+    fired = decide(held.scores, s.evaluation.thresholds.astype(float))
+    positives = s.evaluation.support
     if wrong_only:
-        hits, clips = truth.T @ (fired * (1 - truth)), truth.T @ (1 - truth)
-        own = np.arange(truth.shape[1])
-        hits[own, own], clips[own, own] = (truth * fired).sum(axis=0), truth.sum(axis=0)
+        hits = whole(truth.T @ (fired & ~held.truth).astype(np.float32))
+        clips = positives[:, None] - whole(truth.T @ truth)
+        own = np.arange(len(positives))
+        hits[own, own], clips[own, own] = (held.truth & fired).sum(axis=0), positives
     else:
-        hits = truth.T @ fired
-        clips = np.repeat(truth.sum(axis=0)[:, None], truth.shape[1], axis=1)
+        hits = whole(truth.T @ fired.astype(np.float32))
+        clips = np.repeat(positives[:, None], len(positives), axis=1)
     shares = np.where(clips > 0, hits / np.maximum(clips, 1), np.nan)
     return shares, np.stack([hits, clips], axis=-1)
+
+
+def whole(products: np.ndarray) -> np.ndarray:
+    """Return counts that were added up as floats."""
+    return products.astype(np.int64)
 
 
 guarded(main)

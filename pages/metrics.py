@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -9,12 +11,21 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import tables
 from pages.widgets.bar import compare_page
-from pages.widgets.classes import MEASURES, class_table, class_values, spread
+from pages.widgets.classes import MEASURES, class_table, class_values, spread, support_of
 from pages.widgets.guard import go_to, guarded
+from pages.widgets.intervals import caution, class_intervals, draws_for, interval_note
 from pages.widgets.judged import below_baselines
-from pages.widgets.resampled import draws_of, train_priors, trivial_baselines
+from pages.widgets.resampled import (
+    RANKING,
+    may_resample,
+    seconds_to_resample,
+    train_priors,
+    trivial_baselines,
+)
 from pages.widgets.scene import Scene
+from pages.widgets.waiting import about, resample_button
 from sedcore.artifacts.runs import Run
+from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.figures import style
 from sedcore.figures.classes import dot_plot
@@ -25,6 +36,7 @@ AVERAGES = {
     "weighted": "Weighted: mean over classes by their number of positive clips.",
     "samples": "Samples: mean over clips; a clip without truth and prediction counts 0.",
 }
+MOST_ROWS = 40  # classes in the dot plot
 PARTS = {"precision": "P", "recall": "R", "f1": "F1"}
 
 
@@ -32,8 +44,8 @@ def main() -> None:
     scene = compare_page("Metrics", answer)
     if scene is None:
         return
-    averages(scene)
-    classes(scene)
+    with_intervals = averages(scene)
+    classes(scene, with_intervals)
 
 
 def answer(scene: Scene) -> str:
@@ -58,8 +70,8 @@ def answer(scene: Scene) -> str:
     return f"{text}. The runs differ most on **{name}**: their F1 spans {fmt.score(spreads[widest])}."
 
 
-def averages(scene: Scene) -> None:
-    """Show a row a run: four averages of precision, recall and F1."""
+def averages(scene: Scene) -> bool:
+    """Show a row a run: averages of precision, recall and F1. Returns whether intervals are wanted."""
     printed = [
         (run, run.reported()["tables"][scene.split])
         for run, _ in scene.unscored
@@ -67,18 +79,54 @@ def averages(scene: Scene) -> None:
     ]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Averages", anchor=False)
-        small = not any(s.scores.large for s in scene.scored)
-        with_intervals = st.toggle(
-            "Intervals",
-            value=small,
-            key="metrics-intervals",
-            help="Marginal 95 % intervals of F1, by resampling clips. Whether two runs differ: Verdicts.",
+        one = st.segmented_control(
+            "Average",
+            ["all", *AVERAGES],
+            default="all",
+            format_func=str.title,
+            required=True,
+            key="average",
+            bind="query-params",
+            label_visibility="collapsed",
+            help="With one average, precision and recall have their intervals too.",
         )
-        tables.csv_button(averages_csv(scene), f"averages-{scene.split}.csv", "metrics-averages-csv")
+        large = [s for s in scene.scored if s.scores.large]
+        seconds = seconds_to_resample(large, ranking=False)
+        with_intervals = st.toggle(
+            f"Intervals ({about(seconds)})" if large else "Intervals",
+            value=not large,
+            key="metrics-intervals",
+            help="Marginal 95 % intervals, by resampling clips. Whether two runs differ: Verdicts.",
+        )
+        file = st.container(width="content")
+    draws = None
+    if with_intervals:
+        with st.spinner("Resampling clips"):
+            draws = draws_for(scene, "f1")
+    with file:
+        tables.csv_button(averages_csv(scene, draws), f"averages-{scene.split}.csv", "metrics-averages-csv")
     trivial = trivial_baselines(scene.lead_group[0], train_priors(scene.root, scene.lead_group[0].run))
-    frame = averages_frame(scene, printed, trivial)
+    averages_table(scene, printed, trivial, AVERAGES if one == "all" else (one,), draws)
+    return with_intervals
+
+
+def averages_table(
+    scene: Scene,
+    printed: list[tuple[Run, dict]],
+    trivial: dict[str, Evaluation],
+    names: Sequence[str],
+    draws: Mapping[str, Draws] | None,
+) -> None:
+    """Show the table of the averages `names`, and what is to be said of its grey rows.
+
+    With `draws` the interval of F1 stands beside it; of one average alone those of precision and recall too.
+    """
+    frame = averages_frame(scene, printed, trivial, names)
     numbers = list(frame.columns[2:])
-    shown = with_f1_intervals(scene, frame) if with_intervals else frame
+    parts = list(PARTS) if len(names) == 1 else ["f1"]
+    shown = (
+        with_ends(scene, frame, draws, [(name, part) for name in names for part in parts]) if draws else frame
+    )
     runs = [s.run for s in scene.scored] + [run for run, _ in printed]
     click = "metrics-open"
     st.dataframe(
@@ -87,6 +135,7 @@ def averages(scene: Scene) -> None:
             {column: fmt.score for column in numbers},
             bold=bold_by_group(scene, frame, numbers),
             faint_rows=range(len(scene.scored), len(frame)),
+            faint_columns=[column for column in shown.columns if column.endswith("95 %")],
         ),
         key="metrics-averages",
         hide_index=True,
@@ -102,10 +151,11 @@ def averages(scene: Scene) -> None:
             for short in PARTS.values()
         }
         | {
-            f"{name} 95 %": st.column_config.TextColumn(
-                "95 %", help=f"Marginal interval of {name} F1: of this number alone."
+            f"{name} {short} 95 %": st.column_config.TextColumn(
+                "95 %", help=f"Marginal interval of {name} {short}: of this number alone."
             )
             for name in AVERAGES
+            for short in PARTS.values()
         },
     )
     if trivial:
@@ -122,37 +172,38 @@ def averages(scene: Scene) -> None:
         st.caption(f"Up to {most} with neither truth nor prediction count 0 in the samples average.")
 
 
-def with_f1_intervals(scene: Scene, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the averages with the interval of each F1 beside it."""
-    with st.spinner("Resampling clips"):
-        draws = {run_id: found for group in scene.groups for run_id, found in draws_of(group).items()}
+def with_ends(
+    scene: Scene, frame: pd.DataFrame, draws: Mapping[str, Draws], wanted: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """Return the averages with an interval beside each (average, part) that is wanted."""
     shown = frame.copy()
-    for name in AVERAGES:
-        text = [fmt.interval(*draws[s.run.run_id].interval(f"{name}_f1")) for s in scene.scored]
-        place = shown.columns.get_loc(f"{name} F1") + 1
-        shown.insert(place, f"{name} 95 %", text + [""] * (len(frame) - len(text)))
+    for name, part in wanted:
+        text = [fmt.interval(*draws[s.run.run_id].interval(f"{name}_{part}")) for s in scene.scored]
+        column = f"{name} {PARTS[part]}"
+        blank = [""] * (len(frame) - len(text))
+        shown.insert(shown.columns.get_loc(column) + 1, f"{column} 95 %", text + blank)
     return shown
 
 
 def averages_frame(
-    scene: Scene, printed: list[tuple[Run, dict]], trivial: dict[str, Evaluation]
+    scene: Scene, printed: list[tuple[Run, dict]], trivial: dict[str, Evaluation], names: Sequence[str]
 ) -> pd.DataFrame:
     """Return a row a run, then printed ones and trivial baselines; a column an average and part, unrounded."""
     rows = []
     for s in scene.scored:
         row = {tables.MARK: [s.run.run_id], "Run": s.label}
-        for name in AVERAGES:
+        for name in names:
             prf = s.evaluation.averages[name]
             row |= {f"{name} {short}": getattr(prf, part) for part, short in PARTS.items()}
         rows.append(row)
     for run, table in printed:
         row = {tables.MARK: [run.run_id], "Run": f"{scene.labels[run.run_id]}, reported"}
-        for name in AVERAGES:
+        for name in names:
             row |= {f"{name} {short}": table.get(part, {}).get(name) for part, short in PARTS.items()}
         rows.append(row)
     for label, e in trivial.items():
         row = {tables.MARK: [], "Run": label}
-        for name in AVERAGES:
+        for name in names:
             row |= {f"{name} {short}": getattr(e.averages[name], part) for part, short in PARTS.items()}
         rows.append(row)
     frame = pd.DataFrame(rows)
@@ -175,14 +226,28 @@ def open_run(runs: list[Run], click: str) -> None:
         go_to("run", run=runs[row].run_id)
 
 
-def averages_csv(scene: Scene) -> pd.DataFrame:
-    """Return the averages of all runs, long: a row a run and average."""
-    return pd.concat([_named(s, s.evaluation.averages_table(), scene) for s in scene.scored])
+def averages_csv(scene: Scene, draws: Mapping[str, Draws] | None) -> pd.DataFrame:
+    """Return the averages of all runs, long: a row a run and average; with `draws` low and high of each number."""
+    found = []
+    for s in scene.scored:
+        table = s.evaluation.averages_table()
+        for part in PARTS if draws else ():
+            ends = [draws[s.run.run_id].interval(f"{name}_{part}") for name in table["average"]]
+            table[f"{part}_low"], table[f"{part}_high"] = np.array(ends, np.float64).T
+        found.append(_named(s, table, scene))
+    return pd.concat(found)
 
 
-def classes_csv(scene: Scene) -> pd.DataFrame:
-    """Return every number of every class and run, long: a row a run and class."""
-    return pd.concat([_named(s, s.evaluation.class_table(), scene) for s in scene.scored])
+def classes_csv(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> pd.DataFrame:
+    """Return every number of every class and run, long: a row a run and class; with `draws` the measure's ends."""
+    found = []
+    for s in scene.scored:
+        table = s.evaluation.class_table()
+        if draws:
+            ends = class_intervals([s], draws, measure, s.evaluation.classes)[:, :, 0]
+            table[f"{measure}_low"], table[f"{measure}_high"] = ends
+        found.append(_named(s, table, scene))
+    return pd.concat(found)
 
 
 def _named(s, table: pd.DataFrame, scene: Scene) -> pd.DataFrame:
@@ -190,11 +255,11 @@ def _named(s, table: pd.DataFrame, scene: Scene) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(known, index=table.index), table], axis=1)
 
 
-def classes(scene: Scene) -> None:
+def classes(scene: Scene, with_intervals: bool) -> None:
     """Show classes with runs side by side, and the same as dots."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Classes", anchor=False)
-        tables.csv_button(classes_csv(scene), f"classes-{scene.split}.csv", "metrics-classes-csv")
+        file = st.container(width="content")
     measure = st.segmented_control(
         "Measure",
         list(MEASURES),
@@ -205,13 +270,49 @@ def classes(scene: Scene) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    st.caption(MEASURES[measure][1])
-    class_table(scene, measure, "metrics-classes")
+    draws = class_draws(scene, measure) if with_intervals else None
+    note = f" {interval_note(scene, measure)} Open marks: few positives." if draws else ""
+    st.caption(f"{MEASURES[measure][1]}{note}")
+    with file:
+        frame = classes_csv(scene, measure, draws)
+        tables.csv_button(frame, f"classes-{scene.split}.csv", "metrics-classes-csv")
+    class_table(scene, measure, "metrics-classes", draws)
+    dots(scene, measure, draws)
+
+
+def class_draws(scene: Scene, measure: str) -> dict[str, Draws] | None:
+    """Return the draws of a measure; what takes long for large runs waits for a button: None until then."""
+    large = [s for s in scene.scored if s.scores.large]
+    seconds = seconds_to_resample(large, decisions=False)
+    if measure in RANKING and seconds and not may_resample(scene.scored):
+        resample_button(scene.scored, "metrics-resample", seconds)
+        return None
+    with st.spinner("Resampling clips"):
+        return draws_for(scene, measure)
+
+
+def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
+    """Draw classes with a dot a run: all, or of many those on which the runs differ most."""
     values = class_values(scene.scored, measure, scene.classes)
-    names = [fmt.class_title(name) for name in scene.classes]
-    labels, inks = [s.label for s in scene.scored], [s.ink for s in scene.scored]
     compared = [column for column, s in enumerate(scene.scored) if s in scene.lead_group]
-    figure = dot_plot(names, labels, values, inks, MEASURES[measure][0], compared)
+    support = np.array(support_of(scene, scene.classes))
+    rows = np.arange(len(values))
+    if len(rows) > MOST_ROWS:
+        by = spread(values[:, compared]) if len(compared) > 1 else support
+        rows = np.sort(np.argsort(-np.nan_to_num(by, nan=-1), kind="stable")[:MOST_ROWS])
+        which = "on which the runs differ most" if len(compared) > 1 else "that most clips hold"
+        st.caption(f"The {MOST_ROWS} of {fmt.count(len(values))} classes {which}.")
+    names = [scene.classes[row] for row in rows]
+    figure = dot_plot(
+        [fmt.class_title(name) for name in names],
+        [s.label for s in scene.scored],
+        values[rows],
+        [s.ink for s in scene.scored],
+        MEASURES[measure][0],
+        compared,
+        class_intervals(scene.scored, draws, measure, names) if draws else None,
+        [bool(word) for word in caution(support[rows])] if draws else None,
+    )
     st.plotly_chart(figure, key="metrics-dots", config=style.CONFIG)
 
 

@@ -111,3 +111,24 @@ def test_confusion_bars_write_counts_or_rates():
         t for trace in rates.data if trace.type == "scatter" and trace.mode == "text" for t in trace.text
     ]
     assert {"0.75", "0.25", "0.10", "0.90"} <= set(written)
+
+
+def test_dots_keep_their_intervals_apart():
+    values = np.array([[0.5, 0.6], [0.2, np.nan]])
+    ends = np.stack([values - 0.1, values + 0.1])
+    figure = dot_plot(
+        ["A", "B"], ["one", "two"], values, [INK, palette.ink(1)], "F1", None, ends, [False, True]
+    )
+    dots = [t for t in figure.data if t.mode == "markers"]
+    lines = [t for t in figure.data if t.mode == "lines"][1:]  # after the spans
+    for run, (dot, line) in enumerate(zip(dots, lines)):
+        drawn = [(line.x[i], line.x[i + 1], line.y[i]) for i in range(0, len(line.x), 3)]
+        known = [row for row in (0, 1) if not np.isnan(values[row, run])]
+        assert drawn == [(ends[0, row, run], ends[1, row, run], dot.y[row]) for row in known]
+        assert line.line.width < 3 and "rgba" in line.line.color
+    assert dots[0].y[0] != dots[1].y[0] and abs(dots[0].y[0] - dots[1].y[0]) < 0.5
+    assert list(dots[0].marker.symbol) == ["circle", "circle-open"]
+    plain_dots = [
+        t for t in dot_plot(["A", "B"], ["one", "two"], values, [INK] * 2, "F1").data if t.mode == "markers"
+    ]
+    assert list(plain_dots[0].y) == list(plain_dots[1].y) == [0, 1]

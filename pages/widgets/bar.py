@@ -10,7 +10,9 @@ from pages.widgets import loading, state
 from pages.widgets.format import epochs, escape_markdown, listing, moment, plural, score, threshold
 from pages.widgets.guard import empty_state, link_to
 from pages.widgets.picker import open_picker
+from pages.widgets.resampled import Unsampled
 from pages.widgets.scene import Scene, build_scene, group_differences, names_of
+from pages.widgets.waiting import offer_resampling
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, broken_runs
 from sedcore.figures.palette import Ink
@@ -53,15 +55,23 @@ def context_bar(*, thresholds: bool = True, split: bool = True) -> Scene:
 def compare_page(title: str, answer: Callable[[Scene], str], needs: str = "runs with scores") -> Scene | None:
     """Open a page that compares runs: title, bar, its answer in words, and what is left out or not compared.
 
-    Returns the scene, None where there is nothing to compare and the empty state says why.
+    Returns the scene, None where there is nothing to compare and the empty state says why, or where the answer
+    needs large runs resampled: then what needs no resampling stands below the offer.
     """
     st.title(title, anchor=False)
     scene = context_bar()
     if nothing_to_show(scene, needs):
         return None
-    st.markdown(answer(scene))
+    waiting = None
+    try:
+        st.markdown(answer(scene))
+    except Unsampled as found:
+        waiting = found.group
     say_unscored(scene)
     comparability(scene)
+    if waiting:
+        offer_resampling(scene, waiting)
+        return None
     return scene
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,9 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import tables
 from pages.widgets.guard import go_to
+from pages.widgets.intervals import caution, class_intervals
 from pages.widgets.scene import Scene, Scored, names_of
+from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
 
 # attribute of an evaluation: (title, what it means)
 MEASURES = {
@@ -24,7 +26,8 @@ MEASURES = {
         "How often a clip with the class scores higher than one without it; 0.5 is chance.",
     ),
 }
-SUPPORT, SPREAD = "Support", "Spread"
+SUPPORT, SPREAD, CAUTION = "Support", "Spread", "Caution"
+INTERVAL = "95 % {}"  # of a run id: the column of a run's intervals
 
 
 def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
@@ -54,22 +57,24 @@ def support_of(scene: Scene, classes: Sequence[str]) -> list[int]:
     return [found[name] for name in classes]
 
 
-def class_table(scene: Scene, measure: str, key: str) -> None:
-    """Show a row a class and a column a run; bold is the best of a row among runs that compare."""
+def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws] | None = None) -> None:
+    """Show a row a class and a column a run; bold is the best of a row among runs that compare.
+
+    draws : of each run, by run id; with them each value has its marginal interval beside it.
+    """
     classes, runs = scene.classes, scene.scored
-    values = class_values(runs, measure, classes)
-    frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in classes]})
-    frame[SUPPORT] = support_of(scene, classes)
-    for column, s in enumerate(runs):
-        frame[s.run.run_id] = values[:, column]
-    lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
-    if len(lead) > 1:
-        frame[SPREAD] = spread(values[:, lead])
+    frame = classes_frame(scene, measure, draws)
+    intervals = [INTERVAL.format(s.run.run_id) for s in runs] if draws else []
     formats = {SUPPORT: fmt.count, SPREAD: fmt.score}
     formats |= {s.run.run_id: fmt.score for s in runs}
     click = f"{key}-class"
     st.dataframe(
-        tables.styled(frame, formats, bold=_bold_rows(frame, [s.run.run_id for s in scene.lead_group])),
+        tables.styled(
+            frame,
+            formats,
+            bold=_bold_rows(frame, [s.run.run_id for s in scene.lead_group]),
+            faint_columns=[name for name in (*intervals, CAUTION) if name in frame.columns],
+        ),
         key=key,
         hide_index=True,
         placeholder=fmt.DASH,
@@ -83,6 +88,24 @@ def class_table(scene: Scene, measure: str, key: str) -> None:
     never_predicted_note(scene)
 
 
+def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None = None) -> pd.DataFrame:
+    """Return a row a class: support, each run's value (and interval, in words), and the spread of the lead group."""
+    classes, runs = scene.classes, scene.scored
+    values, support = class_values(runs, measure, classes), support_of(scene, classes)
+    frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in classes], SUPPORT: support})
+    if draws and any(caution(support)):
+        frame[CAUTION] = caution(support)
+    ends = class_intervals(runs, draws, measure, classes) if draws else None
+    for column, s in enumerate(runs):
+        frame[s.run.run_id] = values[:, column]
+        if ends is not None:
+            frame[INTERVAL.format(s.run.run_id)] = [fmt.interval(*pair) for pair in ends[:, :, column].T]
+    lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
+    if len(lead) > 1:
+        frame[SPREAD] = spread(values[:, lead])
+    return frame
+
+
 def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> dict:
     title, meaning = MEASURES[measure]
     columns = {
@@ -92,6 +115,11 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
         SUPPORT: tables.number_column(
             help=f"Clips of {fmt.escape_markdown(scene.split)} that hold the class."
         ),
+        CAUTION: st.column_config.TextColumn(
+            "",
+            width=96,
+            help=f"Under {FEW_POSITIVES} clips hold the class: its intervals hold less than they promise.",
+        ),
         SPREAD: tables.number_column(
             help="Highest minus lowest of the runs; sort by it to see where they disagree."
         ),
@@ -99,6 +127,9 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
     for s in scene.scored:
         label = f"{s.ink.glyph} {s.label}"
         columns[s.run.run_id] = tables.number_column(label, help=f"{title}. {meaning}")
+        columns[INTERVAL.format(s.run.run_id)] = st.column_config.TextColumn(
+            "95 %", help=f"Marginal interval of {title} of {s.label}: of this number alone.", width=104
+        )
     return columns
 
 

@@ -47,6 +47,8 @@ LARGE_RANKING_RESAMPLES = (
     200  # of a split too large to keep in memory: AudioSet's takes some 20 s a run, once
 )
 RANKING = ("ap", "roc_auc")
+DECISIONS_S, RANKING_S = 0.4, 0.8  # of a million scores, with the resamples of large runs, on two slow cores
+ASKED = "resample-asked"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +76,45 @@ def resamples_of(scored: Scored) -> tuple[int, int]:
     return RESAMPLES, RANKING_RESAMPLES
 
 
+class Unsampled(Exception):
+    """Resampling large runs takes long and waits to be asked for; the page shows what needs none."""
+
+    def __init__(self, group: Sequence[Scored]) -> None:
+        super().__init__("resampling these runs takes long")
+        self.group = list(group)
+
+
+def may_resample(group: Sequence[Scored]) -> bool:
+    """Whether to resample: at once, for large runs only after `ask_to_resample` at these thresholds."""
+    return not any(s.scores.large for s in group) or _asked(group) in st.session_state.get(ASKED, ())
+
+
+def ask_to_resample(group: Sequence[Scored]) -> None:
+    """Note that the reader wants these runs resampled at the thresholds in force."""
+    st.session_state[ASKED] = {*st.session_state.get(ASKED, ()), _asked(group)}
+
+
+def _asked(group: Sequence[Scored]) -> tuple:
+    return tuple((s.scores.stamp, tuple(s.evaluation.thresholds.tolist())) for s in group)
+
+
+def seconds_to_resample(group: Sequence[Scored], *, decisions: bool = True, ranking: bool = True) -> float:
+    """Return about how long resampling large runs takes here; what a run keeps of its ranking takes none."""
+    seconds = 0.0
+    for s in group:
+        millions = s.scores.summary.clips * len(s.scores.summary.classes) / 1e6
+        fresh = ranking and not _kept_ranking(s)
+        seconds += millions * (decisions * DECISIONS_S + fresh * RANKING_S)
+    return seconds
+
+
 def contenders(group: Sequence[Scored], average_seeds: bool = True) -> list[Contender]:
-    """Return the runs of a group that compares, with their draws; seeds of one configuration as one."""
+    """Return the runs of a group that compares, with their draws; seeds of one configuration as one.
+
+    Raises Unsampled where that takes minutes and nobody has asked for it.
+    """
+    if not may_resample(group):
+        raise Unsampled(group)
     by_id = {s.run.run_id: s for s in group}
     draws = draws_of(group)
     sets = seed_groups([s.run for s in group]) if average_seeds else [[s.run] for s in group]
@@ -98,20 +137,29 @@ def has_seeds(group: Sequence[Scored]) -> bool:
 
 def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
     """Return the draws of runs that compare, by run id, at the thresholds in force."""
+    ranked = ranking_draws_of(group)
+    return {run_id: merged(found, ranked[run_id]) for run_id, found in decision_draws_of(group).items()}
+
+
+def decision_draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
+    """Return what hangs on the thresholds in force: precision, recall and F1 of classes and averages."""
     where = tuple(s.scores.stamp for s in group)
     thresholds = tuple(tuple(s.evaluation.thresholds.tolist()) for s in group)
     counted = _decision_draws(where, thresholds, resamples_of(group[0])[0], _decided=group)
+    return {s.run.run_id: found for s, found in zip(group, counted)}
+
+
+def ranking_draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
+    """Return what needs no threshold: AP and ROC AUC of classes and their means."""
     return {
-        s.run.run_id: merged(
-            of_run, _ranking_draws(*place, resamples_of(s)[1], training_enabled(), _scored=s)
-        )
-        for s, place, of_run in zip(group, where, counted)
+        s.run.run_id: _ranking_draws(*s.scores.stamp, resamples_of(s)[1], training_enabled(), _scored=s)
+        for s in group
     }
 
 
 def macro_ap_interval(scored: Scored) -> str:
-    """Return [0.841, 0.866] of macro AP, "" where resampling would hold the page up (large splits)."""
-    if scored.scores.large:
+    """Return [0.841, 0.866] of macro AP, "" where resampling would hold the page up (large splits, not drawn yet)."""
+    if scored.scores.large and _kept_ranking(scored) is None:
         return ""
     found = _ranking_draws(
         *scored.scores.stamp,
@@ -137,7 +185,7 @@ def _ranking_draws(
 ) -> Draws:
     run, split, whole = _scored.run, _scored.scores.split, _scored.scores.whole
     file, depends = run.predictions_file(split), {"resamples": resamples, "seed": SEED}
-    kept = read_cache(run, f"{split}-bootstrap", file, depends) if whole else None
+    kept = _kept_ranking(_scored)
     e, order = _scored.evaluation, canonical_columns(_scored)
     full = {measure: getattr(e, measure)[order] for measure in (*RANKING, "support")}
     full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
@@ -148,6 +196,15 @@ def _ranking_draws(
     if write and whole:
         write_cache(run, f"{split}-bootstrap", file, depends, drawn.draws)
     return drawn
+
+
+def _kept_ranking(scored: Scored) -> dict[str, np.ndarray] | None:
+    """Return the draws of AP and ROC AUC that the run keeps, None where it keeps none of these scores."""
+    run, split = scored.run, scored.scores.split
+    depends = {"resamples": resamples_of(scored)[1], "seed": SEED}
+    if not scored.scores.whole:
+        return None
+    return read_cache(run, f"{split}-bootstrap", run.predictions_file(split), depends)
 
 
 def canonical_columns(scored: Scored) -> np.ndarray:

@@ -32,14 +32,17 @@ def styled(
     *,
     bold: pd.DataFrame | None = None,
     faint_rows: Sequence[int] = (),
+    faint_columns: Sequence[str] = (),
 ) -> pd.io.formats.style.Styler:
-    """Return a Styler: numbers as `formats` says, `bold` (cells, bool) bold, some rows grey."""
+    """Return a Styler: numbers as `formats` says, `bold` (cells, bool) bold, some rows and columns grey."""
     css = pd.DataFrame("", index=frame.index, columns=frame.columns)
     if bold is not None:
         for column in bold.columns:
             css.loc[bold[column].to_numpy(), column] += "font-weight: bold;"
     for row in faint_rows:
         css.iloc[row] += f"color: {NEUTRAL};"
+    for column in faint_columns:
+        css[column] += f"color: {NEUTRAL};"
     present = {column: form for column, form in formats.items() if column in frame.columns}
     return frame.style.format(present).apply(lambda _: css, axis=None)
 

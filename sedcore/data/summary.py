@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from sedcore.data.store import DataSet
+from sedcore.evaluation.verdicts import holm
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 LIKELY = 0.05  # the chance, over all classes and splits, that a shift is named where there is none
@@ -84,22 +85,13 @@ def shift_table(balance: pd.DataFrame) -> pd.DataFrame:
         fisher_exact([[a, n - a], [b, m - b]]).pvalue
         for a, n, b, m in zip(others["positives"], others["clips"], here["positives"], here["clips"])
     ]
-    others["beyond_chance"] = holm(others["p"].to_numpy(), LIKELY)
+    others["beyond_chance"] = holm(others["p"].to_numpy()) <= LIKELY
     # The split that is beyond chance speaks before one that only happens to lie further off.
     order = others.assign(size=others["difference"].abs()).sort_values(
         ["beyond_chance", "size"], ascending=False, kind="stable"
     )
     worst = order.groupby("label", sort=False).first().loc[first.index]
     return worst.reset_index()[["label", "split", "difference", "beyond_chance"]]
-
-
-def holm(p: np.ndarray, level: float) -> np.ndarray:
-    """Return which of the p-values (tests,) stand when all are tested together at `level` (Holm 1979)."""
-    order = np.argsort(p, kind="stable")
-    stands = p[order] <= level / np.arange(len(p), 0, -1)
-    out = np.zeros(len(p), bool)
-    out[order] = np.logical_and.accumulate(stands)
-    return out
 
 
 def together(truth: np.ndarray) -> np.ndarray:

@@ -303,4 +303,5 @@ def _of_one_shape(
 
 
 def _joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    """The rows of all blocks by name; the blocks are emptied, so that few rows are held twice at a time."""
+    return {name: np.concatenate([block.pop(name) for block in blocks]) for name in list(blocks[0])}

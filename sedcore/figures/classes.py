@@ -11,6 +11,10 @@ from sedcore.figures.palette import NEUTRAL, RIGHT, WRONG, Ink, faint
 from sedcore.figures.style import SMALL, axis_title, drawn, plain, rule_at, shortened
 
 ROW = 30  # pixels of a class in the dot plot
+LANE, LANE_PIXELS = (
+    0.22,
+    9,
+)  # of a run in a row with intervals: at most this share of the row, at least so many pixels
 PAIR = 50  # pixels of a class in the confusion bars
 
 
@@ -21,54 +25,76 @@ def dot_plot(
     inks: Sequence[Ink],
     measure: str,
     compared: Sequence[int] | None = None,
+    intervals: np.ndarray | None = None,
+    few: Sequence[bool] | None = None,
 ) -> go.Figure:
     """Return a figure with a row a class and a dot a run; `values` is (classes, runs), NaN left out.
 
     A grey line spans the runs of a class that compare (columns `compared`, all by default): its length is how
-    much the choice of run matters.
+    much the choice of run matters. With `intervals`, (2, classes, runs) low and high, each run has its own lane in
+    the row, so that no interval covers another; classes with `few` positives have open markers.
     """
-    traces: list[dict] = []
-    names = [plain(name) for name in classes]
-    for row, name in enumerate(names):
-        known = values[row] if compared is None else values[row, list(compared)]
-        known = known[~np.isnan(known)]
-        if len(known) > 1:
-            traces.append(
-                dict(
-                    type="scatter",
-                    x=[known.min(), known.max()],
-                    y=[name, name],
-                    mode="lines",
-                    line={"color": faint(NEUTRAL, 0.55), "width": 2},
-                    hoverinfo="skip",
-                )
-            )
+    names, rows = [plain(name) for name in classes], np.arange(len(classes))
+    known = values if compared is None else values[:, list(compared)]
+    spans = [(row, cells[~np.isnan(cells)]) for row, cells in zip(rows, known)]
+    ends = [(row, cells.min(), cells.max()) for row, cells in spans if len(cells) > 1]
+    traces = [_lines(ends, {"color": faint(NEUTRAL, 0.55 if intervals is None else 0.3), "width": 2})]
+    lane = 0.0 if intervals is None else min(LANE, 0.8 / max(len(labels), 1))
+    hover = (
+        "" if intervals is None else "<br>95 % [%{customdata[0]:.3f}, %{customdata[1]:.3f}]%{customdata[2]}"
+    )
+    said = np.where(np.zeros(len(classes), bool) if few is None else few, ", few positives", "")
     for column, (label, ink) in enumerate(zip(labels, inks)):
+        at = rows + (column - (len(labels) - 1) / 2) * lane
+        more = {}
+        if intervals is not None:
+            low, high = intervals[:, :, column]
+            ends = [(y, a, b) for y, a, b in zip(at, low, high) if not np.isnan(a)]
+            traces.append(_lines(ends, {"color": faint(ink.color, 0.75), "width": 1.5}))
+            more = {"customdata": [[a, b, words] for a, b, words in zip(low, high, said)]}
+        closed = ink.symbol.removesuffix("-open")
         traces.append(
             dict(
                 type="scatter",
                 x=values[:, column],
-                y=names,
+                y=at,
+                text=names,
                 mode="markers",
                 name=plain(label),
-                marker={"color": ink.color, "symbol": ink.symbol, "size": 10, "opacity": 0.9},
-                hovertemplate=f"<b>{plain(label)}</b><br>%{{y}}<br>{plain(measure)} %{{x:.3f}}<extra></extra>",
+                marker={
+                    "color": ink.color,
+                    "symbol": [f"{closed}-open" if words else ink.symbol for words in said],
+                    "size": 10 if intervals is None else 8,
+                    "opacity": 0.9,
+                },
+                hovertemplate=f"<b>{plain(label)}</b><br>%{{text}}<br>{plain(measure)} %{{x:.3f}}{hover}"
+                "<extra></extra>",
                 cliponaxis=False,
+                **more,
             )
         )
+    row_height = ROW if intervals is None else max(ROW, LANE_PIXELS * len(labels) + 8)
     return drawn(
         traces,
-        height=ROW * len(classes) + 60,
+        height=row_height * len(classes) + 60,
         margin={"l": 8, "t": 8},
         x={"title": axis_title(measure), "range": [-0.01, 1.01], "tickformat": ".1f"},
         y={
-            "categoryorder": "array",
-            "categoryarray": names[::-1],
+            "range": [len(names) - 0.4, -0.6],
+            "tickvals": rows,
+            "ticktext": names,
             "ticksuffix": "  ",
             "showgrid": False,
             "automargin": True,
         },
     )
+
+
+def _lines(ends: Sequence[tuple[float, float, float]], line: dict) -> dict:
+    """Return one trace of level lines, (y, from, to) each."""
+    x = [value for _, low, high in ends for value in (low, high, None)]
+    y = [value for at, _, _ in ends for value in (at, at, None)]
+    return dict(type="scatter", x=x, y=y, mode="lines", line=line, hoverinfo="skip", cliponaxis=False)
 
 
 def confusion_bars(
