@@ -237,7 +237,9 @@ def test_what_a_fixed_threshold_costs_is_said_and_is_the_evaluation(show, full_r
     changes = []
     for run_id in (LEADER, SECOND):
         found = Run(full_root / "runs" / run_id).predictions("test")
-        low, high = (evaluate(found.truth, found.scores, found.classes, t).averages["micro"].f1 for t in (0.1, 0.5))
+        low, high = (
+            evaluate(found.truth, found.scores, found.classes, t).averages["micro"].f1 for t in (0.1, 0.5)
+        )
         changes.append(low - high)
     assert max(changes) < 0  # these made-up scores are like most: 0.1 is too low
     span = " to ".join(f"−{abs(change):.3f}" for change in sorted(changes))
