@@ -14,8 +14,8 @@ Rules:
   promises; verdicts leave it out.
 - Clips must be in canonical order (`evaluation.align`), so that draws of different runs are paired.
 
-Memory: weights at hand take at most 4 * BLOCK bytes (64 MB), twice that for the ranking and the samples average;
-decisions of one run as numbers take 8 bytes a clip and class; what is returned takes 4 bytes a resample, class and
+Memory: weights at hand take at most 4 * BLOCK bytes (32 MB), twice that for the ranking; decisions of one run as
+numbers take 4 bytes a clip and class; what is returned takes 4 bytes a resample, class and
 measure.
 
 Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapters 13 (percentile interval) and 16.
@@ -39,7 +39,8 @@ DECISION_AVERAGES = ("micro", "macro", "weighted", "samples")
 LEVEL = 0.95
 FEW_POSITIVES = 20
 SEED = 20_000  # any number; the same one for all runs, so that their draws are paired
-BLOCK = 1 << 24  # weights held at a time
+BLOCK = 1 << 23  # weights held at a time
+ROWS = 128  # resamples whose weights are held as float64 at a time
 DRAW = 1 << 20  # clip numbers drawn at a time
 NEAR = 1e-4  # to 0 or 1, for the logit scale
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
@@ -100,16 +101,16 @@ def bootstrap_decisions(
     precision, recall and f1 of each class, and "AVERAGE_PART" for micro, macro, weighted and samples.
     """
     truth, decisions = _of_one_shape(truth, decisions, bool)
-    classes = truth.shape[1]
     full = [_full_decisions(truth, made) for made in decisions]
     by_clip = np.concatenate([_clip_scores(truth, made) for made in decisions], axis=1)
     blocks: list[list[dict]] = [[] for _ in decisions]
     for weights in resample_weights(len(truth), resamples, seed):
-        positives = (weights @ truth.astype(np.float32)).astype(np.float64)
-        samples = (weights.astype(np.float64) @ by_clip).reshape(len(weights), -1, 3) / len(truth)
+        positives = _drawn(weights, truth)
+        some = np.array_split(weights, -(-len(weights) // ROWS))  # as float64 they are twice as large
+        sums = np.concatenate([rows.astype(np.float64) @ by_clip for rows in some])
+        samples = sums.reshape(len(weights), -1, 3) / len(truth)
         for run, (values, made) in enumerate(zip(full, decisions)):
-            table = np.concatenate([truth & made, made], axis=1, dtype=np.float32)
-            tp, predicted = np.split((weights @ table).astype(np.float64), [classes], axis=1)
+            tp, predicted = _drawn(weights, truth & made), _drawn(weights, made)
             found = _decision_measures(tp, predicted, positives, values)
             found |= {f"samples_{part}": samples[:, run, i] for i, part in enumerate(PARTS)}
             blocks[run].append(found)
@@ -186,6 +187,11 @@ def merged(*parts: Draws) -> Draws:
         full |= part.full
         draws |= part.draws
     return Draws(full, draws)
+
+
+def _drawn(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(resamples, classes) float64: how many of the clips in a mask (clips, classes) each resample drew."""
+    return (weights @ mask.astype(np.float32)).astype(np.float64)
 
 
 def _full_decisions(truth: np.ndarray, decisions: np.ndarray) -> dict[str, float | np.ndarray]:
