@@ -126,13 +126,7 @@ def bootstrap_ranking(
     with the same score, so ties are those of `evaluation.ranking`.
     """
     truth, scores = _of_one_shape(truth, scores, None)
-    held = [counts(truth, of_run) for of_run in scores]
-    full = [
-        {"ap": average_precision(of_run), "roc_auc": roc_auc(of_run), "support": of_run.positives}
-        for of_run in held
-    ]
-    for values in full:
-        values |= {f"macro_{name}": mean_defined(values[name]) for name in ("ap", "roc_auc")}
+    full = [_full_ranking(truth, of_run) for of_run in scores]
     blocks: list[list[dict]] = [[] for _ in scores]
     for weights in resample_weights(len(truth), resamples, seed):
         by_clip = np.ascontiguousarray(weights.T)
@@ -202,6 +196,18 @@ def _full_decisions(truth: np.ndarray, decisions: np.ndarray) -> dict[str, float
     found = averages(confusion) | {"samples": samples_average(truth, decisions)[0]}
     values = {part: getattr(by_class, part) for part in (*PARTS, "support")}
     return values | {f"{name}_{part}": getattr(prf, part) for name, prf in found.items() for part in PARTS}
+
+
+def _full_ranking(truth: np.ndarray, scores: np.ndarray) -> dict[str, float | np.ndarray]:
+    values: dict[str, float | np.ndarray] = {
+        "ap": np.empty(truth.shape[1]),
+        "roc_auc": np.empty(truth.shape[1]),
+    }
+    for c in range(truth.shape[1]):  # the counts of all classes at once would take more than the scores
+        held = counts(truth[:, [c]], scores[:, [c]])
+        values["ap"][c], values["roc_auc"][c] = average_precision(held)[0], roc_auc(held)[0]
+    values |= {f"macro_{name}": mean_defined(values[name]) for name in ("ap", "roc_auc")}
+    return values | {"support": truth.sum(axis=0)}
 
 
 def _clip_scores(truth: np.ndarray, decisions: np.ndarray) -> np.ndarray:
