@@ -195,6 +195,16 @@ def test_thresholds_in_force_reach_the_board_and_every_other_number(visit, full_
     np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
 
 
+def test_the_board_ends_with_what_one_gets_without_listening(visit, full_root):
+    app = visit(full_root, "thresholds", runs=LEADER)
+    every = next(one for one in board(app)["baselines"] if one["label"] == "all positive")
+    found = Run(full_root / "runs" / LEADER).predictions("test")
+    e = evaluate(found.truth, np.ones(found.truth.shape), found.classes, 0.5)
+    for name, (f1, precision, recall) in every["values"].items():
+        prf = e.averages[name]
+        assert (f1, precision, recall) == (prf.f1, prf.precision, prf.recall)
+
+
 def test_the_board_spans_scores_that_are_no_probabilities(visit, odd_root):
     app = visit(odd_root, "thresholds", runs="energy", t="-20")
     assert not app.exception

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import zlib
 from pathlib import Path
 
@@ -18,7 +19,9 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import state
+from pages.widgets.resampled import train_priors, trivial_baselines
 from pages.widgets.scene import Scene, Scored
+from sedcore.evaluation.evaluate import AVERAGES, Evaluation
 from sedcore.evaluation.grid import threshold_grid
 
 HERE = Path(__file__).parent
@@ -74,6 +77,16 @@ def board_data(scene: Scene) -> dict:
             }
             for s, found in zip(scored, columns)
         ],
+        "baselines": [
+            {
+                "label": label,
+                "values": {
+                    name: [_number(getattr(e.averages[name], part)) for part in ("f1", "precision", "recall")]
+                    for name in AVERAGES
+                },
+            }
+            for label, e in _trivial(scene).items()
+        ],
         "threshold": scene.choice.threshold,
         "own": {name: value for name, value in scene.choice.by_class if name in classes},
         "exact": {
@@ -85,6 +98,15 @@ def board_data(scene: Scene) -> dict:
             ],
         },
     }
+
+
+def _trivial(scene: Scene) -> dict[str, Evaluation]:
+    lead = scene.lead_group[0]
+    return trivial_baselines(lead, train_priors(scene.root, lead.run))
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def grid_of(scene: Scene) -> np.ndarray:

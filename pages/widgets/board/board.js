@@ -5,6 +5,7 @@
 // data: {edit, version, grid [G], counts (base64 of deflated little-endian tp then fp, each (runs, classes, G)),
 //   bytes (2 or 4 a count), runs [{label, color, glyph, group, baseline, clips, positives [classes; -1: no
 //   such class], samples [[P, R, F1] x G] or null}], classes [{name, title}], threshold, own {class: threshold},
+//   baselines [{label, values {average: [F1, P, R]}}],
 //   exact {tp [runs][classes], fp, samples [runs][P, R, F1]} at the thresholds in force}
 
 const AVERAGES = ["macro", "micro", "weighted", "samples"];
@@ -335,7 +336,23 @@ class Board {
       this.nameLines.append(left);
       this.numberLines.append(right);
     }
+    for (const baseline of this.data.baselines) this.baseline(baseline);
     return table;
+  }
+
+  // What one gets without listening: under the runs, at no threshold.
+  baseline({ label, values }) {
+    const left = this.nameLines.appendChild(element("div", "line trivial"));
+    const right = this.numberLines.appendChild(element("div", "line trivial"));
+    left.append(element("div", "rank"), element("div", "run", label));
+    for (const average of AVERAGES) {
+      PARTS.forEach((part, p) => {
+        const cell = right.appendChild(numberCell(false));
+        if (part === "F1" && average !== "macro") cell.classList.add("first");
+        writeScore(cell, values[average][p] ?? NaN);
+        if (average === "macro" && part === "F1") write(right.appendChild(numberCell(false)), DASH, NaN);
+      });
+    }
   }
 
   line(run, r) {
