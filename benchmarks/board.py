@@ -47,8 +47,8 @@ DRAG = """async ([selector, steps]) => {
   for (let k = 0; k < steps; k++) {
     slider.valueAsNumber = (k * 7) % Number(slider.max);
     slider.dispatchEvent(new Event('input', {bubbles: true}));
-    const now = await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-    frames.push((now - before) / 2); before = now; work.push(Number(board.dataset.stepMs));
+    const now = await new Promise(requestAnimationFrame);
+    frames.push(now - before); before = now; work.push(Number(board.dataset.stepMs));
   }
   slider.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
   return {frames, work};
