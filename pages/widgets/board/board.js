@@ -56,6 +56,7 @@ class Board {
   rest() {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.pause);
+    this.pause = null; // or the page's next word would be taken for an old one
   }
 
   async receive(data) {

@@ -133,6 +133,7 @@ def both_rows(first: list, second: list) -> list[Column | None]:
 
 
 def is_second_row(first_row: list, columns: list) -> bool:
+    """Whether `columns` names parts under the averages of `first_row`, equally many under each."""
     first = [c for c in first_row if c and c[0] == "average"]
     second = [c for c in columns if c and c[0] == "part"]
     return bool(first) and len(second) > len(first) and len(second) % len(first) == 0

@@ -22,10 +22,12 @@ class Raw(NamedTuple):
 
 
 def is_number(token: str) -> bool:
+    """Whether a cell is a printed number."""
     return NUMBER.fullmatch(token.strip()) is not None
 
 
 def is_undefined(token: str) -> bool:
+    """Whether a cell says that there is no number: a dash, nan and the like."""
     return token.strip().lower() in UNDEFINED
 
 
