@@ -12,8 +12,9 @@ from pages.widgets import loading, state
 from pages.widgets.bar import no_runs, swatch
 from pages.widgets.guard import empty_state, guarded, link_to, show_error
 from pages.widgets.scene import Scene, build_scene
+from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
 from sedcore.artifacts.root import artifact_root
-from sedcore.artifacts.runs import Run, delete_run, note_run, rename_run, tag_run
+from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import History, curves_figure

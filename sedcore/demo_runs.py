@@ -13,12 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sedcore.artifacts import runs
+from sedcore.artifacts.manage import delete_run
 from sedcore.data.store import list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.audit import report_notes, report_numbers
 from sedcore.models.catalog import MODELS, model_card
-from sedcore.training.config import TrainConfig
-from sedcore.training.start import queue_run
 
 DATASET = "demo"
 MOST_WEIGHTS_BYTES = 3_000_000
@@ -58,11 +57,25 @@ def _train_demo(root: Path, model: str, announce: Callable[[str], None]) -> bool
     _delete(
         root, lambda info: info["kind"] == "trained" and info["dataset"] == DATASET and info["name"] == title
     )
-    run = queue_run(root, TrainConfig(DATASET, model, epochs=EPOCHS[model], patience=PATIENCE), name=title)
-    announce(f"{model}: training as {run.run_id}")
+    run_id = runs.new_run_id(model)
+    announce(f"{model}: training as {run_id}")
+    command = [
+        "--artifacts",
+        str(root),
+        "train",
+        DATASET,
+        "--model",
+        model,
+        "--run-id",
+        run_id,
+        "--name",
+        title,
+    ]
+    settings = ["--epochs", str(EPOCHS[model]), "--patience", str(PATIENCE)]
     subprocess.run(
-        [sys.executable, "-m", "sedcore.training", run.run_id, "--artifacts", str(root)], check=False
+        [sys.executable, "-m", "sedcore", *command, *settings], check=False, stdout=subprocess.DEVNULL
     )
+    run = runs.find_run(root, run_id)
     status = run.status()
     announce(f"{model}: {status.state}, {status.reason}")
     if run.has_weights and run.weights_file.stat().st_size > MOST_WEIGHTS_BYTES:
@@ -108,4 +121,4 @@ def write_reported_runs(root: Path) -> None:
 def _delete(root: Path, wanted: Callable[[dict], bool]) -> None:
     for run in runs.list_runs(root):
         if wanted(run.info):
-            runs.delete_run(run)
+            delete_run(run)

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from sedcore.artifacts import runs
 from sedcore.artifacts.files import atomic_path, read_json, safe_name, write_json
 from sedcore.artifacts.locks import RunLock, is_locked
+from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
 from sedcore.artifacts.predictions import Predictions, from_frame, read_predictions, write_predictions
 from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.status import set_status
 from sedcore.errors import SedcoreError
 
 
@@ -185,7 +187,7 @@ def test_a_taken_or_unsafe_run_id_is_refused(tmp_path):
 def test_running_without_a_living_trainer_is_interrupted(tmp_path):
     run = make_run(tmp_path)
     with RunLock(run.path):
-        runs.set_status(run, "running")
+        set_status(run.path, "running")
         assert run.status().state == "running"
         assert is_locked(run.path)
     assert run.status().state == "interrupted"
@@ -218,9 +220,9 @@ def test_a_second_trainer_is_refused(tmp_path):
 
 def test_status_changes_only_from_the_states_named(tmp_path):
     run = make_run(tmp_path)
-    assert not runs.set_status(run, "cancelling", only_from=("running",))
+    assert not set_status(run.path, "cancelling", only_from=("running",))
     assert run.status().state == "queued"
-    assert runs.set_status(run, "cancelled", "why", only_from=("queued",))
+    assert set_status(run.path, "cancelled", "why", only_from=("queued",))
     assert (run.status().state, run.status().reason) == ("cancelled", "why")
 
 
@@ -256,7 +258,7 @@ def test_runs_are_found_by_id_and_by_unique_name(tmp_path):
     first, second = make_run(tmp_path, name="same"), make_run(tmp_path, name="other")
     assert runs.find_run(tmp_path, first.run_id).run_id == first.run_id
     assert runs.find_run(tmp_path, "other").run_id == second.run_id
-    runs.rename_run(second, "  same ")
+    rename_run(second, "  same ")
     with pytest.raises(SedcoreError, match="2 runs are named 'same'"):
         runs.find_run(tmp_path, "same")
     with pytest.raises(SedcoreError, match="no run '../x'"):
@@ -266,12 +268,12 @@ def test_runs_are_found_by_id_and_by_unique_name(tmp_path):
 def test_names_tags_and_notes(tmp_path):
     run = make_run(tmp_path)
     assert run.name == run.run_id
-    runs.tag_run(run, ["b", " a ", "", "b"])
-    runs.note_run(run, " said <b>so</b>\n")
+    tag_run(run, ["b", " a ", "", "b"])
+    note_run(run, " said <b>so</b>\n")
     assert (run.info["tags"], run.info["note"]) == (["a", "b"], "said <b>so</b>")
     for name in ("", " \n", "x" * 121):
         with pytest.raises(SedcoreError, match="1 to 120"):
-            runs.rename_run(run, name)
+            rename_run(run, name)
 
 
 def test_broken_folders_are_named_and_hide_nothing(tmp_path):
@@ -289,8 +291,8 @@ def test_broken_folders_are_named_and_hide_nothing(tmp_path):
 def test_a_run_in_training_cannot_be_deleted(tmp_path):
     run = make_run(tmp_path)
     with RunLock(run.path), pytest.raises(SedcoreError, match="stop it first"):
-        runs.delete_run(run)
-    runs.delete_run(run)
+        delete_run(run)
+    delete_run(run)
     assert runs.list_runs(tmp_path) == [] and os.listdir(tmp_path / "runs") == []
 
 

@@ -9,8 +9,8 @@ from sedcore.data import demo
 from sedcore.data.demo_build import build_demo, build_demo_features
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
+from sedcore.jobs.queue import submit
 from sedcore.training.config import TrainConfig
-from sedcore.training.start import queue_run
 from tests.tiny import make_dataset
 
 CLIPS = range(1, 1001)
@@ -92,7 +92,7 @@ def test_features_are_made_again_where_only_the_tables_were_copied(tmp_path):
     (whole.path / "features").rmdir()
     assert open_dataset(tmp_path, "demo").feature_names() == []
     with pytest.raises(SedcoreError, match="add them with: demo-data --name demo --features logmel"):
-        queue_run(tmp_path, TrainConfig("demo", "cnn"))
+        submit(tmp_path, TrainConfig("demo", "cnn"))
     again = build_demo_features(tmp_path, "demo", features=("logmel", "mel"))
     np.testing.assert_array_equal(again.open_features("logmel"), before)
     assert set(again.feature_names()) == {"mel", "logmel"} and again.fingerprint == whole.fingerprint

@@ -7,6 +7,7 @@ import pytest
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.locks import RunLock
+from sedcore.artifacts.status import set_status
 from sedcore.cli import parser
 from sedcore.errors import SedcoreError
 from sedcore.jobs import launch
@@ -73,7 +74,7 @@ def test_stopping_follows_the_state(tmp_path):
     assert not launch.request_stop(run) and run.status().state == "cancelled"
     other = runs.create_run(tmp_path, {"kind": "trained"})
     with RunLock(other.path):
-        runs.set_status(other, "running")
+        set_status(other.path, "running")
         assert launch.request_stop(other) and other.status().state == "cancelling"
     done = runs.create_run(tmp_path, {"kind": "trained"}, state="finished")
     assert not launch.request_stop(done) and done.status().state == "finished"

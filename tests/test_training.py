@@ -12,16 +12,17 @@ import soundfile
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.runs import Run
+from sedcore.artifacts.status import set_status
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import evaluate
+from sedcore.jobs.queue import submit
 from sedcore.models import registry
-from sedcore.training import fit, start
+from sedcore.training import start
 from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
 from sedcore.training.predict import predict_files
 from sedcore.training.scoring import SplitScorer
-from sedcore.training.start import queue_run
 from tests.tiny import BANDS, CLASSES, FRAMES, make_dataset
 
 
@@ -44,8 +45,8 @@ def fast(monkeypatch):
 
 def train(root, **settings) -> Run:
     config = TrainConfig("tiny", "ann", **{"epochs": 3, "learning_rate": 0.05, "batch_size": 16} | settings)
-    run = queue_run(root, config)
-    fit.train_run(root, run)
+    run = submit(root, config)
+    start.train_run(root, run)
     return run
 
 
@@ -92,13 +93,13 @@ def test_a_configuration_survives_json():
 
 def test_queueing_says_what_does_not_fit(tiny):
     with pytest.raises(SedcoreError, match="no features 'mfcc' .*data features tiny --features mfcc"):
-        queue_run(tiny, TrainConfig("tiny", "ann", features="mfcc"))
+        submit(tiny, TrainConfig("tiny", "ann", features="mfcc"))
     with pytest.raises(SedcoreError, match="did you mean 'mfcc'"):
-        queue_run(tiny, TrainConfig("tiny", "ann", features="mfccc"))
+        submit(tiny, TrainConfig("tiny", "ann", features="mfccc"))
     with pytest.raises(SedcoreError, match="model crnn needs at least 38 bands"):
-        queue_run(tiny, TrainConfig("tiny", "crnn"))
+        submit(tiny, TrainConfig("tiny", "crnn"))
     with pytest.raises(SedcoreError, match="no data set 'other'"):
-        queue_run(tiny, TrainConfig("other", "ann"))
+        submit(tiny, TrainConfig("other", "ann"))
     assert runs.list_runs(tiny) == []
 
 
@@ -262,15 +263,11 @@ def test_a_data_set_without_validation_is_refused(tmp_path, fast):
     assert runs.list_runs(tmp_path) == []
 
 
-def test_a_stop_before_training_began_leaves_no_run_that_waits(tiny, monkeypatch):
-    def stopped():
-        raise KeyboardInterrupt
-
-    run = queue_run(tiny, TrainConfig("tiny", "ann"))
-    monkeypatch.setattr(start, "load_keras", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        start.train(tiny, run)
-    assert run.status().state == "cancelled"
+def test_a_stop_while_tensorflow_loads_is_heard(tiny, fast, monkeypatch):
+    run = submit(tiny, TrainConfig("tiny", "ann"))
+    monkeypatch.setattr(start, "load_keras", lambda: set_status(run.path, "cancelling", "stop requested"))
+    assert start.train_run(tiny, run) == "cancelled"
+    assert "before the first epoch" in run.status().reason and run.history().empty
 
 
 def test_predicting_with_damaged_files_names_them(tiny, fast):
@@ -307,7 +304,7 @@ def test_a_request_ends_training_and_keeps_the_best_epoch(tiny, fast, monkeypatc
     def append_and_stop(run, record):
         append(run, record)
         if record["epoch"] == 2:
-            runs.set_status(run, "cancelling", "stop requested", only_from=("running",))
+            set_status(run.path, "cancelling", "stop requested", only_from=("running",))
 
     monkeypatch.setattr(runs, "append_history", append_and_stop)
     run = train(tiny, epochs=50)
@@ -321,7 +318,7 @@ def test_a_request_before_the_first_epoch_keeps_nothing(tiny, fast, monkeypatch)
 
     def update_and_stop(run, **changes):
         update(run, **changes)
-        runs.set_status(run, "cancelling", only_from=("running",))
+        set_status(run.path, "cancelling", only_from=("running",))
 
     monkeypatch.setattr(runs, "update_info", update_and_stop)
     run = train(tiny)
@@ -331,12 +328,12 @@ def test_a_request_before_the_first_epoch_keeps_nothing(tiny, fast, monkeypatch)
 def test_a_run_is_trained_once(tiny, fast):
     run = train(tiny)
     with pytest.raises(SedcoreError, match="finished, and only a queued run can be trained"):
-        fit.train_run(tiny, run)
+        start.train_run(tiny, run)
 
 
 def test_a_killed_training_is_interrupted_and_a_signal_stops_one(tiny):
     for number, state in (("KILL", "interrupted"), ("TERM", "cancelled")):
-        run = queue_run(tiny, TrainConfig("tiny", "rnn_time", epochs=100_000, patience=0))
+        run = submit(tiny, TrainConfig("tiny", "rnn_time", epochs=100_000, patience=0))
         trainer = subprocess.Popen(
             [sys.executable, "-m", "sedcore.training", run.run_id, "--artifacts", str(tiny)],
             stderr=subprocess.PIPE,
@@ -353,7 +350,7 @@ def test_a_killed_training_is_interrupted_and_a_signal_stops_one(tiny):
 
 @pytest.mark.parametrize("model", ["ann", "rnn_time", "crnn_time", "cnn_per_class"])
 def test_the_real_models_learn_the_tiny_set(tiny, model):
-    run = queue_run(tiny, TrainConfig("tiny", model, epochs=12, batch_size=8, learning_rate=3e-3))
-    assert fit.train_run(tiny, run) == "finished"
+    run = submit(tiny, TrainConfig("tiny", model, epochs=12, batch_size=8, learning_rate=3e-3))
+    assert start.train_run(tiny, run) == "finished"
     test = run.predictions("test")
     assert evaluate(test.truth, test.scores, test.classes, 0.5).mAP > 0.9

@@ -16,7 +16,8 @@ from pages.widgets import format as fmt
 from pages.widgets.building import features_missing
 from pages.widgets.estimates import Estimate
 from pages.widgets.guard import show_error, show_note
-from sedcore.artifacts.runs import NAME_LENGTH, Run
+from sedcore.artifacts.manage import NAME_LENGTH
+from sedcore.artifacts.runs import Run
 from sedcore.data.features import DERIVED_FROM
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError

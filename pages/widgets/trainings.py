@@ -12,12 +12,13 @@ from pages.widgets import loading, tables
 from pages.widgets.bar import swatch
 from pages.widgets.guard import go_to, link_to, show_error
 from pages.widgets.scene import unique_labels
-from sedcore.artifacts.runs import Run, delete_run, list_runs
+from sedcore.artifacts.manage import delete_run
+from sedcore.artifacts.runs import Run, list_runs
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import History, curves_figure
 from sedcore.figures.palette import Ink, assign_inks
-from sedcore.jobs.launch import request_stop
+from sedcore.jobs.queue import cancel
 
 POLL_S, IDLE_POLL_S = 1.0, 15.0
 PATIENT_S = 90  # a waiting run whose process has not begun by then deserves a word
@@ -149,7 +150,7 @@ def _curves(run: Run, label: str, ink: Ink, history: pd.DataFrame) -> None:
 
 def _stop(run: Run) -> None:
     try:
-        request_stop(run)
+        cancel(run)
     except SedcoreError as error:
         st.toast(fmt.escape_markdown(str(error)), icon=":material/error:")
 

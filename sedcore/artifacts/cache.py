@@ -40,7 +40,7 @@ def write_cache(
     file = _file(run, name)
     with contextlib.suppress(SedcoreError, OSError):
         file.parent.mkdir(exist_ok=True)
-        with atomic_path(file) as temporary:
+        with atomic_path(file, durable=False) as temporary:
             np.savez_compressed(temporary, **{_KEY: np.array(_key(source, depends))}, **arrays)
 
 

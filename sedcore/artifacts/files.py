@@ -39,19 +39,32 @@ def safe_name(text: str, what: str) -> str:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure."""
+def atomic_path(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
+
+    `durable` waits until the disk has it, so that a power cut leaves the old file or the new one.
+    """
     path = Path(path)
     # Hidden, and with the ending kept: some writers choose the format by it.
     temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}-{secrets.token_hex(3)}{path.suffix}")
     try:
         yield temporary
+        if durable:
+            _sync(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise SedcoreError(f"{path} could not be written: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):  # a path that could not be made cannot be removed either
             temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def without_nan(value: Any) -> Any:
@@ -67,10 +80,10 @@ def without_nan(value: Any) -> Any:
     return value
 
 
-def write_json(path: Path, obj: dict) -> None:
-    """Write `obj` as JSON with its schema number; NaN becomes null."""
+def write_json(path: Path, obj: dict, durable: bool = True) -> None:
+    """Write `obj` as JSON with its schema number; NaN becomes null. `durable`: see `atomic_path`."""
     text = json.dumps({"schema": SCHEMA, **without_nan(obj)}, indent=1, ensure_ascii=False)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 

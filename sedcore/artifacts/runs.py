@@ -8,20 +8,20 @@ rewritten while it trains.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from sedcore.artifacts.files import read_json, safe_name, without_nan, write_json
-from sedcore.artifacts.locks import folder_guard, is_locked
+from sedcore.artifacts.files import atomic_path, read_json, safe_name, without_nan, write_json
+from sedcore.artifacts.locks import folder_guard
 from sedcore.artifacts.predictions import (
     Predictions,
     predictions_shape,
@@ -29,32 +29,13 @@ from sedcore.artifacts.predictions import (
     read_predictions,
     write_predictions,
 )
+from sedcore.artifacts.status import Status, now, status_of, write_status
 from sedcore.errors import SedcoreError
 
-STATES = ("queued", "running", "cancelling", "cancelled", "interrupted", "failed", "finished")
-LIVE_STATES = ("queued", "running", "cancelling")
 KINDS = ("trained", "imported", "reported")
 SPLIT_ORDER = ("test", "validation", "train")
-NAME_LENGTH = 120
-
-
-def now() -> str:
-    """Return the time as ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@dataclass(frozen=True)
-class Status:
-    """State of a run (one of STATES), since when (ISO 8601 UTC), and why, in words."""
-
-    state: str
-    since: str
-    reason: str = ""
-
-    @property
-    def live(self) -> bool:
-        """Whether the run waits or trains, so that its files may still change."""
-        return self.state in LIVE_STATES
+# Lists of one number a class in a history record; they are read as tables of their own.
+CLASS_MEASURES = ("ap", "tp", "fp", "fn")
 
 
 class Run:
@@ -95,33 +76,44 @@ class Run:
 
     def status(self) -> Status:
         """Return the state as it is: `running` with a free lock is `interrupted`."""
-        stored = read_json(self.path / "status.json", f"run {self.run_id}")
-        status = Status(stored.get("state", ""), stored.get("since", ""), stored.get("reason", ""))
-        if status.state not in STATES:
-            raise SedcoreError(f"run {self.run_id}: state {status.state!r} is none of {', '.join(STATES)}")
-        if status.state in ("running", "cancelling") and not is_locked(self.path):
-            # The trainer may have ended between the two looks: then the file has its last word.
-            again = read_json(self.path / "status.json", f"run {self.run_id}")
-            if again.get("state") == stored.get("state"):
-                return Status("interrupted", status.since, "the training process ended without a word")
-            return Status(again["state"], again.get("since", ""), again.get("reason", ""))
-        return status
+        return status_of(self.path)
 
     def history(self) -> pd.DataFrame:
         """Return a row an epoch, nested keys as ``train.loss``; an empty frame before the first epoch."""
+        records = self._history_records()
+        for record in records:
+            for part in record.values():
+                if isinstance(part, dict):
+                    for measure in CLASS_MEASURES:
+                        part.pop(measure, None)
+        return pd.json_normalize(records).apply(pd.to_numeric, errors="coerce")  # null is NaN
+
+    def class_history(self, measure: str = "ap", split: str = "validation") -> pd.DataFrame:
+        """Return a measure of CLASS_MEASURES, a row an epoch (index) and a column a class.
+
+        Average precision, or counts at the run's own threshold; empty for runs that did not record it.
+        """
+        values = {
+            record["epoch"]: record[split][measure]
+            for record in self._history_records()
+            if "epoch" in record and measure in record.get(split, {})
+        }
+        frame = pd.DataFrame.from_dict(values, orient="index", columns=self.info["classes"])
+        return frame.rename_axis("epoch").apply(pd.to_numeric, errors="coerce")
+
+    def _history_records(self) -> list[dict[str, Any]]:
         try:
             text = (self.path / "history.jsonl").read_text(encoding="utf-8")
         except FileNotFoundError:
-            return pd.DataFrame()
+            return []
         # A line without its line end is still being written.
         lines = text[: text.rfind("\n") + 1].splitlines()
         try:
-            frame = pd.json_normalize([json.loads(line) for line in lines])
+            return [json.loads(line) for line in lines]
         except json.JSONDecodeError as error:
             raise SedcoreError(
                 f"run {self.run_id}: history.jsonl is not one JSON object a line ({error})"
             ) from error
-        return frame.apply(pd.to_numeric, errors="coerce")  # null is NaN
 
     def progress(self) -> dict[str, Any] | None:
         """Return the last progress record of a training run, None where there is none."""
@@ -213,6 +205,8 @@ def default_info() -> dict[str, Any]:
         "input": None,
         "tags": [],
         "note": "",
+        "job": None,  # engine and resources that a queued run asks for
+        "sweep": None,  # name of the sweep and number of the trial that it belongs to
     }
 
 
@@ -228,10 +222,11 @@ def create_run(
     state: str = "queued",
     reason: str = "",
     fill: Callable[[Run], None] | None = None,
+    place: int | None = None,
 ) -> Run:
     """Make a run folder and return it. `info` needs `kind`; `run_id` and `created` are filled in.
 
-    `fill` writes what else belongs to the run, into a run that nobody sees yet.
+    `fill` writes what else belongs to the run, into a run that nobody sees yet. `place` is that in the queue.
 
     Raises
     ------
@@ -253,7 +248,7 @@ def create_run(
             filling / "run.json",
             default_info() | info | {"run_id": run_id, "created": info.get("created") or now()},
         )
-        write_json(filling / "status.json", {"state": state, "since": now(), "reason": reason})
+        write_status(filling, state, reason, place)
         if fill is not None:
             fill(Run(filling))
         if folder.exists():  # rename would replace an empty folder
@@ -266,15 +261,6 @@ def create_run(
     return Run(folder)
 
 
-def set_status(run: Run, state: str, reason: str = "", only_from: tuple[str, ...] = ()) -> bool:
-    """Write the state (only where the stored one is in `only_from`, if given); say whether it was done."""
-    with folder_guard(run.path):
-        if only_from and read_json(run.path / "status.json", f"run {run.run_id}")["state"] not in only_from:
-            return False
-        write_json(run.path / "status.json", {"state": state, "since": now(), "reason": reason})
-    return True
-
-
 def update_info(run: Run, **changes: Any) -> None:
     """Change keys of run.json, keeping what others changed meanwhile."""
     unknown = set(changes) - set(default_info())
@@ -284,11 +270,41 @@ def update_info(run: Run, **changes: Any) -> None:
         write_json(run.path / "run.json", run.info | changes)
 
 
+def keep_history(run: Run, epochs: int) -> None:
+    """Forget what was recorded after so many epochs: a resumed training goes on from there."""
+    file = run.path / "history.jsonl"
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    except FileNotFoundError:
+        return
+    if len(lines) > epochs:
+        with atomic_path(file) as temporary:
+            temporary.write_text("".join(lines[:epochs]), encoding="utf-8")
+
+
+def remove_leftovers(run: Run) -> None:
+    """Remove what a killed trainer left half written. The caller holds the run's lock."""
+    write_progress(run, None)
+    for file in (*run.path.glob(".*.tmp-*"), *run.path.glob("*/.*.tmp-*")):
+        file.unlink(missing_ok=True)
+
+
+def append_log(run: Run, line: str) -> None:
+    """Append a line with its time to log.txt. A full disk does not stop what is being told."""
+    with contextlib.suppress(OSError), open(run.path / "log.txt", "a", encoding="utf-8") as log:
+        log.write(f"{now()} {line}\n")
+
+
 def append_history(run: Run, record: dict[str, Any]) -> None:
     """Append one epoch's record as one line, in one write."""
     line = json.dumps(without_nan(record)) + "\n"
-    with open(run.path / "history.jsonl", "a", encoding="utf-8") as file:
-        file.write(line)
+    try:
+        with open(run.path / "history.jsonl", "a", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as error:
+        raise SedcoreError(
+            f"{run.path / 'history.jsonl'} could not be written: {error.strerror or error}"
+        ) from error
 
 
 def write_progress(run: Run, record: dict[str, Any] | None) -> None:
@@ -296,7 +312,7 @@ def write_progress(run: Run, record: dict[str, Any] | None) -> None:
     if record is None:
         (run.path / "progress.json").unlink(missing_ok=True)
     else:
-        write_json(run.path / "progress.json", record)
+        write_json(run.path / "progress.json", record, durable=False)
 
 
 def save_predictions(run: Run, predictions: Predictions) -> None:
@@ -365,44 +381,3 @@ def find_run(root: Path, text: str) -> Run:
     raise SedcoreError(
         f"no run {text!r} in {Path(root) / 'runs'}; `runs` lists the {len(runs)} that are there"
     )
-
-
-def rename_run(run: Run, name: str) -> None:
-    """Give the run another display name (1 to 120 characters on one line)."""
-    update_info(run, name=display_name(name))
-
-
-def display_name(name: str) -> str:
-    """Return a name on one line. Raises SedcoreError where it is empty or longer than NAME_LENGTH."""
-    name = " ".join(name.split())
-    if not 0 < len(name) <= NAME_LENGTH:
-        raise SedcoreError(f"a run's name has 1 to {NAME_LENGTH} characters; given {len(name)}")
-    return name
-
-
-def tag_run(run: Run, tags: list[str]) -> None:
-    """Replace the run's tags; an empty list removes them."""
-    update_info(run, tags=sorted({" ".join(tag.split()) for tag in tags if tag.strip()}))
-
-
-def note_run(run: Run, text: str) -> None:
-    """Replace the run's note."""
-    update_info(run, note=text.strip())
-
-
-def delete_run(run: Run) -> None:
-    """Remove the run folder for good.
-
-    Raises
-    ------
-    SedcoreError
-        A process is training it.
-    """
-    if is_locked(run.path):
-        raise SedcoreError(f"run {run.name} is being trained; stop it first")
-    going = run.path.with_name(f".deleted-{run.run_id}-{secrets.token_hex(2)}")
-    try:
-        os.rename(run.path, going)  # a listing sees it whole or not at all
-    except OSError as error:
-        raise SedcoreError(f"run {run.name} could not be deleted: {error.strerror or error}") from error
-    shutil.rmtree(going, ignore_errors=True)

@@ -16,7 +16,8 @@ def configuration(run: Run) -> str:
     info = run.info
     if info["kind"] != "trained" or not info["config"]:
         return ""
-    config = {key: value for key, value in info["config"].items() if key != "seed"}
+    # A switch that is off is as one that did not exist yet when the run was made.
+    config = {key: value for key, value in info["config"].items() if key != "seed" and value is not False}
     return json.dumps([config, info["model"], info["features"], info["data_fingerprint"]], sort_keys=True)
 
 

@@ -42,7 +42,7 @@ def _import(args) -> None:
     from sedcore.artifacts.files import safe_name
     from sedcore.artifacts.imports.matching import ask
     from sedcore.artifacts.imports.understand import read_source, write_run
-    from sedcore.artifacts.runs import display_name
+    from sedcore.artifacts.manage import display_name
     from sedcore.data.truth import dataset_truth, read_truth
 
     root, truth = artifact_root(args.artifacts), None

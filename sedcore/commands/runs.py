@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import manage, runs
 from sedcore.artifacts.root import artifact_root
 from sedcore.commands.common import Adder, find, print_json, tell
 
@@ -53,18 +53,18 @@ def _runs(args) -> None:
 
 
 def _runs_rename(args) -> None:
-    runs.rename_run(find(args, args.run), args.name)
+    manage.rename_run(find(args, args.run), args.name)
 
 
 def _runs_tag(args) -> None:
-    runs.tag_run(find(args, args.run), args.tags)
+    manage.tag_run(find(args, args.run), args.tags)
 
 
 def _runs_note(args) -> None:
-    runs.note_run(find(args, args.run), args.text)
+    manage.note_run(find(args, args.run), args.text)
 
 
 def _runs_delete(args) -> None:
     found = {run.run_id: run for run in (find(args, text) for text in args.runs)}
     for run in found.values():  # all were found before the first goes
-        runs.delete_run(run)
+        manage.delete_run(run)

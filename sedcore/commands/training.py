@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -15,20 +16,8 @@ def register(add: Adder, commands, group) -> None:
         commands, "demo-runs", _demo_runs, "train the demo runs and add the report's printed tables"
     )
     demo_runs.add_argument("--models", help="only these, separated by commas")
-    train = add(commands, "train", _train, "train a model on a data set")
-    train.add_argument("dataset", metavar="NAME")
-    train.add_argument("--model", required=True)
-    train.add_argument("--features", default="logmel")
-    train.add_argument("--epochs", type=int, help="at most; default by model")
-    train.add_argument("--batch-size", type=int, default=32)
-    train.add_argument("--learning-rate", type=float, help="default by model")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument(
-        "--patience", type=int, default=10, help="epochs without improvement; 0: never stop early"
-    )
-    train.add_argument("--threshold", type=float, default=0.5, help="of the F1 in the training history")
-    train.add_argument("--run-id", metavar="ID")
-    train.add_argument("--name", default="", metavar="TEXT")
+    train = add(commands, "train", _train, "train a model on a data set, here and now")
+    training_arguments(train)
     predict = add(commands, "predict", _predict, "score audio files with a trained run")
     predict.add_argument("run", metavar="RUN")
     predict.add_argument("files", nargs="+", type=Path, metavar="AUDIO")
@@ -42,25 +31,40 @@ def _demo_runs(args) -> int:
     return make_demo_runs(artifact_root(args.artifacts), models, announce=tell)
 
 
-def _train(args) -> int:
+def training_arguments(parser) -> None:
+    """Add what a training is told, to a command that starts or queues one."""
+    parser.add_argument("dataset", metavar="NAME")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--features", default="logmel")
+    parser.add_argument("--epochs", type=int, help="at most; default by model")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, help="default by model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--patience", type=int, default=10, help="epochs without improvement; 0: never stop early"
+    )
+    parser.add_argument("--threshold", type=float, default=0.5, help="of the F1 in the training history")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="the same numbers each time, at the cost of speed"
+    )
+    parser.add_argument("--run-id", metavar="ID")
+    parser.add_argument("--name", default="", metavar="TEXT")
+
+
+def training_config(args):
+    """Return the configuration that a command was told."""
     from sedcore.training.config import TrainConfig
-    from sedcore.training.start import queue_run, train
+
+    return TrainConfig(**{field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)})
+
+
+def _train(args) -> int:
+    from sedcore.training.start import train_now
 
     root = artifact_root(args.artifacts)
-    settings = (
-        "dataset",
-        "model",
-        "features",
-        "epochs",
-        "batch_size",
-        "learning_rate",
-        "seed",
-        "patience",
-        "threshold",
+    run, state = train_now(
+        root, training_config(args), args.run_id, args.name, announce=tell, bar=sys.stderr.isatty()
     )
-    config = TrainConfig(**{setting: getattr(args, setting) for setting in settings})
-    run = queue_run(root, config, run_id=args.run_id, name=args.name)
-    state = train(root, run, announce=tell, bar=sys.stderr.isatty())
     print(run.run_id)
     return {"failed": 1, "cancelled": 130}.get(state, 0)
 

@@ -365,7 +365,7 @@ def _derive(dataset: DataSet, base: str, kind: str, n_mfcc: int | None, progress
     rows, frames, bands = len(source), source.shape[1], bands_of(kind, params)
     _check_space(folder, bytes_needed([kind], params, rows))
     step = max(1, _CHUNK_BYTES // (4 * frames * source.shape[2]))
-    with atomic_path(folder / f"{kind}.npy") as temporary:
+    with atomic_path(folder / f"{kind}.npy", durable=False) as temporary:
         out = np.lib.format.open_memmap(temporary, "w+", dtype=DTYPES[kind], shape=(rows, frames, bands))
         for start in range(0, rows, step):
             part = source[start : start + step]

@@ -26,6 +26,7 @@ class TrainConfig:
     seed : of the weights, the order of clips and dropout.
     patience : epochs without a better validation macro AP before training ends; 0 switches early stopping off.
     threshold : at which the F1 of each epoch is computed; a score equal to it counts as positive.
+    deterministic : the same numbers each time on the same machine, to the last digit, at the cost of speed.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class TrainConfig:
     seed: int = 0
     patience: int = 10
     threshold: float = 0.5
+    deterministic: bool = False
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:
@@ -82,6 +84,8 @@ class TrainConfig:
             raise SedcoreError(f"learning_rate is a number above 0 and at most 100; given {rate!r}")
         if not isinstance(filled.threshold, (int, float)) or not math.isfinite(filled.threshold):
             raise SedcoreError(f"threshold is a finite number; given {filled.threshold!r}")
+        if not isinstance(filled.deterministic, bool):
+            raise SedcoreError(f"deterministic is true or false; given {filled.deterministic!r}")
         return filled
 
     def to_json(self) -> dict[str, Any]:

@@ -1,26 +1,21 @@
-"""The fit loop: trains one run folder from `queued` to its end, and says in it how it went.
+"""The fit loop: trains one run, from its checkpoint where it has one, and says how it went.
 
-Read from the bottom: `train_run` owns the lock and the state, `_train` is the course of a training, `_epoch` one
-pass. Everything that a run leaves is written through `sedcore.artifacts`.
+`learn` is the course of a training, `_epoch` one pass. Lock and state
+are the frame's (`sedcore.training.course`). Everything that a run leaves is written through `sedcore.artifacts`.
 """
 
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.files import atomic_path
-from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.errors import SedcoreError
@@ -28,85 +23,65 @@ from sedcore.evaluation.evaluate import collapsed, evaluate
 from sedcore.models.registry import build
 from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
-from sedcore.training.progress import Progress
+from sedcore.training.course import Course
+from sedcore.training.progress import peak_memory_mb
+from sedcore.training.resume import Pace, SoFar, make_deterministic, restore, save
 from sedcore.training.scoring import SplitScorer
-from sedcore.training.start import check_splits
-from sedcore.training.stop import StopRequest
-
-Say = Callable[[str], None]
+from sedcore.training.start import check_fit, versions
 
 
 @dataclass(frozen=True)
 class _Training:
     """What one training works with."""
 
-    run: Run
+    course: Course
     config: TrainConfig
     dataset: DataSet
     reader: RowReader
     model: keras.Model
-    stop: StopRequest
-    progress: Progress
-    say: Say
+
+    @property
+    def run(self) -> Run:
+        return self.course.run
 
 
-@dataclass
-class _Best:
-    """The best epoch so far and its weights. Kept in memory: a model is far smaller than its data."""
-
-    epoch: int = 0
-    goodness: float = -math.inf
-    weights: list[np.ndarray] | None = None
-
-
-def train_run(root: Path, run: Run, announce: Say | None = None, bar: bool = False) -> str:
-    """Train a queued run to its end and return its final state: finished, cancelled or failed.
-
-    Claims the run by its lock, so that it is trained once. What goes wrong ends in the run's status as a sentence
-    (and, where it was not foreseen, in log.txt as a traceback), never as an exception.
-
-    Parameters
-    ----------
-    root : artifact root that holds the data set.
-    run : a run whose run.json holds the configuration.
-    announce : called with each line of the log as well.
-    bar : draw a progress bar on stderr.
-
-    Raises
-    ------
-    SedcoreError
-        Another process trains this run, or it is not waiting to be trained.
-    """
-
-    def say(line: str) -> None:
-        with open(run.path / "log.txt", "a", encoding="utf-8") as log:
-            log.write(f"{runs.now()} {line}\n")
-        if announce:
-            announce(line)
-
-    with RunLock(run.path), StopRequest(run) as stop, Progress(run, bar) as progress:
-        if not runs.set_status(run, "running", only_from=("queued",)):
-            raise SedcoreError(
-                f"run {run.run_id} is {run.status().state}, and only a queued run can be trained"
-            )
-        try:
-            training = _prepare(root, run, stop, progress, say)
-            state, reason = _train(training)
-        except SedcoreError as error:
-            state, reason = "failed", str(error)
-        except Exception as error:
-            state, reason = "failed", f"unexpected {type(error).__name__}: {error}; log.txt has the traceback"
-            say(traceback.format_exc())
-        say(f"{state}: {reason}" if reason else state)
-        runs.set_status(run, state, reason)
-    return state
+def learn(course: Course) -> tuple[str, str]:
+    """Train the run of a course, from its checkpoint where it has one; return its final state and the reason."""
+    t = _prepare(course)
+    began, so_far = time.monotonic(), restore(course.run, t.model)
+    before = so_far.seconds
+    if so_far.epoch:
+        course.say(f"goes on after epoch {so_far.epoch}")
+    runs.keep_history(t.run, so_far.epoch)
+    validation = SplitScorer(t.dataset, t.reader, "validation")
+    # As many training clips as there are for validation tell how far the model has learned them by heart.
+    sample = SplitScorer(t.dataset, t.reader, "train", most=len(validation.clip_ids), seed=t.config.seed)
+    rows, truth = t.dataset.rows_of("train"), t.dataset.row_truth("train").astype(np.float32)
+    pace = Pace()
+    while not (why := _enough(t.config, so_far)):
+        record = _epoch(t, so_far.epoch + 1, rows, truth, sample, validation)
+        if record is None:
+            why = f"stopped by request in epoch {so_far.epoch + 1}"
+            break
+        _note(t, so_far, record)
+        so_far.seconds = before + time.monotonic() - began
+        so_far.peak_memory_mb = max(so_far.peak_memory_mb, peak_memory_mb())
+        pace.write(lambda: save(course.run, t.model, so_far))
+    stopped = course.stop.wanted()
+    if so_far.best is None:
+        return "cancelled", "stopped by request before the first epoch was complete; nothing was kept"
+    _keep(t, so_far)
+    return ("cancelled" if stopped else "finished"), f"{why}; best epoch {so_far.best_epoch}"
 
 
-def _prepare(root: Path, run: Run, stop: StopRequest, progress: Progress, say: Say) -> _Training:
+def _prepare(course: Course) -> _Training:
+    run = course.run
     config = TrainConfig.from_json(run.info["config"]).resolved()
-    dataset = open_dataset(root, config.dataset)
-    check_splits(dataset)
+    dataset = open_dataset(course.root, config.dataset)
+    check_fit(dataset, config)  # again: it may have waited for long
     reader = RowReader(dataset, config.features)
+    if config.deterministic:
+        make_deterministic()
     keras.utils.set_random_seed(config.seed)
     model = build(config.model, len(dataset.classes), reader.bands, reader.frames)
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss="binary_crossentropy")
@@ -115,6 +90,7 @@ def _prepare(root: Path, run: Run, stop: StopRequest, progress: Progress, say: S
         classes=list(dataset.classes),
         data_fingerprint=dataset.fingerprint,
         parameters=model.count_params(),
+        versions=versions(),
         input={
             "frames": reader.frames,
             "bands": reader.bands,
@@ -124,44 +100,31 @@ def _prepare(root: Path, run: Run, stop: StopRequest, progress: Progress, say: S
             "std": reader.std.tolist(),
         },
     )
-    say(f"{config.model} with {model.count_params():,} parameters on {config.features} of {dataset.name}")
-    return _Training(run, config, dataset, reader, model, stop, progress, say)
-
-
-def _train(t: _Training) -> tuple[str, str]:
-    """Train epochs until one of the ends is reached; return state and reason."""
-    began, best, completed = time.monotonic(), _Best(), 0
-    validation = SplitScorer(t.dataset, t.reader, "validation")
-    # As many training clips as there are for validation tell how far the model has learned them by heart.
-    sample = SplitScorer(t.dataset, t.reader, "train", most=len(validation.clip_ids), seed=t.config.seed)
-    rows, truth = t.dataset.rows_of("train"), t.dataset.row_truth("train").astype(np.float32)
-    why = "the one epoch is done" if t.config.epochs == 1 else f"all {t.config.epochs} epochs done"
-    for epoch in range(1, t.config.epochs + 1):
-        record = _epoch(t, epoch, rows, truth, sample, validation)
-        if record is None:
-            why = f"stopped by request in epoch {epoch}"
-            break
-        runs.append_history(t.run, record)
-        completed = epoch
-        score = record["validation"]["mAP"]
-        # Without a positive in the validation split there is no AP; the loss has to do then.
-        goodness = score if math.isfinite(score) else -record["validation"]["loss"]
-        if goodness > best.goodness:
-            best = _Best(epoch, goodness, t.model.get_weights())
-        t.say(_line(record, best.epoch))
-        if t.config.patience and epoch - best.epoch >= t.config.patience:
-            why = f"no better validation macro AP for {t.config.patience} epochs"
-            break
-    stopped = t.stop.wanted()
-    if best.weights is None:
-        return "cancelled", "stopped by request before the first epoch was complete; nothing was kept"
-    wall_s = time.monotonic() - began
-    _keep(t, best)
-    runs.update_info(
-        t.run, wall_s=wall_s, best_epoch=best.epoch, epochs_run=completed, peak_memory_mb=_peak_mb()
+    course.say(
+        f"{config.model} with {model.count_params():,} parameters on {config.features} of {dataset.name}"
     )
-    reason = f"{why}; best epoch {best.epoch}"
-    return ("cancelled" if stopped else "finished"), reason
+    return _Training(course, config, dataset, reader, model)
+
+
+def _enough(config: TrainConfig, so_far: SoFar) -> str:
+    """Say why no further epoch is trained; "" where one is."""
+    if so_far.epoch >= config.epochs:
+        return "the one epoch is done" if config.epochs == 1 else f"all {config.epochs} epochs done"
+    if config.patience and so_far.best and so_far.epoch - so_far.best_epoch >= config.patience:
+        return f"no better validation macro AP for {config.patience} epochs"
+    return ""
+
+
+def _note(t: _Training, so_far: SoFar, record: dict) -> None:
+    """Record an epoch and remember it if it is the best."""
+    runs.append_history(t.run, record)
+    so_far.epoch = record["epoch"]
+    score = record["validation"]["mAP"]
+    # Without a positive in the validation split there is no AP; the loss has to do then.
+    goodness = score if math.isfinite(score) else -record["validation"]["loss"]
+    if goodness > so_far.goodness:
+        so_far.best_epoch, so_far.goodness, so_far.best = so_far.epoch, goodness, t.model.get_weights()
+    t.course.say(_line(record, so_far.best_epoch))
 
 
 def _epoch(
@@ -177,7 +140,7 @@ def _epoch(
         np.arange(len(rows)), t.config.batch_size, np.random.default_rng([t.config.seed, epoch])
     )
     t.model.reset_metrics()
-    t.progress.begin(epoch, t.config.epochs, len(batches))
+    t.course.progress.begin(epoch, t.config.epochs, len(batches))
     began, loss = time.monotonic(), math.nan
     for number, (x, y) in enumerate(in_background((t.reader(rows[b]), truth[b]) for b in batches), start=1):
         loss = float(t.model.train_on_batch(x, y))  # mean over the epoch so far
@@ -186,13 +149,13 @@ def _epoch(
                 f"the loss became {loss} in epoch {epoch}, batch {number}: try a learning rate below "
                 f"{t.config.learning_rate:g}"
             )
-        t.progress.step(number, len(x))
-        if t.stop.wanted():
+        t.course.progress.step(number, len(x))
+        if t.course.stop.wanted():
             return None
     seconds = time.monotonic() - began
     looks = {}
     for name, scorer in (("train", sample), ("validation", validation)):
-        scores = scorer(t.model, goes_on=lambda: not t.stop.wanted())
+        scores = scorer(t.model, goes_on=lambda: not t.course.stop.wanted())
         if scores is None:
             return None
         looks[name] = _look(scores, scorer, t.config.threshold)
@@ -206,8 +169,11 @@ def _epoch(
     }
 
 
-def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str, float]:
-    """Return loss (binary cross-entropy, mean over clips and classes), macro AP and F1 of one split."""
+def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str, Any]:
+    """Return loss (binary cross-entropy, mean over clips and classes), macro AP and F1 of one split.
+
+    Class by class, in the order of the classes: average precision, and counts at the threshold.
+    """
     clipped = np.clip(scores.astype(np.float64), keras.config.epsilon(), 1 - keras.config.epsilon())
     loss = -np.mean(np.where(scorer.truth, np.log(clipped), np.log1p(-clipped)))
     result = evaluate(scorer.truth, scores, scorer.classes, threshold)
@@ -216,27 +182,36 @@ def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str
         "mAP": result.mAP,
         "micro_f1": result.averages["micro"].f1,
         "macro_f1": result.averages["macro"].f1,
+        "clips": len(scores),
+        **{measure: getattr(result, measure).tolist() for measure in runs.CLASS_MEASURES},
     }
 
 
-def _keep(t: _Training, best: _Best) -> None:
-    """Save the best epoch's weights and its scores of validation and test."""
-    t.model.set_weights(best.weights)
+def _keep(t: _Training, so_far: SoFar) -> None:
+    """Save the best epoch's weights and its scores of validation and test, and what the training took."""
+    t.model.set_weights(so_far.best)
     # A .keras file takes the optimizer of a compiled model along, three times the size: save a plain one.
     plain = build(t.config.model, len(t.dataset.classes), t.reader.bands, t.reader.frames)
-    plain.set_weights(best.weights)
+    plain.set_weights(so_far.best)
     with atomic_path(t.run.weights_file) as temporary:
         plain.save(temporary)
     for split in ("validation", "test"):
         if split not in t.dataset.splits:
             continue
-        t.progress.phase("scoring")
+        t.course.progress.phase("scoring")
         scorer = SplitScorer(t.dataset, t.reader, split)
         began = time.monotonic()
         predictions = scorer.predictions(t.model)
         ms_per_clip = 1000 * (time.monotonic() - began) / max(len(predictions.clip_ids), 1)
         runs.save_predictions(t.run, predictions)
         runs.update_info(t.run, ms_per_clip=round(ms_per_clip, 3), collapsed=collapsed(predictions.scores))
+    runs.update_info(
+        t.run,
+        wall_s=so_far.seconds,
+        best_epoch=so_far.best_epoch,
+        epochs_run=so_far.epoch,
+        peak_memory_mb=so_far.peak_memory_mb,
+    )
 
 
 def _line(record: dict, best_epoch: int) -> str:
@@ -246,9 +221,3 @@ def _line(record: dict, best_epoch: int) -> str:
         f"{validation['loss']:.4f}, macro AP {validation['mAP']:.3f}, micro F1 {validation['micro_f1']:.3f}"
         + (", best so far" if record["epoch"] == best_epoch else "")
     )
-
-
-def _peak_mb() -> float:
-    """Return the most memory this process has had resident, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB on Linux, bytes on macOS
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)

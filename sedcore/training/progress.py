@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import sys
 import time
 
@@ -16,7 +18,8 @@ class Progress:
     """Writes progress.json at most twice a second and removes it at the end. Use it as a context manager.
 
     The record: phase ("training", "validating" or "scoring"), epoch and epochs, batch and batches, clips_per_s
-    in this epoch's training, seconds_left if all epochs are trained (early stopping may end sooner).
+    in this epoch's training, seconds_left if all epochs are trained (early stopping may end sooner), memory_mb
+    (resident now).
     """
 
     def __init__(self, run: Run, bar: bool):
@@ -35,7 +38,7 @@ class Progress:
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
         """Start an epoch; the time since the last start tells how long one takes with its validation."""
         now = time.monotonic()
-        if epoch > 1:
+        if self._epoch_began:
             self._epoch_s = now - self._epoch_began
         self._epoch_began, self._clips = now, 0
         self._record = {"phase": "training", "epoch": epoch, "epochs": epochs, "batch": 0, "batches": batches}
@@ -63,7 +66,7 @@ class Progress:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        runs.write_progress(self._run, self._record)
+        runs.write_progress(self._run, self._record | {"memory_mb": memory_mb()})
         if self._bar:
             self._draw()
 
@@ -81,3 +84,18 @@ class Progress:
     def _wipe(self) -> None:
         if self._bar:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def memory_mb() -> float:
+    """Return the memory that this process has resident, in MB; the most it has had where the system tells no more."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return round(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+    except OSError:  # not Linux
+        return peak_memory_mb()
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory this process has had resident, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB on Linux, bytes on macOS
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)

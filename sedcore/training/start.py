@@ -1,4 +1,4 @@
-"""From a configuration to a queued run, and from a queued run to the fit loop. Light until `train` is called."""
+"""From a configuration to a run, and from a run to the fit loop. Light until a training begins."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sedcore.artifacts import runs
+from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.runs import Run
 from sedcore.data.features import check_kinds
 from sedcore.data.store import DataSet, open_dataset
@@ -16,21 +18,40 @@ from sedcore.errors import SedcoreError
 from sedcore.models.backend import load_keras
 from sedcore.models.catalog import model_card
 from sedcore.training.config import TrainConfig
+from sedcore.training.course import Course, follow
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "librosa", "pandas")
 
 
-def queue_run(root: Path, config: TrainConfig, run_id: str | None = None, name: str = "") -> Run:
-    """Check a configuration against its data set and make the queued run folder.
+def plan(root: Path, config: TrainConfig, run_id: str | None = None, name: str = "") -> dict[str, Any]:
+    """Check a configuration against its data set and return what run.json will say of the run.
 
     Raises
     ------
     SedcoreError
-        A value is out of range, the data set or its features do not exist, the model cannot take them, or the
-        run id is taken.
+        A value is out of range, the data set or its features do not exist, or the model cannot take them.
     """
     config = config.resolved()
     dataset = open_dataset(root, config.dataset)
+    check_fit(dataset, config)
+    return {
+        "run_id": run_id or "",
+        "name": " ".join(name.split()),
+        "kind": "trained",
+        "model": config.model,
+        "features": config.features,
+        "dataset": config.dataset,
+        "seed": config.seed,
+        "classes": list(dataset.classes),
+        "config": config.to_json(),
+        "data_fingerprint": dataset.fingerprint,
+        "versions": versions(),
+        "git_revision": git_revision(),
+    }
+
+
+def check_fit(dataset: DataSet, config: TrainConfig) -> None:
+    """SedcoreError where a data set lacks what a configuration needs: splits, features, enough bands and frames."""
     check_splits(dataset)
     check_kinds(config.features)
     if config.features not in dataset.feature_names():
@@ -46,23 +67,6 @@ def queue_run(root: Path, config: TrainConfig, run_id: str | None = None, name: 
     misfit = model_card(config.model).misfit(info["bands"], info["frames"])
     if misfit:
         raise SedcoreError(misfit)
-    return runs.create_run(
-        root,
-        {
-            "run_id": run_id or "",
-            "name": " ".join(name.split()),
-            "kind": "trained",
-            "model": config.model,
-            "features": config.features,
-            "dataset": config.dataset,
-            "seed": config.seed,
-            "classes": list(dataset.classes),
-            "config": config.to_json(),
-            "data_fingerprint": dataset.fingerprint,
-            "versions": versions(),
-            "git_revision": git_revision(),
-        },
-    )
 
 
 def check_splits(dataset: DataSet) -> None:
@@ -74,16 +78,41 @@ def check_splits(dataset: DataSet) -> None:
             )
 
 
-def train(root: Path, run: Run, announce: Callable[[str], None] | None = None, bar: bool = False) -> str:
-    """Train a queued run here and now (see `sedcore.training.fit.train_run`); return its final state."""
-    try:
-        load_keras()
-        from sedcore.training.fit import train_run
-    except BaseException as error:  # Ctrl-C too: nobody else will train a run that was queued here
-        state = "failed" if isinstance(error, Exception) else "cancelled"
-        runs.set_status(run, state, f"ended before it began ({type(error).__name__})", only_from=("queued",))
-        raise
-    return train_run(root, run, announce, bar)
+def train_now(
+    root: Path,
+    config: TrainConfig,
+    run_id: str | None = None,
+    name: str = "",
+    announce: Callable[[str], None] | None = None,
+    bar: bool = False,
+) -> tuple[Run, str]:
+    """Train here and now, past the queue; return the run and its final state.
+
+    The run is born running, under this process's lock, so that no worker takes it.
+    """
+    info, held = plan(root, config, run_id, name), []
+    run = runs.create_run(
+        root, info, "running", "begins", fill=lambda run: held.append(RunLock(run.path).acquire())
+    )
+    return run, train_run(root, run, announce, bar, lock=held[0])
+
+
+def train_run(
+    root: Path,
+    run: Run,
+    announce: Callable[[str], None] | None = None,
+    bar: bool = False,
+    lock: RunLock | None = None,
+) -> str:
+    """Train a queued run to its end and return its final state (see `sedcore.training.course.follow`)."""
+    return follow(_learn, root, run, announce, bar, lock)
+
+
+def _learn(course: Course) -> tuple[str, str]:
+    load_keras()  # after the run was claimed: it takes seconds
+    from sedcore.training.fit import learn
+
+    return learn(course)
 
 
 def versions() -> dict[str, str]:

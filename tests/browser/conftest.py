@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from sedcore.artifacts.runs import list_runs
 from sedcore.data.demo_build import build_demo
-from sedcore.jobs.launch import request_stop
+from sedcore.jobs.queue import cancel
 from tests.serving import (
     PATIENCE_S,
     SMALL_CLIPS,
@@ -72,7 +72,7 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     finally:
         for run in list_runs(root):
             if run.status().live:
-                request_stop(run)  # a trainer of a test that failed
+                cancel(run)  # a trainer of a test that failed
         process.terminate()
         process.wait(timeout=30)
     assert "Traceback" not in log.read_text(errors="replace")

@@ -16,17 +16,16 @@ import pytest
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from sedcore.artifacts.manage import note_run, tag_run
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import (
     Run,
     append_history,
     create_run,
-    note_run,
     save_predictions,
     save_reported,
-    set_status,
-    tag_run,
 )
+from sedcore.artifacts.status import set_status
 
 CLASSES = (
     "Alarm_bell_ringing",
@@ -242,7 +241,7 @@ def odd_root(tmp_path: Path) -> Path:
     save_predictions(
         loud, Predictions("test", ids, CLASSES[:3], truth, generator.normal(-20, 9, truth.shape))
     )
-    set_status(add_queued(tmp_path), "running")  # without a lock: interrupted
+    set_status(add_queued(tmp_path).path, "running")  # without a lock: interrupted
     return tmp_path
 
 

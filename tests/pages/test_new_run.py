@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from sedcore.artifacts.files import write_json
 from sedcore.artifacts.locks import RunLock
-from sedcore.artifacts.runs import append_history, create_run, list_runs, set_status, write_progress
+from sedcore.artifacts.runs import append_history, create_run, list_runs, write_progress
+from sedcore.artifacts.status import set_status
 from sedcore.jobs import build, launch
 from sedcore.models.catalog import MODELS
 from tests.small_sets import small_set
@@ -181,7 +182,7 @@ def test_time_follows_earlier_runs(root):
 def test_a_running_training_shows_how_far_it_is(root):
     run = make_run(root, "cnn", "queued", name="slow one", config={"epochs": 10})
     with RunLock(run.path):
-        set_status(run, "running")
+        set_status(run.path, "running")
         looks = {"train": {"loss": 0.5, "mAP": 0.2}, "validation": {"loss": 0.6, "mAP": 0.1}}
         append_history(run, {"epoch": 1, "seconds": 2.0, **looks})
         record = {
@@ -215,7 +216,7 @@ def test_a_waiting_run_whose_process_never_came_can_be_cancelled(root):
 
 def test_past_runs_say_how_they_ended(root):
     make_run(root, "cnn", "failed", name="bad")
-    set_status(list_runs(root)[0], "failed", "the loss became nan in epoch 2")
+    set_status(list_runs(root)[0].path, "failed", "the loss became nan in epoch 2")
     page = run_page()
     table = page.dataframe[0].value
     assert table["Run"].tolist() == ["bad"]

@@ -33,8 +33,9 @@ from sedcore.artifacts.imports.matching import (
 )
 from sedcore.artifacts.imports.source import Source, Truth, numbers
 from sedcore.artifacts.imports.tables import read_table_source
+from sedcore.artifacts.manage import display_name
 from sedcore.artifacts.predictions import Predictions
-from sedcore.artifacts.runs import Run, create_run, display_name, save_predictions
+from sedcore.artifacts.runs import Run, create_run, save_predictions
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import collapsed
 

@@ -1,0 +1,51 @@
+"""The queue as a table: what trains now, then what waits, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sedcore.artifacts.runs import Run
+from sedcore.artifacts.status import Status
+from sedcore.errors import SedcoreError
+from sedcore.jobs.queue import Seen, queued_runs, stored_states
+
+
+def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
+    """Return the runs that train, the oldest first, then those that wait, the next one first."""
+    states = stored_states(root, seen)
+    training = sorted(
+        (status.since, name) for name, status in states.items() if status.state in ("running", "cancelling")
+    )
+    runs = [Run(Path(root) / "runs" / name) for _, name in training]
+    # What was running and holds no lock was interrupted: it is no part of the queue.
+    return [run for run in runs if run.status().live] + queued_runs(root, seen)
+
+
+def queue_rows(root: Path) -> list[dict[str, Any]]:
+    """Return a row a run: position (None while it trains), run_id, name, state, since, reason, place, model,
+    features, dataset, sweep, and how far it is: epoch, epochs, seconds_left (None where unknown)."""
+    rows: list[dict[str, Any]] = []
+    waiting = 0
+    for run in live_runs(root):
+        try:
+            status, info, progress = run.status(), run.info, run.progress() or {}
+        except SedcoreError:
+            continue  # deleted meanwhile
+        waiting += status.state == "queued"
+        rows.append(_row(run, status, info, progress, waiting if status.state == "queued" else None))
+    return rows
+
+
+def _row(run: Run, status: Status, info: dict, progress: dict, position: int | None) -> dict[str, Any]:
+    return {
+        "position": position,
+        "run_id": run.run_id,
+        "name": run.name,
+        "state": status.state,
+        "since": status.since,
+        "reason": status.reason,
+        "place": status.place,
+        **{key: info[key] for key in ("model", "features", "dataset", "sweep")},
+        **{key: progress.get(key) for key in ("epoch", "epochs", "seconds_left")},
+    }

@@ -1,0 +1,94 @@
+"""Which workers live on an artifact root, and starting one on demand.
+
+A worker is a file in ``workers/`` that it holds locked while it lives; what it wrote there tells who it is. Files
+of workers that are gone are removed by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sedcore.artifacts.locks import FileLock, folder_guard, lock_holder
+from sedcore.errors import SedcoreError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def workers_guard(root: Path) -> Iterator[Path]:
+    """Serialise coming and going of workers on a root; yields their folder."""
+    folder = Path(root) / "workers"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SedcoreError(f"{folder} cannot be written: {error.strerror or error}") from error
+    with folder_guard(folder):
+        yield folder
+
+
+def living_workers(root: Path) -> list[dict[str, Any]]:
+    """Return what each living worker says of itself: worker (its name), pid, host, jobs, engine."""
+    folder = Path(root) / "workers"
+    files = sorted(folder.glob("[!.]*.lock")) if folder.is_dir() else []
+    return [note for note in map(lock_holder, files) if note]
+
+
+def register(root: Path, note: dict[str, Any], alone: bool = False) -> FileLock | None:
+    """Enter this process as a worker and return its lock; None where `alone` is asked for and another lives."""
+    with workers_guard(root) as folder:
+        for file in folder.glob("[!.]*.lock"):
+            if not lock_holder(file):
+                file.unlink(missing_ok=True)
+        if alone and living_workers(root):
+            return None
+        host = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"
+        name = f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
+        return FileLock(folder / f"{name}.lock", note=note | {"worker": name}).acquire()
+
+
+def ensure_worker(root: Path) -> None:
+    """Start a worker on this machine, detached, unless one lives; it goes when the queue is empty.
+
+    Raises
+    ------
+    SedcoreError
+        It could not be started; what waits goes on waiting.
+    """
+    with workers_guard(root) as folder:
+        if living_workers(root):
+            return
+        log_file = folder / "worker.log"
+    root = Path(root).resolve()
+    # Should two be started at once, the second sees the first and goes.
+    command = [
+        sys.executable,
+        "-m",
+        "sedcore",
+        "--artifacts",
+        str(root),
+        "worker",
+        "--until-empty",
+        "--if-none",
+    ]
+    try:
+        with open(log_file, "ab") as log:
+            # A session of its own: Ctrl-C in the dashboard's terminal does not reach it.
+            subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=PROJECT,
+            )
+    except OSError as error:
+        raise SedcoreError(f"the worker could not be started: {error.strerror or error}") from error

@@ -1,0 +1,159 @@
+"""The frame of a training: from claiming a run to its last word. Light; what is learned comes as a function.
+
+The process that trains holds the run's lock all the way. Whatever happens, the run's status says how it ended,
+in a sentence: finished, cancelled or failed. Only a process that is killed says nothing; then the lock is free,
+and readers see *interrupted*.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sedcore.artifacts import runs
+from sedcore.artifacts.checkpoint import has_checkpoint, remove_checkpoint
+from sedcore.artifacts.files import safe_name
+from sedcore.artifacts.locks import LockTaken, RunLock
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import Run
+from sedcore.artifacts.status import set_status, stored_status
+from sedcore.errors import SedcoreError
+from sedcore.training.progress import Progress
+from sedcore.training.stop import StopRequest
+
+WORKER = "SEDCORE_WORKER"  # the variable by which a worker tells its trainers its name
+TAKEN = 3  # exit status of a trainer that found its run taken
+Say = Callable[[str], None]
+_RESERVE, _RESERVE_BYTES = "reserve", 32_768  # kept back for the last words, should the disk be full by then
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a training is given by its frame.
+
+    Attributes
+    ----------
+    root, run : the artifact root, and the run to train.
+    stop : whether somebody wants it to end.
+    progress : where it says how far it is.
+    say : writes a line to the run's log.
+    """
+
+    root: Path
+    run: Run
+    stop: StopRequest
+    progress: Progress
+    say: Say
+
+
+# Trains, and returns the state that the run ends in (finished or cancelled) and the reason in words.
+Learn = Callable[[Course], tuple[str, str]]
+
+
+def follow(
+    learn: Learn,
+    root: Path,
+    run: Run,
+    announce: Say | None = None,
+    bar: bool = False,
+    lock: RunLock | None = None,
+) -> str:
+    """Train a queued run to its end and return its final state: finished, cancelled or failed.
+
+    What goes wrong ends in the run's status as a sentence (and, where it was not foreseen, in log.txt as a
+    traceback), never as an exception.
+
+    Parameters
+    ----------
+    learn : the training proper.
+    root : artifact root that holds the data set.
+    run : a queued run, claimed here by its lock; or with `lock`, one that was made running under that lock.
+    announce : called with each line of the log as well.
+    bar : draw a progress bar on stderr.
+
+    Raises
+    ------
+    SedcoreError
+        Another process trains this run (then it is a LockTaken), or it is not waiting to be trained.
+    """
+
+    def say(line: str) -> None:
+        runs.append_log(run, line)
+        if announce:
+            announce(line)
+
+    with (
+        lock or RunLock(run.path, note=_worker_note()),
+        StopRequest(run) as stop,
+        Progress(run, bar) as progress,
+    ):
+        if lock is None and not set_status(run.path, "running", only_from=("queued",)):
+            state = stored_status(run.path).state
+            raise SedcoreError(f"run {run.run_id} is {state}, and only a queued run can be trained")
+        reserve = run.path / _RESERVE
+        try:
+            runs.remove_leftovers(run)
+            reserve.write_bytes(bytes(_RESERVE_BYTES))
+            state, reason = learn(Course(root, run, stop, progress, say))
+        except SedcoreError as error:
+            state, reason = "failed", str(error)
+        except OSError as error:
+            state, reason = "failed", f"{error.filename or run.path}: {error.strerror or error}"
+        except Exception as error:
+            state, reason = "failed", f"unexpected {type(error).__name__}: {error}; log.txt has the traceback"
+            say(traceback.format_exc())
+        with contextlib.suppress(OSError):  # a disk that became read-only
+            reserve.unlink(missing_ok=True)
+        if state == "finished":
+            remove_checkpoint(run)
+        reason = _with_remedy(run, state, reason)
+        say(f"{state}: {reason}" if reason else state)
+        set_status(run.path, state, reason)
+    return state
+
+
+def _worker_note() -> dict[str, str]:
+    """Return what the lock says of the worker that started this process; nothing where none did."""
+    worker = os.environ.get(WORKER)
+    return {"worker": worker} if worker else {}
+
+
+def _with_remedy(run: Run, state: str, reason: str) -> str:
+    """Return the reason of a failure with what a person can do about it, where that is known."""
+    if state != "failed":
+        return reason
+    again = "resume it" + (" to go on from its last checkpoint" if has_checkpoint(run) else "")
+    if os.strerror(errno.ENOSPC) in reason or os.strerror(errno.EDQUOT) in reason:
+        return f"{reason}; make room there, then {again}"
+    if os.strerror(errno.EROFS) in reason or os.strerror(errno.EACCES) in reason:
+        return f"{reason}; make the folder writable, then {again}"
+    return reason
+
+
+def trainer_main(train_run: Callable[[Path, Run], str], arguments: list[str] | None = None) -> int:
+    """Answer the command line of a trainer: ``RUN_ID --artifacts DIR``; return its exit status.
+
+    0: the run was trained, or cancelled; 1: it failed and says why; 2: it could not be claimed or its state not
+    be written, with the reason on stderr; TAKEN: another process has it.
+    """
+    parser = argparse.ArgumentParser(description="Train one queued run.")
+    parser.add_argument("run")
+    parser.add_argument("--artifacts")
+    args = parser.parse_args(arguments)
+    try:
+        root = artifact_root(args.artifacts)
+        run = Run(root / "runs" / safe_name(args.run, "run id"))
+        return 1 if train_run(root, run) == "failed" else 0
+    except LockTaken as error:
+        print(error, file=sys.stderr)
+        return TAKEN
+    except SedcoreError as error:
+        print(error, file=sys.stderr)
+        return 2

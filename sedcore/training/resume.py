@@ -1,0 +1,105 @@
+"""From a model in training to the run's checkpoint and back: weights, optimizer, random state, what was best.
+
+The order of clips follows seed and epoch alone, so that nothing of it has to be kept.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from sedcore.artifacts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from sedcore.artifacts.runs import Run
+from sedcore.errors import SedcoreError
+
+_DEAREST = 0.1  # share of the time that writing checkpoints may take
+
+
+@dataclass
+class SoFar:
+    """What a training has to remember beyond its model: epochs complete, seconds spent, peak memory, the best epoch.
+
+    The best weights are kept in memory: a model is far smaller than its data.
+    """
+
+    epoch: int = 0
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    best_epoch: int = 0
+    goodness: float = -math.inf
+    best: list[np.ndarray] | None = None
+
+
+def save(run: Run, model: keras.Model, so_far: SoFar) -> None:
+    """Write the run's checkpoint: where the training stands after a complete epoch."""
+    model_state = {f"model-{i}": np.asarray(v) for i, v in enumerate(model.variables)}
+    optimizer_state = {f"optimizer-{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
+    note = {
+        "epoch": so_far.epoch,
+        "seconds": so_far.seconds,
+        "peak_memory_mb": so_far.peak_memory_mb,
+        "best_epoch": so_far.best_epoch,
+        "goodness": so_far.goodness if so_far.best else None,
+    }
+    write_checkpoint(run, Checkpoint(model_state | optimizer_state, note, so_far.best))
+
+
+def restore(run: Run, model: keras.Model) -> SoFar:
+    """Bring a compiled model to the run's checkpoint and return what was remembered; a fresh start without one.
+
+    Raises
+    ------
+    SedcoreError
+        The checkpoint is damaged, or of another model.
+    """
+    checkpoint = read_checkpoint(run)
+    if checkpoint is None:
+        return SoFar()
+    model.optimizer.build(model.trainable_variables)
+    for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
+        stored = [checkpoint.arrays.get(f"{name}-{i}") for i in range(len(variables))]
+        if any(s is None or s.shape != tuple(v.shape) for s, v in zip(stored, variables)):
+            raise SedcoreError(
+                f"run {run.run_id}: its checkpoint does not fit the model as it is built now (was the data set or "
+                "the model changed?); clone the run to train from the beginning"
+            )
+        for variable, values in zip(variables, stored):
+            variable.assign(values)
+    note = checkpoint.note
+    goodness = -math.inf if note["goodness"] is None else note["goodness"]
+    return SoFar(
+        note["epoch"], note["seconds"], note["peak_memory_mb"], note["best_epoch"], goodness, checkpoint.best
+    )
+
+
+class Pace:
+    """Writes checkpoints after epochs, but so seldom that writing takes at most a tenth of the time."""
+
+    def __init__(self) -> None:
+        self._written = -math.inf
+        self._cost_s = 0.0
+
+    def write(self, write: Callable[[], None]) -> None:
+        """Call `write` unless the last one is too near for what it cost."""
+        began = time.monotonic()
+        if began - self._written < self._cost_s / _DEAREST:
+            return
+        write()
+        self._written = time.monotonic()
+        self._cost_s = self._written - began
+
+
+def make_deterministic() -> None:
+    """Let every operation give the same result each time, at the cost of speed.
+
+    See https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()

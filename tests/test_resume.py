@@ -1,0 +1,152 @@
+"""A training that was cut off goes on as if nothing had happened, and says where it cannot."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sedcore.artifacts import checkpoint, runs
+from sedcore.artifacts.runs import Run
+from sedcore.errors import SedcoreError
+from sedcore.jobs.queue import cancel, resume, submit
+from sedcore.training import fit, start
+from sedcore.training import resume as training_resume
+from sedcore.training.config import TrainConfig
+from tests.small_sets import small_set
+
+
+class Killed(BaseException):
+    """Stands for what leaves a process no time for a last word."""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("resume")
+    small_set(root, clips=20, hop_s=0.1)  # 100 frames of 64 bands
+    return root
+
+
+@pytest.fixture
+def cut_after(monkeypatch):
+    """Make the process "die" right after the checkpoint of an epoch."""
+
+    def arm(epoch: int | None) -> None:
+        def save_and_die(run, model, so_far):
+            save(run, model, so_far)
+            if so_far.epoch == epoch:
+                raise Killed
+
+        monkeypatch.setattr(fit, "save", save_and_die)
+
+    monkeypatch.setattr(training_resume, "_DEAREST", math.inf)  # a checkpoint after each epoch, however short
+    save = fit.save
+    return arm
+
+
+def trained(root, model: str, **settings) -> Run:
+    config = TrainConfig("small", model, **{"epochs": 4, "batch_size": 8, "deterministic": True} | settings)
+    run = submit(root, config)
+    start.train_run(root, run)
+    return run
+
+
+def compare(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """The same numbers in the same epochs, but for the clock's."""
+    clock = ["seconds", "validation_seconds"]
+    pd.testing.assert_frame_equal(one.drop(columns=clock), other.drop(columns=clock), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("model", "rate"), [("ann", 1e-4), ("crnn", 1e-3)])
+def test_a_resumed_history_equals_an_uninterrupted_one(root, cut_after, model, rate):
+    whole = trained(root, model, learning_rate=rate)
+    cut_after(2)
+    run = submit(
+        root, TrainConfig("small", model, epochs=4, batch_size=8, learning_rate=rate, deterministic=True)
+    )
+    with pytest.raises(Killed):
+        start.train_run(root, run)
+    assert run.status().state == "interrupted" and list(run.history()["epoch"]) == [1, 2]
+    cut_after(None)
+    resume(root, run)
+    assert run.status().state == "queued"
+    assert start.train_run(root, run) == "finished"
+    compare(run.history(), whole.history())
+    pd.testing.assert_frame_equal(run.class_history(), whole.class_history(), rtol=1e-6, atol=1e-6)
+    for split in ("validation", "test"):
+        np.testing.assert_allclose(run.predictions(split).scores, whole.predictions(split).scores, atol=1e-6)
+    assert run.info["best_epoch"] == whole.info["best_epoch"]
+    assert not (run.path / "checkpoint").exists() and run.progress() is None
+
+
+def test_early_stopping_remembers_its_patience(root, cut_after):
+    """Nothing changes at this rate, so epoch 1 stays the best; patience 3 ends it after epoch 4, cut or not."""
+    cut_after(3)
+    run = submit(root, TrainConfig("small", "rnn_time", epochs=9, patience=3, learning_rate=1e-12))
+    with pytest.raises(Killed):
+        start.train_run(root, run)
+    cut_after(None)
+    resume(root, run)
+    assert start.train_run(root, run) == "finished"
+    assert run.info["epochs_run"] == 4 and run.info["best_epoch"] == 1
+    assert "no better validation macro AP for 3 epochs" in run.status().reason
+
+
+def test_what_was_half_written_is_not_taken_up(root, cut_after):
+    cut_after(1)
+    run = submit(root, TrainConfig("small", "rnn_time", epochs=2))
+    with pytest.raises(Killed):
+        start.train_run(root, run)
+    runs.append_history(run, {"epoch": 2, "seconds": 1.0})  # an epoch whose checkpoint was never written
+    with open(run.path / "history.jsonl", "a") as file:
+        file.write('{"epoch": 3, "sec')
+    (run.path / "checkpoint" / ".state.tmp-1-abc.npz").write_bytes(b"half")
+    (run.path / ".progress.tmp-1-abc.json").write_bytes(b"half")
+    cut_after(None)
+    resume(root, run)
+    assert start.train_run(root, run) == "finished"
+    history = run.history()
+    assert list(history["epoch"]) == [1, 2] and history["train.loss"].notna().all()
+    assert not list(run.path.rglob(".*"))
+
+
+def test_a_cancelled_run_is_usable_and_can_go_on(root, monkeypatch):
+    monkeypatch.setattr("sedcore.training.stop._LOOK_EVERY_S", 0.0)
+    append = runs.append_history
+
+    def append_and_cancel(run, record):
+        append(run, record)
+        if record["epoch"] == 1:
+            assert cancel(run) == "cancelling"
+
+    monkeypatch.setattr(runs, "append_history", append_and_cancel)
+    run = trained(root, "rnn_time", epochs=2)
+    assert run.status().state == "cancelled" and run.splits() == ["test", "validation"] and run.has_weights
+    resume(root, run)
+    assert start.train_run(root, run) == "finished" and run.info["epochs_run"] == 2
+
+
+def test_what_cannot_be_resumed_says_why(root, cut_after):
+    done = trained(root, "rnn_time", epochs=1)
+    with pytest.raises(SedcoreError, match="is finished; only a training that was cancelled, interr"):
+        resume(root, done)
+    cut_after(1)
+    run = submit(root, TrainConfig("small", "rnn_time", epochs=2))
+    with pytest.raises(SedcoreError, match="is queued; only"):
+        resume(root, run)
+    with pytest.raises(Killed):
+        start.train_run(root, run)
+    state = run.path / "checkpoint" / "state.npz"
+    whole = state.read_bytes()
+    state.write_bytes(whole[: len(whole) // 2])
+    cut_after(None)
+    resume(root, run)
+    assert start.train_run(root, run) == "failed"
+    assert "is damaged" in run.status().reason and "remove that folder" in run.status().reason
+    runs.update_info(run, config=run.info["config"] | {"model": "crnn_time"})
+    state.write_bytes(whole)
+    resume(root, run)
+    assert start.train_run(root, run) == "failed" and "does not fit the model" in run.status().reason
+    checkpoint.remove_checkpoint(run)
+    resume(root, run)
+    assert start.train_run(root, run) == "finished"
