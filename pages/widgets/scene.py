@@ -19,7 +19,7 @@ from pages.widgets.format import class_title, escape_markdown, listing, plural
 from pages.widgets.loading import Scores
 from pages.widgets.state import Choice
 from sedcore.artifacts.predictions import Predictions
-from sedcore.artifacts.runs import SPLIT_ORDER, Run, list_runs
+from sedcore.artifacts.runs import Run, list_runs, sorted_splits
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.figures.palette import UNCHOSEN, Ink, assign_inks
 
@@ -239,7 +239,7 @@ def _splits_of(runs: list[Run]) -> list[str]:
     found = {split for run in runs for split in run.splits()}
     for run in runs:
         found |= set(((run.reported() or {}) if run.info["kind"] == "reported" else {}).get("tables", {}))
-    return sorted(found, key=lambda s: (SPLIT_ORDER.index(s) if s in SPLIT_ORDER else len(SPLIT_ORDER), s))
+    return sorted_splits(found)
 
 
 def _baseline(scene: Scene) -> Run | None:

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,10 +125,7 @@ class Run:
     def splits(self) -> list[str]:
         """Return the splits that have predictions: test, validation, train, then others by name."""
         files = (self.path / "predictions").glob("[!.]*.parquet")
-        found = [file.stem for file in files if not file.stem.endswith("_events")]
-        return sorted(
-            found, key=lambda s: (SPLIT_ORDER.index(s) if s in SPLIT_ORDER else len(SPLIT_ORDER), s)
-        )
+        return sorted_splits(file.stem for file in files if not file.stem.endswith("_events"))
 
     def predictions_file(self, split: str) -> Path:
         """Return the path of the scores of a split, whether or not it exists."""
@@ -208,6 +205,11 @@ def default_info() -> dict[str, Any]:
         "job": None,  # engine and resources that a queued run asks for
         "sweep": None,  # name of the sweep and number of the trial that it belongs to
     }
+
+
+def sorted_splits(splits: Iterable[str]) -> list[str]:
+    """Return splits as they are listed everywhere: test, validation, train, then others by name."""
+    return sorted(splits, key=lambda s: (SPLIT_ORDER.index(s) if s in SPLIT_ORDER else len(SPLIT_ORDER), s))
 
 
 def new_run_id(model: str) -> str:

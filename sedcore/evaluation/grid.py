@@ -28,6 +28,11 @@ class OnGrid:
     empty: np.ndarray  # (thresholds,) clips with neither truth nor prediction
 
 
+def slider_range(lowest: float, highest: float) -> tuple[float, float]:
+    """Return the range that thresholds move in: 0 to 1 for probabilities, else that of the scores."""
+    return (0.0, 1.0) if lowest >= 0 and highest <= 1 else (lowest, highest)
+
+
 def threshold_grid(lowest: float, highest: float) -> np.ndarray:
     """Return thresholds from `lowest` to `highest` (or just beyond), a round number apart: 0, 0.01 ... 1.
 

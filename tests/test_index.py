@@ -1,0 +1,129 @@
+"""The index of a root: quick, made again where anything has changed, and never the truth."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.made_runs import make_runs
+from sedcore.artifacts.index import RunIndex, count_scores
+from sedcore.artifacts.locks import RunLock
+from sedcore.artifacts.manage import delete_run, rename_run
+from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions
+from sedcore.artifacts.status import set_status
+from sedcore.errors import SedcoreError
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    make_runs(tmp_path, runs=3, clips=60, classes=4)
+    return tmp_path
+
+
+def names(index: RunIndex) -> list[str]:
+    return [one.info["name"] for one in index.refresh()]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_it_lists_what_is_there_and_follows_every_change(root, keep):
+    index = RunIndex(root, keep)
+    assert [one.run.run_id for one in index.refresh()] == [run.run_id for run in list_runs(root)]
+    assert sorted(names(index)) == ["model 1", "model 2", "model 3"]
+    first = Run(root / "runs" / "made-00")
+    rename_run(first, "renamed")
+    delete_run(Run(root / "runs" / "made-01"))
+    create_run(root, {"kind": "trained", "name": "new"})
+    for _ in range(2):
+        assert sorted(names(index)) == ["model 3", "new", "renamed"]
+        index = RunIndex(root, keep)  # another process
+    assert (root / "index.sqlite").exists() == keep
+
+
+def test_what_it_kept_is_what_the_scores_give(root):
+    run = Run(root / "runs" / "made-00")
+    wanted = count_scores(run, "test")
+    RunIndex(root, keep=True).counted(run, "test")
+    found = RunIndex(root, keep=True).counted(run, "test")
+    assert found.key == wanted.key == run.predictions("test").comparison_key()
+    for part in ("summary", "on_grid"):
+        for name, value in vars(getattr(wanted, part)).items():
+            np.testing.assert_array_equal(getattr(getattr(found, part), name), value, err_msg=name)
+    assert found.summary.classes == wanted.summary.classes and found.summary.dtype == wanted.summary.dtype
+
+
+def test_counting_goes_on_where_it_ended(root):
+    index = RunIndex(root, keep=True)
+    index.refresh()
+    assert len(index.uncounted("test")) == 3 and index.uncounted("validation") == []
+    index.counted(Run(root / "runs" / "made-01"), "test")
+    told = []
+    index.count(index.uncounted("test"), "test", lambda done, total: told.append((done, total)))
+    assert told == [(2, 2)]
+    again = RunIndex(root, keep=True)
+    again.refresh()
+    assert again.uncounted("test") == []
+
+
+def test_new_scores_are_counted_again(root):
+    run = Run(root / "runs" / "made-00")
+    index = RunIndex(root, keep=True)
+    before = index.counted(run, "test").summary
+    found = run.predictions("test")
+    better = found.truth * 0.5 + found.scores * 0.5
+    save_predictions(run, type(found)("test", found.clip_ids, found.classes, found.truth, better))
+    after = index.counted(run, "test").summary
+    assert after.mAP == 1.0 > before.mAP
+    index.refresh()
+    assert sorted(r.run_id for r in index.uncounted("test")) == ["made-01", "made-02"]
+
+
+def test_a_training_that_dies_is_seen_although_no_file_changed(root):
+    run = create_run(root, {"kind": "trained", "name": "live"})
+    index = RunIndex(root, keep=True)
+
+    def state():
+        return next(one.status.state for one in index.refresh() if one.info["name"] == "live")
+
+    assert state() == "queued"
+    with RunLock(run.path):
+        set_status(run.path, "running")
+        assert state() == "running"
+    assert state() == "interrupted"
+
+
+@pytest.mark.parametrize("damage", ["nonsense", "version", "cut"])
+def test_a_damaged_index_is_made_again(root, damage):
+    RunIndex(root, keep=True).refresh()
+    file = root / "index.sqlite"
+    if damage == "nonsense":
+        file.write_bytes(b"no database" * 1000)
+    elif damage == "cut":
+        file.write_bytes(file.read_bytes()[:5000])
+    else:
+        with sqlite3.connect(file) as base:
+            base.executescript("DROP TABLE scores; PRAGMA user_version = 99;")
+    index = RunIndex(root, keep=True)
+    assert len(index.refresh()) == 3
+    assert index.counted(Run(root / "runs" / "made-00"), "test").summary.clips == 60
+    again = RunIndex(root, keep=True)
+    again.refresh()
+    assert len(again.uncounted("test")) == 2  # and kept again
+
+
+def test_broken_runs_and_damaged_scores_are_told(root):
+    (root / "runs" / "broken").mkdir()
+    file = root / "runs" / "made-02" / "predictions" / "test.parquet"
+    file.write_bytes(file.read_bytes()[:100])
+    index = RunIndex(root, keep=True)
+    listed = index.refresh()
+    assert listed[-1].run.run_id == "broken" and "run.json does not exist" in listed[-1].problem
+    index.count(index.uncounted("test"), "test")
+    assert [r.run_id for r in index.uncounted("test")] == ["made-02"]
+    with pytest.raises(SedcoreError, match="parquet"):
+        index.counted(Run(root / "runs" / "made-02"), "test")
+
+
+def test_a_root_without_runs_has_an_empty_index(tmp_path):
+    assert RunIndex(tmp_path, keep=True).refresh() == [] and os.listdir(tmp_path) == []
