@@ -5,6 +5,10 @@ clips on average, its scores are normal, one step higher where it is present, an
 common to all its classes (a loud clip is hard for all). The true value of each measure is that of the
 population. A simulation draws a split of 1,000 clips, bootstraps it, and looks whether the interval holds the
 truth. With 600 simulations a share of 95 % has a standard error of 0.9 %.
+
+Three tables: intervals of one run; intervals of the difference of two runs of different skill, which share most of
+the noise of a clip, as models do; and how often two runs of equal skill get a verdict that one is better, which
+must not happen in more than about 5 % of families (ten classes, corrected; or one average).
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -19,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from sedcore.evaluation.baselines import value_of
-from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking, merged
+from sedcore.evaluation.bootstrap import Draws, bootstrap_decisions, bootstrap_ranking, merged
 from sedcore.evaluation.evaluate import evaluate
+from sedcore.evaluation.verdicts import BETTER, WORSE, compare
 
 CLIPS = 1_000
 POSITIVES = (10, 20, 50, 100, 200)
@@ -29,56 +35,123 @@ POPULATION = 2_000_000
 AVERAGES = ("micro_f1", "macro_f1", "weighted_f1", "samples_f1", "macro_ap", "macro_roc_auc")
 OF_CLASSES = ("f1", "precision", "recall", "ap", "roc_auc")
 MEASURES = AVERAGES + OF_CLASSES
+COMMON, SHARED = 0.3, 0.4  # of the variance of noise: of the clip, and of class and clip whatever the model
+STEPS = (2.3, 2.0)  # of two runs that differ
+DIFFERENCES = ("micro_f1", "macro_f1", "macro_ap", "f1", "ap", "roc_auc")
+FAMILIES = {  # positives of the ten classes
+    "ten classes of 50": (50,) * 10,
+    "ten classes of 25 to 200": (25, 25, 30, 40, 50, 50, 75, 100, 150, 200),
+}
 
 
-def drawn(generator: np.random.Generator, clips: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and scores of clips, (clips, classes) each."""
-    truth = generator.random((clips, len(POSITIVES))) < np.array(POSITIVES) / CLIPS
+def drawn(
+    generator: np.random.Generator,
+    clips: int,
+    positives: Sequence[int] = POSITIVES,
+    steps: Sequence[float] = (STEP,),
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Truth of clips and the scores of a run for each step, (clips, classes) each."""
+    truth = generator.random((clips, len(positives))) < np.array(positives) / CLIPS
     common = generator.standard_normal((clips, 1))
-    own = generator.standard_normal(truth.shape)
-    return truth, STEP * truth + np.sqrt(0.3) * common + np.sqrt(0.7) * own
+    shared = generator.standard_normal(truth.shape)
+    noise = np.sqrt(COMMON) * common + np.sqrt(SHARED) * shared
+    rest = np.sqrt(1 - COMMON - SHARED)
+    return truth, [step * truth + noise + rest * generator.standard_normal(truth.shape) for step in steps]
 
 
-def true_values() -> dict[str, np.ndarray | float]:
-    """The values of the population."""
-    truth, scores = drawn(np.random.default_rng(999), POPULATION)
-    e = evaluate(truth, scores, [str(number) for number in POSITIVES], THRESHOLD)
-    return {name: value_of(e, name) if name in AVERAGES else getattr(e, name) for name in MEASURES}
+def true_values(steps: Sequence[float]) -> list[dict[str, np.ndarray | float]]:
+    """The values of the population, of a run for each step."""
+    truth, scores = drawn(np.random.default_rng(999), POPULATION, steps=steps)
+    runs = [evaluate(truth, of_run, [str(number) for number in POSITIVES], THRESHOLD) for of_run in scores]
+    return [
+        {name: value_of(e, name) if name in AVERAGES else getattr(e, name) for name in MEASURES} for e in runs
+    ]
 
 
-def simulate(simulations: int, resamples: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Whether each simulated interval holds the true value, and its width: by measure, a row a simulation."""
-    truths = true_values()
+def bootstrapped(truth: np.ndarray, scores: list[np.ndarray], resamples: int, seed: int) -> list[Draws]:
+    """The draws of runs on one split."""
+    counted = bootstrap_decisions(truth, [s >= THRESHOLD for s in scores], resamples=resamples, seed=seed)
+    ranked = bootstrap_ranking(truth, scores, resamples=resamples, seed=seed)
+    return [merged(*of_run) for of_run in zip(counted, ranked)]
+
+
+def of_one_run(simulations: int, resamples: int) -> None:
+    """Print the coverage of the intervals of one run."""
+    (truths,) = true_values([STEP])
     held: dict[str, list] = {name: [] for name in MEASURES}
     width: dict[str, list] = {name: [] for name in MEASURES}
     for number in range(simulations):
         truth, scores = drawn(np.random.default_rng([1, number]), CLIPS)
-        draws = merged(
-            bootstrap_decisions(truth, [scores >= THRESHOLD], resamples=resamples, seed=number)[0],
-            bootstrap_ranking(truth, [scores], resamples=resamples, seed=number)[0],
-        )
+        (draws,) = bootstrapped(truth, scores, resamples, number)
         for name in MEASURES:
             low, high = draws.interval(name)
             held[name].append((low <= truths[name]) & (truths[name] <= high))
             width[name].append(high - low)
-    return tuple({name: np.array(rows) for name, rows in found.items()} for found in (held, width))
+    show("of one run", held, width)
+
+
+def of_differences(simulations: int, resamples: int) -> None:
+    """Print the coverage of the intervals of the difference of two runs."""
+    first, second = true_values(STEPS)
+    held: dict[str, list] = {name: [] for name in DIFFERENCES}
+    width: dict[str, list] = {name: [] for name in DIFFERENCES}
+    for number in range(simulations):
+        truth, scores = drawn(np.random.default_rng([2, number]), CLIPS, steps=STEPS)
+        one, other = bootstrapped(truth, scores, resamples, number)
+        for name in DIFFERENCES:
+            found = compare(one.full[name], other.full[name], one.draws[name], other.draws[name])
+            gap = first[name] - second[name]
+            held[name].append((found.low <= gap) & (gap <= found.high))
+            width[name].append(found.high - found.low)
+    show("of the difference of two runs", held, width)
+
+
+def show(title: str, held: dict[str, list], width: dict[str, list]) -> None:
+    """Print a row a measure, or a measure and class."""
+    print(f"\nIntervals {title}")
+    print(f"{'measure':<14} {'positives':>9} {'coverage %':>10} {'mean width':>10}")
+    for name, rows in held.items():
+        shares = np.atleast_1d(100 * np.mean(rows, axis=0))
+        widths = np.atleast_1d(np.mean(width[name], axis=0))
+        for share, wide, positives in zip(shares, widths, POSITIVES if len(shares) > 1 else ("all",)):
+            print(f"{name:<14} {positives:>9} {share:>10.1f} {wide:>10.3f}")
+
+
+def of_equal_runs(simulations: int, resamples: int) -> None:
+    """Print how often two runs of equal skill are told apart."""
+    print("\nFalse verdicts between two runs of equal skill, % of families")
+    print(f"{'family':<26} " + " ".join(f"{name:>9}" for name in DIFFERENCES))
+    for title, positives in FAMILIES.items():
+        false: dict[str, list] = {name: [] for name in DIFFERENCES}
+        for number in range(simulations):
+            generator = np.random.default_rng([3, number])
+            truth, scores = drawn(generator, CLIPS, positives, (STEP, STEP))
+            one, other = bootstrapped(truth, scores, resamples, number)
+            for name in DIFFERENCES:
+                support = None if name in AVERAGES else truth.sum(axis=0)
+                values = one.full[name], other.full[name], one.draws[name], other.draws[name]
+                false[name].append(np.isin(compare(*values, support).verdict, (BETTER, WORSE)).any())
+        print(f"{title:<26} " + " ".join(f"{100 * np.mean(false[name]):>9.1f}" for name in DIFFERENCES))
+
+
+TABLES: dict[str, Callable[[int, int], None]] = {
+    "run": of_one_run,
+    "differences": of_differences,
+    "verdicts": of_equal_runs,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("--simulations", type=int, default=600)
     parser.add_argument("--resamples", type=int, default=1_000)
+    parser.add_argument("--table", choices=[*TABLES, "all"], default="all")
     options = parser.parse_args()
     start = time.perf_counter()
-    held, width = simulate(options.simulations, options.resamples)
     print(f"{options.simulations} simulations x {options.resamples} resamples, {CLIPS} clips")
-    print(f"{'measure':<14} {'positives':>9} {'coverage %':>10} {'mean width':>10}")
-    for name in MEASURES:
-        shares = np.atleast_1d(100 * held[name].mean(axis=0))
-        for share, wide, positives in zip(
-            shares, np.atleast_1d(width[name].mean(axis=0)), POSITIVES if len(shares) > 1 else ("all",)
-        ):
-            print(f"{name:<14} {positives:>9} {share:>10.1f} {wide:>10.3f}")
+    for name, table in TABLES.items():
+        if options.table in (name, "all"):
+            table(options.simulations, options.resamples)
     print(f"{time.perf_counter() - start:.0f} s")
 
 

@@ -25,6 +25,7 @@ from pages.widgets.resampled import (
 from pages.widgets.scene import Scene
 from pages.widgets.waiting import about, resample_button
 from sedcore.artifacts.runs import Run
+from sedcore.evaluation.baselines import of_classes
 from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.figures import style
@@ -105,9 +106,15 @@ def averages(scene: Scene) -> bool:
             draws = draws_for(scene, "f1")
     with file:
         tables.csv_button(averages_csv(scene, draws), f"averages-{scene.split}.csv", "metrics-averages-csv")
-    trivial = trivial_baselines(scene.lead_group[0], train_priors(scene.root, scene.lead_group[0].run))
+    trivial = trivial_of(scene)
     averages_table(scene, printed, trivial, AVERAGES if one == "all" else (one,), draws)
     return with_intervals
+
+
+def trivial_of(scene: Scene) -> dict[str, Evaluation]:
+    """Return the trivial baselines on the clips of the runs that compare."""
+    lead = scene.lead_group[0]
+    return trivial_baselines(lead, train_priors(scene.root, lead.run))
 
 
 def averages_table(
@@ -239,13 +246,17 @@ def averages_csv(scene: Scene, draws: Mapping[str, Draws] | None) -> pd.DataFram
 
 
 def classes_csv(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> pd.DataFrame:
-    """Return every number of every class and run, long: a row a run and class; with `draws` the measure's ends."""
+    """Return every number of every class and run, long: a row a run and class.
+
+    With `draws` the ends of the measure's intervals; beside them what predicting everything gets in it.
+    """
     found = []
     for s in scene.scored:
         table = s.evaluation.class_table()
         if draws:
             ends = class_intervals([s], draws, measure, s.evaluation.classes)[:, :, 0]
             table[f"{measure}_low"], table[f"{measure}_high"] = ends
+        table[f"{measure}_trivial"] = of_classes(s.evaluation, measure)
         found.append(_named(s, table, scene))
     return pd.concat(found)
 

@@ -208,11 +208,19 @@ def pair_table(
     place = shown.columns.get_loc("Difference") + 1
     text = [fmt.interval(low, high, signed=True) for low, high in zip(frame["Low"], frame["High"])]
     shown.insert(place, "95 %", text)
-    formats = {"First": fmt.score, "Second": fmt.score, "Difference": fmt.difference, "Support": fmt.count}
+    formats = {
+        "First": fmt.score,
+        "Second": fmt.score,
+        "Trivial": fmt.score,
+        "Difference": fmt.difference,
+        "Support": fmt.count,
+    }
     formats |= {"p": fmt.p_value, "McNemar p": fmt.p_value, "First only": fmt.count, "Second only": fmt.count}
+    under = pd.DataFrame({side: shown[side] < shown["Trivial"] for side in ("First", "Second")})
+    styled = tables.styled(shown, formats, faint_columns=["Trivial"], flagged=under)
     number, text_column = tables.number_column, st.column_config.TextColumn
     st.dataframe(
-        tables.tinted(tables.styled(shown, formats), shown, ["Verdict", "McNemar"]),
+        tables.tinted(styled, shown, ["Verdict", "McNemar"]),
         key="verdicts-pair",
         hide_index=True,
         placeholder=fmt.DASH,
@@ -222,6 +230,10 @@ def pair_table(
             "Support": number(help="Clips that hold the class."),
             "First": number(f"{first.ink.glyph} {first.label}", help=f"{name} of the first run."),
             "Second": number(f"{second.ink.glyph} {second.label}", help=f"{name} of the second run."),
+            "Trivial": number(
+                help=f"{name} of predicting the class for every clip, the best that one gets without listening. "
+                "What is below it is tinted."
+            ),
             "Difference": number(help="First minus second."),
             "95 %": text_column(help="Marginal interval of the difference: of this class alone."),
             "p": number("p corrected", help="Two-sided, corrected over the classes of this pair (Holm)."),

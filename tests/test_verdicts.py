@@ -1,7 +1,7 @@
 """Verdicts, Holm, McNemar, where differences come from, trivial baselines, shift and ranks."""
 
 import math
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -19,6 +19,8 @@ from sedcore.evaluation.baselines import (
     MOST_FREQUENT,
     baselines,
     below,
+    below_by_class,
+    of_classes,
     value_of,
 )
 from sedcore.evaluation.counts import Confusion, counts
@@ -215,6 +217,58 @@ def test_a_model_below_a_baseline_is_flagged():
     reversed_ = below(evaluate(truth, -truth.astype(float), "abc", 0.5), trivial)
     assert reversed_["macro_roc_auc"] == list(trivial)
     assert value_of(good, "macro_ap") == 1 and value_of(good, "samples_f1") == good.averages["samples"].f1
+
+
+MEASURES_OF_CLASSES = ("f1", "precision", "recall", "ap", "roc_auc")
+
+
+@settings(max_examples=30, deadline=None)
+@given(truth_and_scores())
+def test_baselines_are_what_an_evaluation_of_their_scores_gives(inputs):
+    truth, _ = inputs
+    names = [str(c) for c in range(truth.shape[1])]
+    priors = truth.mean(axis=0)
+    trivial = baselines(truth, names)
+    drawn = np.random.default_rng(0).random(truth.shape) < priors
+    frequent = np.broadcast_to(np.arange(len(priors)) == priors.argmax(), truth.shape)
+    for name, decisions in {
+        ALL_POSITIVE: np.ones(truth.shape),
+        MOST_FREQUENT: frequent,
+        FROM_PRIORS: drawn,
+    }.items():
+        wanted, found = evaluate(truth, np.asarray(decisions, float), names, 0.5), trivial[name]
+        for average, prf in wanted.averages.items():
+            assert astuple(found.averages[average]) == pytest.approx(astuple(prf), nan_ok=True)
+        assert found.empty_clips == wanted.empty_clips and not found.collapsed
+        for count in ("tp", "fp", "fn", "tn", "f1"):
+            np.testing.assert_array_equal(getattr(found, count), getattr(wanted, count))
+        ranked = (
+            wanted if name != FROM_PRIORS else evaluate(truth, np.tile(priors, (len(truth), 1)), names, 0)
+        )
+        for measure in ("ap", "roc_auc", "eer"):
+            np.testing.assert_array_equal(getattr(found, measure), getattr(ranked, measure))
+        assert found.lwlrap == pytest.approx(ranked.lwlrap, nan_ok=True)
+    everything = trivial[ALL_POSITIVE]
+    for (
+        measure
+    ) in MEASURES_OF_CLASSES:  # of a class alone: that of the baseline all positive, and not below it
+        wanted = np.where(truth.any(axis=0), getattr(everything, measure), np.nan)
+        np.testing.assert_array_equal(of_classes(everything, measure), wanted)
+        assert not below_by_class(everything, measure).any()
+
+
+def test_a_class_below_its_baseline_is_flagged():
+    truth = small_split()  # 20 and 10 of 40 clips, and none
+    scores = np.zeros(truth.shape)
+    scores[:10, 0] = 1  # half of the first: F1 2/3, as to predict everything
+    scores[10:12, 1] = 1  # none of the second
+    e = evaluate(truth, scores, "abc", 0.5)
+    assert below_by_class(e, "f1").tolist() == [False, True, False]
+    assert below_by_class(e, "precision").tolist() == [False, True, False]
+    assert below_by_class(e, "roc_auc").tolist() == [False, True, False]
+    assert not below_by_class(e, "recall").any()
+    scores[9, 0] = 0
+    assert below_by_class(evaluate(truth, scores, "abc", 0.5), "f1")[0]
 
 
 def test_predicted_against_true_by_hand():

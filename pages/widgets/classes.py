@@ -13,6 +13,7 @@ from pages.widgets import tables
 from pages.widgets.guard import go_to
 from pages.widgets.intervals import caution, class_intervals
 from pages.widgets.scene import Scene, Scored, names_of
+from sedcore.evaluation.baselines import below_by_class, of_classes
 from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
 
 # attribute of an evaluation: (title, what it means)
@@ -26,7 +27,7 @@ MEASURES = {
         "How often a clip with the class scores higher than one without it; 0.5 is chance.",
     ),
 }
-SUPPORT, SPREAD, CAUTION = "Support", "Spread", "Caution"
+SUPPORT, SPREAD, CAUTION, TRIVIAL = "Support", "Spread", "Caution", "Trivial"
 INTERVAL = "95 % {}"  # of a run id: the column of a run's intervals
 
 
@@ -65,15 +66,17 @@ def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws]
     classes, runs = scene.classes, scene.scored
     frame = classes_frame(scene, measure, draws)
     intervals = [INTERVAL.format(s.run.run_id) for s in runs] if draws else []
-    formats = {SUPPORT: fmt.count, SPREAD: fmt.score}
+    formats = {SUPPORT: fmt.count, SPREAD: fmt.score, TRIVIAL: fmt.score}
     formats |= {s.run.run_id: fmt.score for s in runs}
+    under = below_frame(scene, measure)
     click = f"{key}-class"
     st.dataframe(
         tables.styled(
             frame,
             formats,
             bold=_bold_rows(frame, [s.run.run_id for s in scene.lead_group]),
-            faint_columns=[name for name in (*intervals, CAUTION) if name in frame.columns],
+            faint_columns=[name for name in (*intervals, CAUTION, TRIVIAL) if name in frame.columns],
+            flagged=under,
         ),
         key=key,
         hide_index=True,
@@ -86,6 +89,7 @@ def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws]
     undefined = dict.fromkeys(name for s in runs for name in s.evaluation.undefined_classes)
     tables.undefined_note(list(undefined), scene.split)
     never_predicted_note(scene)
+    below_note(scene, under)
 
 
 def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None = None) -> pd.DataFrame:
@@ -103,7 +107,29 @@ def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None 
     lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
     if len(lead) > 1:
         frame[SPREAD] = spread(values[:, lead])
+    frame[TRIVIAL] = trivial_values(scene, measure)
     return frame
+
+
+def trivial_values(scene: Scene, measure: str) -> np.ndarray:
+    """Return (classes,) what one gets in each class without listening, from the first run that has the class."""
+    found: dict[str, float] = {}
+    for s in (s for group in scene.groups for s in group):
+        for name, value in zip(s.evaluation.classes, of_classes(s.evaluation, measure)):
+            if np.isnan(found.get(name, np.nan)):
+                found[name] = float(value)
+    return np.array([found[name] for name in scene.classes])
+
+
+def below_frame(scene: Scene, measure: str) -> pd.DataFrame:
+    """Return which cells are below a trivial baseline: a row a class, a column a run (by id), bool."""
+    under = {}
+    for s in scene.scored:
+        names = {
+            name for name, low in zip(s.evaluation.classes, below_by_class(s.evaluation, measure)) if low
+        }
+        under[s.run.run_id] = [name in names for name in scene.classes]
+    return pd.DataFrame(under)
 
 
 def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> dict:
@@ -124,6 +150,12 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
             help="Highest minus lowest of the runs; sort by it to see where they disagree."
         ),
     }
+    columns[TRIVIAL] = tables.number_column(
+        help=f"{title} of predicting the class for every clip. Of the trivial baselines none does better in a class: "
+        "the most frequent class gets the same in that one and nothing elsewhere; a draw from the label priors has "
+        "the same precision, on average, and less recall. What is below it is tinted"
+        + (", except in recall, where this is no merit." if measure == "recall" else "."),
+    )
     for s in scene.scored:
         label = f"{s.ink.glyph} {s.label}"
         columns[s.run.run_id] = tables.number_column(label, help=f"{title}. {meaning}")
@@ -131,6 +163,20 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
             "95 %", help=f"Marginal interval of {title} of {s.label}: of this number alone.", width=104
         )
     return columns
+
+
+def below_note(scene: Scene, under: pd.DataFrame) -> None:
+    """Say in which classes each run is below a trivial baseline."""
+    parts = []
+    for s in scene.scored:
+        names = [name for name, low in zip(scene.classes, under[s.run.run_id]) if low]
+        if names:
+            named = fmt.listing([fmt.escape_markdown(fmt.class_title(name)) for name in names], 4)
+            parts.append(f"{fmt.escape_markdown(s.label)}: {named}")
+    if parts:
+        st.caption(
+            f":material/warning: Tinted: below what one gets without listening (Trivial). {'; '.join(parts)}."
+        )
 
 
 def _open_class(classes: Sequence[str], click: str) -> None:

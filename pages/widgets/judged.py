@@ -14,6 +14,7 @@ from pages.widgets.guard import go_to
 from pages.widgets.resampled import (
     RANKING,
     Contender,
+    canonical_columns,
     mcnemar_of,
     resamples_of,
     support_of,
@@ -21,7 +22,7 @@ from pages.widgets.resampled import (
     trivial_baselines,
 )
 from pages.widgets.scene import Scene
-from sedcore.evaluation.baselines import below, value_of
+from sedcore.evaluation.baselines import below, of_classes, value_of
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.verdicts import Differences, compare, compare_all, proven_ranks
 
@@ -183,6 +184,7 @@ def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFram
             "Support": support_of(first),
             "First": first.value(name),
             "Second": second.value(name),
+            "Trivial": trivial_of_classes(first, name),
             "Difference": found.difference,
             "Low": found.low,
             "High": found.high,
@@ -195,6 +197,12 @@ def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFram
         frame["First only"], frame["Second only"] = test.first_only, test.second_only
         frame["McNemar p"], frame["McNemar"] = test.p_corrected, test.verdict
     return frame
+
+
+def trivial_of_classes(rival: Contender, name: str) -> np.ndarray:
+    """Return (classes,) what one gets in each class without listening, in canonical order."""
+    one = rival.members[0]
+    return of_classes(one.evaluation, name)[canonical_columns(one)]
 
 
 def _best(frame: pd.DataFrame, rivals: int) -> pd.DataFrame:

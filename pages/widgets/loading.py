@@ -64,6 +64,14 @@ class Scores:
         return _read(*self.stamp) if self.large else _kept(*self.stamp)[0]
 
     @property
+    def labels(self) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
+        """Clip ids, classes and truth (clips, classes); of a large run without reading its scores."""
+        if self.large:
+            return self.run.truth(self.split)
+        found = self.predictions
+        return found.clip_ids, found.classes, found.truth
+
+    @property
     def counts(self) -> Counts:
         """Counts at every distinct score of every class; of a large run 12 bytes a score, and not kept."""
         if not self.large:

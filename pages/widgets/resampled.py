@@ -23,7 +23,7 @@ from sedcore.artifacts.seeds import seed_groups
 from sedcore.data.store import open_dataset
 from sedcore.data.summary import balance_table
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.align import Aligned, aligned
+from sedcore.evaluation.align import Aligned, aligned, aligned_truth
 from sedcore.evaluation.attribution import attribution
 from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import (
@@ -176,7 +176,7 @@ def _decision_draws(
 ) -> list[Draws]:
     # One after another: of large runs no two are in memory at a time, only their decisions.
     decisions = [decisions_of(s) for s in _decided]
-    return bootstrap_decisions(_aligned_of(_decided[0]).truth, decisions, resamples=resamples)
+    return bootstrap_decisions(_truth_of(_decided[0]), decisions, resamples=resamples)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
@@ -210,6 +210,11 @@ def _kept_ranking(scored: Scored) -> dict[str, np.ndarray] | None:
 def canonical_columns(scored: Scored) -> np.ndarray:
     """Return (classes,) the place of each class of the canonical order in the run's own."""
     return np.argsort(np.array(scored.evaluation.classes))
+
+
+def _truth_of(scored: Scored) -> np.ndarray:
+    """Return truth (clips, classes) in canonical order, without the scores of large runs."""
+    return aligned_truth(*scored.scores.labels) if scored.scores.large else _aligned_of(scored).truth
 
 
 def _aligned_of(scored: Scored) -> Aligned:
@@ -254,7 +259,7 @@ def mcnemar_of(first: Contender, second: Contender) -> McNemar | None:
 
 @st.cache_resource(max_entries=40, show_spinner=False)
 def _mcnemar(where: tuple, thresholds: tuple, _pair: tuple[Scored, Scored]) -> McNemar:
-    return mcnemar(_aligned_of(_pair[0]).truth, decisions_of(_pair[0]), decisions_of(_pair[1]))
+    return mcnemar(_truth_of(_pair[0]), decisions_of(_pair[0]), decisions_of(_pair[1]))
 
 
 def decisions_of(scored: Scored) -> np.ndarray:
@@ -278,12 +283,7 @@ def contributions(first: Contender, second: Contender, measure: str) -> np.ndarr
 
 
 def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dict[str, Evaluation]:
-    """Return the trivial baselines on the clips of a run; `priors` by class, of the split it learnt from.
-
-    None for large splits, where reading the labels alone would hold every page up.
-    """
-    if scored.scores.large:
-        return {}
+    """Return the trivial baselines on the clips of a run; `priors` by class, of the split it learnt from."""
     known = tuple(sorted(priors.items())) if priors else ()
     return _trivial(*scored.scores.stamp, known, scored)
 
@@ -292,9 +292,9 @@ def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dic
 def _trivial(
     run_path: str, split: str, file_time: int, priors: tuple, _scored: Scored
 ) -> dict[str, Evaluation]:
-    held, known = _aligned_of(_scored), dict(priors)
-    given = np.array([known[name] for name in held.classes]) if set(held.classes) <= set(known) else None
-    return baselines(held.truth, held.classes, given)
+    classes, known = sorted(_scored.evaluation.classes), dict(priors)
+    given = np.array([known[name] for name in classes]) if set(classes) <= set(known) else None
+    return baselines(_truth_of(_scored), classes, given)
 
 
 def split_shares(root: Path, run: Run) -> pd.DataFrame | None:

@@ -33,12 +33,19 @@ def styled(
     bold: pd.DataFrame | None = None,
     faint_rows: Sequence[int] = (),
     faint_columns: Sequence[str] = (),
+    flagged: pd.DataFrame | None = None,
 ) -> pd.io.formats.style.Styler:
-    """Return a Styler: numbers as `formats` says, `bold` (cells, bool) bold, some rows and columns grey."""
+    """Return a Styler: numbers as `formats` says, some rows and columns grey.
+
+    bold, flagged: which cells (bool) are bold, and which are tinted as a verdict *worse* is.
+    """
     css = pd.DataFrame("", index=frame.index, columns=frame.columns)
     if bold is not None:
         for column in bold.columns:
             css.loc[bold[column].to_numpy(), column] += "font-weight: bold;"
+    if flagged is not None:
+        for column in flagged.columns:
+            css.loc[flagged[column].to_numpy(), column] += f"background-color: {faint(WRONG, 0.24)};"
     for row in faint_rows:
         css.iloc[row] += f"color: {NEUTRAL};"
     for column in faint_columns:

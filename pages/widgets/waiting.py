@@ -9,9 +9,16 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import tables
-from pages.widgets.judged import MEASURES
+from pages.widgets.judged import MEASURES, below_baselines
 from pages.widgets.ranking_shift import ranks_section, shift_section
-from pages.widgets.resampled import Contender, ask_to_resample, canonical_columns, seconds_to_resample
+from pages.widgets.resampled import (
+    Contender,
+    ask_to_resample,
+    canonical_columns,
+    seconds_to_resample,
+    train_priors,
+    trivial_baselines,
+)
 from pages.widgets.scene import Scene, Scored
 from sedcore.evaluation.baselines import value_of
 from sedcore.evaluation.bootstrap import Draws
@@ -27,11 +34,19 @@ def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
     )
     resample_button(group, "resample", seconds_to_resample(group))
     rivals = sorted(map(_unsampled, group), key=lambda rival: -rival.value("macro_ap"))
+    trivial = trivial_baselines(group[0], train_priors(scene.root, group[0].run))
     rows = [{"Run": r.label} | {name: r.value(name) for name in MEASURES} for r in rivals]
+    bold = tables.bold_best(pd.DataFrame(rows), list(MEASURES))
+    rows += [
+        {"Run": name} | {measure: value_of(e, measure) for measure in MEASURES} for name, e in trivial.items()
+    ]
     frame = pd.DataFrame(rows)
     st.dataframe(
         tables.styled(
-            frame, dict.fromkeys(MEASURES, fmt.score), bold=tables.bold_best(frame, list(MEASURES))
+            frame,
+            dict.fromkeys(MEASURES, fmt.score),
+            bold=bold.reindex(frame.index, fill_value=False),
+            faint_rows=range(len(rivals), len(frame)),
         ),
         key="waiting-values",
         hide_index=True,
@@ -41,6 +56,8 @@ def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
             name: tables.number_column(title, help=meaning) for name, (title, meaning) in MEASURES.items()
         },
     )
+    beaten = below_baselines([(s.label, s.evaluation) for s in group], trivial)
+    st.caption(" ".join(["Grey: what one gets without listening.", *beaten]))
     if len(rivals) > 1:
         ranks_section(scene, rivals, "macro_f1")
     shift_section(scene, rivals)

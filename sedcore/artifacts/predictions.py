@@ -85,6 +85,14 @@ def read_classes(path: Path, split: str, classes: Sequence[str]) -> Predictions:
     return from_frame(read_parquet(path, f"predictions of split {split!r}", columns), split, path)
 
 
+def read_truth(path: Path, split: str) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
+    """Read clip ids, classes and truth (clips, classes) bool of a .parquet table; its scores are not read."""
+    _, classes = predictions_shape(path)
+    columns = [f"y_{name}" for name in classes]
+    frame = read_parquet(path, f"labels of split {split!r}", ["clip_id", *columns])
+    return frame["clip_id"].astype(str).to_numpy(), classes, _truth_of(frame[columns], path)
+
+
 def from_frame(frame: pd.DataFrame, split: str, source: str | Path) -> Predictions:
     """Return the predictions of a table (clip_id, y_<class>, p_<class>); `source` names it in errors."""
     classes = [column[2:] for column in frame.columns if column.startswith("p_")]
@@ -97,12 +105,15 @@ def from_frame(frame: pd.DataFrame, split: str, source: str | Path) -> Predictio
     scores = frame[[f"p_{name}" for name in classes]].to_numpy()
     if scores.dtype.kind != "f":
         raise SedcoreError(f"{source}: the columns p_<class> hold {scores.dtype}, wanted numbers")
-    truth = frame[[f"y_{name}" for name in classes]].to_numpy()
+    truth = _truth_of(frame[[f"y_{name}" for name in classes]], source)
+    return Predictions(split, frame["clip_id"].astype(str).to_numpy(), tuple(classes), truth, scores)
+
+
+def _truth_of(labels: pd.DataFrame, source: str | Path) -> np.ndarray:
+    truth = labels.to_numpy()
     if not np.isin(truth, (0, 1)).all():
         raise SedcoreError(f"{source}: the columns y_<class> must hold 0 or 1")
-    return Predictions(
-        split, frame["clip_id"].astype(str).to_numpy(), tuple(classes), truth.astype(bool), scores
-    )
+    return truth.astype(bool)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

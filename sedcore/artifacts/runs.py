@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sedcore.artifacts.files import atomic_path, read_json, safe_name, without_nan, write_json
@@ -27,6 +28,7 @@ from sedcore.artifacts.predictions import (
     predictions_shape,
     read_classes,
     read_predictions,
+    read_truth,
     write_predictions,
 )
 from sedcore.artifacts.status import Status, now, status_of, write_status
@@ -145,6 +147,11 @@ class Run:
         """Read truth and scores of some classes of a split; the others are not read."""
         self._need_predictions(split)
         return read_classes(self.predictions_file(split), split, classes)
+
+    def truth(self, split: str) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
+        """Read clip ids, classes and truth (clips, classes) of a split; its scores are not read."""
+        self._need_predictions(split)
+        return read_truth(self.predictions_file(split), split)
 
     def _need_predictions(self, split: str) -> None:
         if not self.predictions_file(split).exists():

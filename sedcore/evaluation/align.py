@@ -33,6 +33,11 @@ class Aligned:
     columns: np.ndarray
 
 
+def aligned_truth(clip_ids: Sequence[str], classes: Sequence[str], truth: np.ndarray) -> np.ndarray:
+    """Put truth (clips, classes) into canonical order."""
+    return np.asarray(truth, bool)[_canonical(clip_ids, classes, np.shape(truth))]
+
+
 def aligned(
     clip_ids: Sequence[str], classes: Sequence[str], truth: np.ndarray, scores: np.ndarray
 ) -> Aligned:
@@ -41,17 +46,23 @@ def aligned(
     truth, scores: (clips, classes). Raises SedcoreError where shapes do not fit or a name comes twice.
     """
     truth, scores = checked(truth, scores)
+    inside = _canonical(clip_ids, classes, truth.shape)
+    rows, columns = inside[0].ravel(), inside[1].ravel()
+    ids, names = np.asarray(list(clip_ids), str)[rows], np.asarray(list(classes), str)[columns]
+    return Aligned(ids, tuple(names.tolist()), truth[inside], scores[inside], columns)
+
+
+def _canonical(clip_ids: Sequence[str], classes: Sequence[str], shape: tuple[int, ...]) -> tuple:
+    """The rows and columns in canonical order, as an open mesh. Raises SedcoreError as `aligned` does."""
     ids, names = np.asarray(list(clip_ids), str), np.asarray(list(classes), str)
-    if truth.shape != (len(ids), len(names)):
+    if shape != (len(ids), len(names)):
         raise SedcoreError(
-            f"truth has shape {truth.shape}, wanted ({len(ids)}, {len(names)}): a row a clip, a column a class."
+            f"truth has shape {shape}, wanted ({len(ids)}, {len(names)}): a row a clip, a column a class."
         )
     for what, values in (("clip id", ids), ("class", names)):
         if len(np.unique(values)) != len(values):
             raise SedcoreError(f"a {what} comes twice, so that runs cannot be compared by it.")
-    rows, columns = np.argsort(ids), np.argsort(names)
-    inside = np.ix_(rows, columns)
-    return Aligned(ids[rows], tuple(names[columns].tolist()), truth[inside], scores[inside], columns)
+    return np.ix_(np.argsort(ids), np.argsort(names))
 
 
 def paired(runs: Sequence[Aligned]) -> np.ndarray:

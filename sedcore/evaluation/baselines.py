@@ -9,21 +9,27 @@
 
 Priors are those of the split that the models learnt from, where it is known; else of the split itself.
 Baselines decide by themselves: they do not move with the thresholds in force.
+
+They need the labels alone, and little memory: beside truth (clips, classes) they hold decisions of its size, a byte
+each. In a class by itself none of the three beats *all positive*, in expectation: its precision is the share of
+positives whoever guesses, and its recall is 1. `below_by_class` holds a model against that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.evaluate import AVERAGES, Evaluation, evaluate
+from sedcore.evaluation.averages import ratio, samples_average
+from sedcore.evaluation.counts import Confusion
+from sedcore.evaluation.evaluate import AVERAGES, Evaluation, Summary, evaluation
+from sedcore.evaluation.ranking import lwlrap
 
 ALL_POSITIVE, MOST_FREQUENT, FROM_PRIORS = "all positive", "most frequent class", "drawn from the priors"
 SEED = 0
-_RANKED = ("ap", "roc_auc", "eer", "mAP", "macro_roc_auc", "mean_eer", "lwlrap")  # need no threshold
+_AT_ONCE = 1 << 20  # random numbers held at a time
 MEASURES = ("macro_ap", "macro_roc_auc", *(f"{name}_f1" for name in AVERAGES))
 
 
@@ -41,16 +47,63 @@ def baselines(
         raise SedcoreError(
             f"priors of shape {priors.shape} for {truth.shape[1:]} classes, wanted a share from 0 to 1 a class."
         )
-    drawn = np.random.default_rng(seed).random(truth.shape) < priors
     frequent = np.arange(len(priors)) == priors.argmax()
-    decided = {ALL_POSITIVE: np.ones(len(priors)), MOST_FREQUENT: frequent, FROM_PRIORS: drawn}
-    found = {}
-    for name, decisions in decided.items():
-        scores = np.broadcast_to(np.asarray(decisions, np.float64), truth.shape)
-        found[name] = replace(evaluate(truth, scores, classes, 0.5), collapsed=False)
-    known = evaluate(truth, np.broadcast_to(priors, truth.shape), classes, 0.5)
-    found[FROM_PRIORS] = replace(found[FROM_PRIORS], **{name: getattr(known, name) for name in _RANKED})
-    return found
+    everything = np.ones(len(priors), bool)
+    drawn = np.random.default_rng(seed)
+    decided = {
+        ALL_POSITIVE: (np.broadcast_to(everything, truth.shape), everything),
+        MOST_FREQUENT: (np.broadcast_to(frequent, truth.shape), frequent),
+        FROM_PRIORS: (_drawn(drawn, truth.shape, priors), priors),
+    }
+    return {
+        name: evaluation(
+            _summary(truth, classes, np.asarray(known, np.float64)),
+            0.5,
+            _confusion(truth, decisions),
+            samples_average(truth, decisions),
+        )
+        for name, (decisions, known) in decided.items()
+    }
+
+
+def _drawn(generator: np.random.Generator, shape: tuple[int, int], priors: np.ndarray) -> np.ndarray:
+    """(clips, classes) bool, a block of clips after another: the same draw whatever the blocks."""
+    decisions, rows = np.empty(shape, bool), max(_AT_ONCE // shape[1], 1)
+    for start in range(0, shape[0], rows):
+        part = decisions[start : start + rows]
+        part[:] = generator.random(part.shape) < priors
+    return decisions
+
+
+def _confusion(truth: np.ndarray, decisions: np.ndarray) -> Confusion:
+    positives, predicted = truth.sum(axis=0), decisions.sum(axis=0)
+    tp = (truth & decisions).sum(axis=0)
+    fp, fn = predicted - tp, positives - tp
+    return Confusion(tp=tp, fp=fp, fn=fn, tn=len(truth) - tp - fp - fn)
+
+
+def _summary(truth: np.ndarray, classes: Sequence[str], known: np.ndarray) -> Summary:
+    """What scores that are the same for every clip, `known` (classes,), are worth without a threshold."""
+    positives = truth.sum(axis=0, dtype=np.int64)
+    chance = np.where((positives > 0) & (positives < len(truth)), 0.5, np.nan)
+    return Summary(
+        classes=tuple(classes),
+        clips=len(truth),
+        dtype=known.dtype,
+        lowest=float(known.min()),
+        highest=float(known.max()),
+        positives=positives,
+        ap=np.where(positives > 0, _constant_ap(positives, len(truth)), np.nan),
+        roc_auc=chance,
+        eer=chance,
+        lwlrap=lwlrap(truth, np.broadcast_to(known, truth.shape)),
+        collapsed=False,  # it is no model
+    )
+
+
+def _constant_ap(positives: np.ndarray, clips: int) -> np.ndarray:
+    """The share of positives, in the steps of `average_precision`, so that equals compare as equal."""
+    return ratio(positives * ratio(positives, clips), positives)
 
 
 def value_of(evaluation: Evaluation, measure: str) -> float:
@@ -69,3 +122,29 @@ def below(evaluation: Evaluation, trivial: dict[str, Evaluation]) -> dict[str, l
         for measure in MEASURES
     }
     return {measure: names for measure, names in found.items() if names}
+
+
+def of_classes(evaluation: Evaluation, measure: str) -> np.ndarray:
+    """What *all positive* gets in each class of a split, (classes,): the best that one gets without listening.
+
+    measure: "f1", "precision", "recall", "ap" or "roc_auc". NaN where the measure is undefined.
+    """
+    support, clips = evaluation.support, evaluation.clips
+    found = {
+        "f1": ratio(2 * support, support + clips),
+        "precision": ratio(support, clips),
+        "recall": np.ones(len(support)),
+        "ap": _constant_ap(support, clips),
+        "roc_auc": np.full(len(support), 0.5),
+    }[measure]
+    return np.where(np.isnan(getattr(evaluation, measure)) | (support == 0), np.nan, found)
+
+
+def below_by_class(evaluation: Evaluation, measure: str) -> np.ndarray:
+    """Whether a model is below `of_classes`, (classes,) bool.
+
+    Never in recall, which without its precision is no merit: to predict everything has a recall of 1.
+    """
+    if measure == "recall":
+        return np.zeros(len(evaluation.classes), bool)
+    return getattr(evaluation, measure) < of_classes(evaluation, measure)

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation.align import aligned
+from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking
 from sedcore.evaluation.evaluate import evaluate
 
@@ -122,6 +123,7 @@ def test_large_runs_wait_to_be_resampled(visit, full_root, as_large):
     app = visit(full_root, "metrics", runs=f"{SECOND},{LEADER}")
     assert not app.exception and not app.error
     assert "95 %" not in " ".join(table(app, "Support").columns)
+    assert len(table(app, "macro F1")) == 5  # two runs, three trivial baselines
     toggle = app.toggle(key="metrics-intervals")
     assert toggle.value is False and "about" in toggle.label
     toggle.set_value(True).run()
@@ -140,6 +142,11 @@ def test_verdicts_of_large_runs_show_what_needs_no_resampling(visit, full_root, 
     row = table(app, "macro_ap").set_index("Run").loc["crnn_time"]
     assert row["macro_ap"] == pytest.approx(e.mAP)
     assert row["samples_f1"] == pytest.approx(e.averages["samples"].f1)
+    held_here = held(full_root, LEADER)
+    trivial = baselines(held_here.truth, held_here.classes)
+    grey = table(app, "macro_ap").set_index("Run").iloc[2:]
+    assert list(grey.index) == list(trivial)
+    assert grey["samples_f1"].tolist() == [e.averages["samples"].f1 for e in trivial.values()]
     assert table(app, "True")["True"].tolist() == list(e.support)
     assert not [e for e in app.dataframe if "Rank" in e.value.columns]
     app.button(key="resample").click().run()

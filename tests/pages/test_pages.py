@@ -21,6 +21,7 @@ from tests.pages.conftest import CLASSES, make_scores, make_truth
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 PAGES = ("overview", "curves", "metrics", "thresholds", "confusion", "verdicts")
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
+ANN = "20250301-100000-ann-a000"
 
 
 @pytest.fixture
@@ -154,8 +155,29 @@ def test_metrics_equal_the_evaluation_with_thresholds_of_the_url(visit, full_roo
     classes = table(app, "Support")
     assert list(classes["Support"]) == list(e.support)
     np.testing.assert_array_equal(classes[LEADER], e.f1)
+    share = e.support / e.clips
+    np.testing.assert_allclose(classes["Trivial"], 2 * share / (1 + share))  # of predicting everything
     other = expected(full_root, SECOND, "validation", thresholds)
     np.testing.assert_allclose(classes["Spread"], np.abs(e.f1 - other.f1))
+
+
+def test_a_class_below_its_trivial_baseline_is_tinted_and_named(visit, full_root):
+    app = visit(full_root, "metrics", runs=f"{LEADER},{ANN}")
+    classes = next(e for e in app.dataframe if "Trivial" in e.value.columns)
+    e = expected(full_root, ANN, "test", [0.5] * 10)
+    under = np.flatnonzero(e.f1 < classes.value["Trivial"])
+    assert 0 < len(under) < 10
+    css = classes.proto.arrow_data.styler.styles
+    column = list(classes.value.columns).index(ANN)
+    tinted = [row for row in range(10) if f"row{row}_col{column} " in tints_of(css).replace(",", " ")]
+    assert tinted == under.tolist()
+    assert "Tinted: below what one gets without listening (Trivial). ann: " in texts(app)
+    app.get_by_key("measure").set_value("recall").run()
+    assert "Tinted" not in texts(app)
+
+
+def tints_of(css: str) -> str:
+    return "".join(rule.partition("{")[0] for rule in css.split("}") if "background-color" in rule)
 
 
 def test_undefined_class_is_a_dash_with_its_reason(visit, full_root):
