@@ -93,12 +93,13 @@ def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws]
 
 
 def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None = None) -> pd.DataFrame:
-    """Return a row a class: support, each run's value (and interval, in words), and the spread of the lead group."""
+    """Return a row a class: support, the trivial value, each run's (and its interval), the lead group's spread."""
     classes, runs = scene.classes, scene.scored
     values, support = class_values(runs, measure, classes), support_of(scene, classes)
     frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in classes], SUPPORT: support})
     if draws and any(caution(support)):
         frame[CAUTION] = caution(support)
+    frame[TRIVIAL] = trivial_values(scene, measure)
     ends = class_intervals(runs, draws, measure, classes) if draws else None
     for column, s in enumerate(runs):
         frame[s.run.run_id] = values[:, column]
@@ -107,7 +108,6 @@ def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None 
     lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
     if len(lead) > 1:
         frame[SPREAD] = spread(values[:, lead])
-    frame[TRIVIAL] = trivial_values(scene, measure)
     return frame
 
 
@@ -166,16 +166,12 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
 
 
 def below_note(scene: Scene, under: pd.DataFrame) -> None:
-    """Say in which classes each run is below a trivial baseline."""
-    parts = []
-    for s in scene.scored:
-        names = [name for name, low in zip(scene.classes, under[s.run.run_id]) if low]
-        if names:
-            named = fmt.listing([fmt.escape_markdown(fmt.class_title(name)) for name in names], 4)
-            parts.append(f"{fmt.escape_markdown(s.label)}: {named}")
+    """Say in how many classes each run is below a trivial baseline."""
+    found = [(fmt.escape_markdown(s.label), int(under[s.run.run_id].sum())) for s in scene.scored]
+    parts = [f"{label} in {fmt.plural(many, 'class', 'classes')}" for label, many in found if many]
     if parts:
         st.caption(
-            f":material/warning: Tinted: below what one gets without listening (Trivial). {'; '.join(parts)}."
+            f":material/warning: Tinted: below what one gets without listening (Trivial): {fmt.listing(parts)}."
         )
 
 
