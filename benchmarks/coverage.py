@@ -26,7 +26,7 @@ import numpy as np
 from sedcore.evaluation.baselines import value_of
 from sedcore.evaluation.bootstrap import Draws, bootstrap_decisions, bootstrap_ranking, merged
 from sedcore.evaluation.evaluate import evaluate
-from sedcore.evaluation.verdicts import BETTER, WORSE, compare
+from sedcore.evaluation.verdicts import BETTER, WORSE, Differences, compare
 
 CLIPS = 1_000
 POSITIVES = (10, 20, 50, 100, 200)
@@ -37,7 +37,7 @@ OF_CLASSES = ("f1", "precision", "recall", "ap", "roc_auc")
 MEASURES = AVERAGES + OF_CLASSES
 COMMON, SHARED = 0.3, 0.4  # of the variance of noise: of the clip, and of class and clip whatever the model
 STEPS = (2.3, 2.0)  # of two runs that differ
-DIFFERENCES = ("micro_f1", "macro_f1", "macro_ap", "f1", "ap", "roc_auc")
+DIFFERENCES = ("micro_f1", "macro_f1", "macro_ap", "macro_roc_auc", "f1", "ap", "roc_auc")
 FAMILIES = {  # positives of the ten classes
     "ten classes of 50": (50,) * 10,
     "ten classes of 25 to 200": (25, 25, 30, 40, 50, 50, 75, 100, 150, 200),
@@ -99,11 +99,18 @@ def of_differences(simulations: int, resamples: int) -> None:
         truth, scores = drawn(np.random.default_rng([2, number]), CLIPS, steps=STEPS)
         one, other = bootstrapped(truth, scores, resamples, number)
         for name in DIFFERENCES:
-            found = compare(one.full[name], other.full[name], one.draws[name], other.draws[name])
+            found = compared(one, other, name, truth)
             gap = first[name] - second[name]
             held[name].append((found.low <= gap) & (gap <= found.high))
             width[name].append(found.high - found.low)
     show("of the difference of two runs", held, width)
+
+
+def compared(one: Draws, other: Draws, name: str, truth: np.ndarray) -> Differences:
+    """The differences of two runs in a measure, as Verdicts shows them."""
+    support = None if name in AVERAGES else truth.sum(axis=0)
+    values = one.full[name], other.full[name], one.draws[name], other.draws[name]
+    return compare(*values, support, studentised=name == "roc_auc")
 
 
 def show(title: str, held: dict[str, list], width: dict[str, list]) -> None:
@@ -120,7 +127,7 @@ def show(title: str, held: dict[str, list], width: dict[str, list]) -> None:
 def of_equal_runs(simulations: int, resamples: int) -> None:
     """Print how often two runs of equal skill are told apart."""
     print("\nFalse verdicts between two runs of equal skill, % of families")
-    print(f"{'family':<26} " + " ".join(f"{name:>9}" for name in DIFFERENCES))
+    print(f"{'family':<26} " + " ".join(f"{name:>13}" for name in DIFFERENCES))
     for title, positives in FAMILIES.items():
         false: dict[str, list] = {name: [] for name in DIFFERENCES}
         for number in range(simulations):
@@ -128,10 +135,9 @@ def of_equal_runs(simulations: int, resamples: int) -> None:
             truth, scores = drawn(generator, CLIPS, positives, (STEP, STEP))
             one, other = bootstrapped(truth, scores, resamples, number)
             for name in DIFFERENCES:
-                support = None if name in AVERAGES else truth.sum(axis=0)
-                values = one.full[name], other.full[name], one.draws[name], other.draws[name]
-                false[name].append(np.isin(compare(*values, support).verdict, (BETTER, WORSE)).any())
-        print(f"{title:<26} " + " ".join(f"{100 * np.mean(false[name]):>9.1f}" for name in DIFFERENCES))
+                verdicts = compared(one, other, name, truth).verdict
+                false[name].append(np.isin(verdicts, (BETTER, WORSE)).any())
+        print(f"{title:<26} " + " ".join(f"{100 * np.mean(false[name]):>13.1f}" for name in DIFFERENCES))
 
 
 TABLES: dict[str, Callable[[int, int], None]] = {

@@ -28,6 +28,7 @@ from sedcore.evaluation.verdicts import BETTER, NOT_PROVEN, WORSE, Differences, 
 from sedcore.figures import style
 from sedcore.figures.verdicts import forest_plot, waterfall
 
+TITLES = {"ap": "AP", "roc_auc": "ROC AUC", "f1": "F1"}
 MOST_ROWS = 40  # classes in the forest plot
 
 
@@ -118,7 +119,7 @@ def pair(scene: Scene, rivals: list[Contender], measure: str) -> None:
         others = [rival for rival in rivals if rival is not first]
         second = pick("Second", others, 0, "pair-second")
     found, frame = pair_differences(first, second, measure), pair_frame(first, second, measure)
-    name = {"ap": "AP", "roc_auc": "ROC AUC", "f1": "F1"}[class_measure(measure)]
+    name = TITLES[class_measure(measure)]
     st.markdown(pair_answer(first, second, found, frame, name))
     left, right = st.columns([3, 2], gap="medium")
     order = np.argsort(-np.nan_to_num(found.difference, nan=-np.inf), kind="stable")
@@ -126,7 +127,7 @@ def pair(scene: Scene, rivals: list[Contender], measure: str) -> None:
         forest(first, second, found, order, name)
     with right:
         steps(first, second, measure)
-    pair_table(scene, first, second, frame.iloc[order], found, name)
+    pair_table(scene, first, second, frame.iloc[order], found, measure)
 
 
 def pick(label: str, rivals: list[Contender], default: int, key: str) -> Contender:
@@ -197,12 +198,13 @@ def steps(first: Contender, second: Contender, measure: str) -> None:
 
 
 def pair_table(
-    scene: Scene, first: Contender, second: Contender, frame: pd.DataFrame, found: Differences, name: str
+    scene: Scene, first: Contender, second: Contender, frame: pd.DataFrame, found: Differences, measure: str
 ) -> None:
     """Show every number of the pair."""
+    name = TITLES[class_measure(measure)]
     file = f"verdicts-{scene.split}.csv"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(resampling_note(first, found.from_error.any()))
+        st.caption(resampling_note(first, found, class_measure(measure)))
         tables.csv_button(frame, file, "verdicts-pair-csv")
     shown = frame.drop(columns=["Low", "High"])
     place = shown.columns.get_loc("Difference") + 1

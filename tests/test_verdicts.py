@@ -9,6 +9,7 @@ from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.attribution import attribution
@@ -84,6 +85,21 @@ def test_every_verdict():
     assert found.p_corrected[0] == pytest.approx(3 * 2 / 1000)
     assert found.low[0] == pytest.approx(0.1 - 1.96 * 0.01, abs=0.003)
     assert not np.isnan(found.low[3])  # shown, marked, and not a verdict
+
+
+def test_a_studentised_difference_by_hand():
+    # Draws -1, 0 and 1 around the difference have standard error 1; with 5 positives it is sqrt(5 / 4), t has 4
+    # degrees of freedom and its 97.5 % point is 2.776.
+    first = np.array([0.3, 0.3, np.nan])
+    draws = 0.3 + 0.1 * np.tile([[-1.0], [0.0], [1.0]], 3)
+    found = compare(first, np.zeros(3), draws, np.zeros((3, 3)), np.array([5, 20, 0]), studentised=True)
+    reach = student.ppf(0.975, 4) * 0.1 * np.sqrt(5 / 4)
+    assert (found.low[0], found.high[0]) == (pytest.approx(0.3 - reach), pytest.approx(0.3 + reach))
+    assert found.verdict.tolist() == ["few positives", "better", "not defined"]
+    assert found.from_error.tolist() == [False, True, False] and np.isnan(found.p[[0, 2]]).all()
+    assert found.p[1] == pytest.approx(2 * student.sf(3 / np.sqrt(20 / 19), 19))
+    same = compare(np.ones(1), np.ones(1), np.ones((3, 1)), np.ones((3, 1)), np.array([30]), studentised=True)
+    assert same.verdict.tolist() == ["not proven"] and (same.low[0], same.high[0]) == (0, 0)
 
 
 def test_a_verdict_does_not_follow_from_its_interval():

@@ -40,6 +40,9 @@ MEASURES = {
 }
 
 
+STUDENTISED = ("roc_auc",)  # measures of classes whose differences are not judged by percentiles
+
+
 def measure_in_force() -> str:
     """Return the chosen measure before its control is drawn: the answer stands above it."""
     wanted = st.session_state.get("judge") or st.query_params.get("judge", "")
@@ -157,12 +160,14 @@ def below_baselines(runs: Sequence[tuple[str, Evaluation]], trivial: dict[str, E
     return said
 
 
-def resampling_note(rival: Contender, from_error: bool = False) -> str:
-    """Say what the numbers rest on."""
+def resampling_note(rival: Contender, found: Differences | None = None, name: str = "") -> str:
+    """Say what the numbers rest on; of a pair, what its p do in the measure `name` of classes."""
     counted, ranked = map(fmt.count, resamples_of(rival.members[0]))
     clips = fmt.plural(rival.members[0].evaluation.clips, "clip")
     text = f"Paired bootstrap over {clips}: {counted} resamples, {ranked} for AP and ROC AUC."
-    if from_error:
+    if found is not None and name in STUDENTISED:
+        text += " Interval and p of ROC AUC come from the bootstrap standard error, by Student's t."
+    elif found is not None and found.from_error.any():
         text += " Where so few cannot reach the corrected level, p comes from the bootstrap standard error (marked ≈)."
     return text
 
@@ -171,13 +176,15 @@ def pair_differences(first: Contender, second: Contender, measure: str) -> Diffe
     """Return the differences of the classes behind an average, one family."""
     name = class_measure(measure)
     draws = first.draws.draws[name], second.draws.draws[name]
-    return compare(first.value(name), second.value(name), *draws, support_of(first))
+    values = first.value(name), second.value(name)
+    return compare(*values, *draws, support_of(first), studentised=name in STUDENTISED)
 
 
 def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFrame:
     """Return a row a class, in canonical order: values, difference, interval, p, verdict, and McNemar's."""
     name = class_measure(measure)
     found = pair_differences(first, second, measure)
+    marked = found.from_error & (name not in STUDENTISED)
     frame = pd.DataFrame(
         {
             "Class": [fmt.class_title(c) for c in first.classes],
@@ -189,7 +196,7 @@ def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFram
             "Low": found.low,
             "High": found.high,
             "p": found.p_corrected,
-            "Verdict": [f"{word} ≈" if se else word for word, se in zip(found.verdict, found.from_error)],
+            "Verdict": [f"{word} ≈" if mark else word for word, mark in zip(found.verdict, marked)],
         }
     )
     test = mcnemar_of(first, second)

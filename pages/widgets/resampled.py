@@ -23,7 +23,7 @@ from sedcore.artifacts.seeds import seed_groups
 from sedcore.data.store import open_dataset
 from sedcore.data.summary import balance_table
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.align import Aligned, aligned, aligned_truth
+from sedcore.evaluation.align import Aligned, aligned, in_order
 from sedcore.evaluation.attribution import attribution
 from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import (
@@ -214,7 +214,7 @@ def canonical_columns(scored: Scored) -> np.ndarray:
 
 def _truth_of(scored: Scored) -> np.ndarray:
     """Return truth (clips, classes) in canonical order, without the scores of large runs."""
-    return aligned_truth(*scored.scores.labels) if scored.scores.large else _aligned_of(scored).truth
+    return in_order(*scored.scores.labels) if scored.scores.large else _aligned_of(scored).truth
 
 
 def _aligned_of(scored: Scored) -> Aligned:
@@ -264,8 +264,8 @@ def _mcnemar(where: tuple, thresholds: tuple, _pair: tuple[Scored, Scored]) -> M
 
 def decisions_of(scored: Scored) -> np.ndarray:
     """Return (clips, classes) decisions at the thresholds in force in canonical order."""
-    held = _aligned_of(scored)
-    return decide(held.scores, scored.evaluation.thresholds[held.columns])
+    found = scored.scores.predictions
+    return in_order(found.clip_ids, found.classes, decide(found.scores, scored.evaluation.thresholds))
 
 
 def contributions(first: Contender, second: Contender, measure: str) -> np.ndarray | None:

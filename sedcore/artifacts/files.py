@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from sedcore.errors import SedcoreError
 
@@ -112,6 +113,20 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     """Write a table without its index."""
     with atomic_path(path) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
+
+
+@contextlib.contextmanager
+def open_parquet(path: Path, what: str) -> Iterator[pq.ParquetFile]:
+    """Open a parquet table, to read some of its columns at a time; `what` names it in errors."""
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except FileNotFoundError:
+        raise SedcoreError(f"{what}: {path} does not exist") from None
+    except SedcoreError:
+        raise
+    except Exception as error:  # pyarrow raises several unrelated types for a damaged file
+        raise SedcoreError(f"{what}: {path} could not be read as parquet ({error})") from error
 
 
 def read_parquet(path: Path, what: str, columns: list[str] | None = None) -> pd.DataFrame:

@@ -17,8 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sedcore.artifacts.files import atomic_path, read_parquet, write_parquet
+from sedcore.artifacts.files import atomic_path, open_parquet, write_parquet
 from sedcore.errors import SedcoreError
+
+_COLUMNS_AT_ONCE = 64  # read from a .parquet table: a table of AudioSet's 1 054 columns is never held twice
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,37 +83,74 @@ def predictions_shape(path: Path) -> tuple[int, tuple[str, ...]]:
 
 def read_classes(path: Path, split: str, classes: Sequence[str]) -> Predictions:
     """Read the truth and scores of some classes alone; a column at a time lies together in a .parquet table."""
-    columns = ["clip_id", *(f"{kind}_{name}" for name in classes for kind in "yp")]
-    return from_frame(read_parquet(path, f"predictions of split {split!r}", columns), split, path)
+    return _read_parquet(path, split, tuple(classes))
 
 
 def read_truth(path: Path, split: str) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     """Read clip ids, classes and truth (clips, classes) bool of a .parquet table; its scores are not read."""
-    _, classes = predictions_shape(path)
-    columns = [f"y_{name}" for name in classes]
-    frame = read_parquet(path, f"labels of split {split!r}", ["clip_id", *columns])
-    return frame["clip_id"].astype(str).to_numpy(), classes, _truth_of(frame[columns], path)
+    with open_parquet(path, f"labels of split {split!r}") as file:
+        classes = _classes_of(file.schema_arrow.names, path)
+        return _ids(file), classes, _as_truth(_matrix(file, [f"y_{name}" for name in classes]), path)
 
 
-def from_frame(frame: pd.DataFrame, split: str, source: str | Path) -> Predictions:
-    """Return the predictions of a table (clip_id, y_<class>, p_<class>); `source` names it in errors."""
-    classes = [column[2:] for column in frame.columns if column.startswith("p_")]
-    missing = [c for c in ["clip_id", *(f"y_{name}" for name in classes)] if c not in frame.columns]
+def _read_parquet(path: Path, split: str, classes: tuple[str, ...] | None = None) -> Predictions:
+    with open_parquet(path, f"predictions of split {split!r}") as file:
+        known = _classes_of(file.schema_arrow.names, path)
+        classes = known if classes is None else classes
+        if unknown := set(classes).difference(known):
+            raise SedcoreError(f"{path} has no scores of {', '.join(sorted(unknown))}")
+        scores = _as_scores(_matrix(file, [f"p_{name}" for name in classes]), path)
+        truth = _as_truth(_matrix(file, [f"y_{name}" for name in classes]), path)
+        return Predictions(split, _ids(file), classes, truth, scores)
+
+
+def _ids(file: pq.ParquetFile) -> np.ndarray:
+    return file.read(["clip_id"]).to_pandas()["clip_id"].astype(str).to_numpy()
+
+
+def _matrix(file: pq.ParquetFile, columns: Sequence[str]) -> np.ndarray:
+    """Columns of a table as one matrix, a few at a time: beside it hardly any memory is held."""
+    found = None
+    for start in range(0, len(columns), _COLUMNS_AT_ONCE):
+        part = file.read(list(columns[start : start + _COLUMNS_AT_ONCE])).to_pandas().to_numpy()
+        if found is None:
+            found = np.empty((len(part), len(columns)), part.dtype)
+        elif found.dtype != part.dtype:
+            found = found.astype(np.result_type(found, part))
+        found[:, start : start + part.shape[1]] = part
+    pa.default_memory_pool().release_unused()  # else a reader of many runs keeps what each was read with
+    return found
+
+
+def _classes_of(columns: Sequence[str], source: str | Path) -> tuple[str, ...]:
+    """The classes of a table's columns. Raises SedcoreError where some that belong to them are not there."""
+    classes = tuple(column[2:] for column in columns if column.startswith("p_"))
+    there = set(columns)
+    missing = [c for c in ["clip_id", *(f"y_{name}" for name in classes)] if c not in there]
     if not classes or missing:
         lacks = ", ".join(missing) or "p_<class>"
         raise SedcoreError(
             f"{source}: predictions need the columns clip_id, y_<class> and p_<class>; it lacks {lacks}"
         )
-    scores = frame[[f"p_{name}" for name in classes]].to_numpy()
+    return classes
+
+
+def from_frame(frame: pd.DataFrame, split: str, source: str | Path) -> Predictions:
+    """Return the predictions of a table (clip_id, y_<class>, p_<class>); `source` names it in errors."""
+    classes = _classes_of(frame.columns, source)
+    scores = _as_scores(frame[[f"p_{name}" for name in classes]].to_numpy(), source)
+    truth = _as_truth(frame[[f"y_{name}" for name in classes]].to_numpy(), source)
+    return Predictions(split, frame["clip_id"].astype(str).to_numpy(), classes, truth, scores)
+
+
+def _as_scores(scores: np.ndarray, source: str | Path) -> np.ndarray:
     if scores.dtype.kind != "f":
         raise SedcoreError(f"{source}: the columns p_<class> hold {scores.dtype}, wanted numbers")
-    truth = _truth_of(frame[[f"y_{name}" for name in classes]], source)
-    return Predictions(split, frame["clip_id"].astype(str).to_numpy(), tuple(classes), truth, scores)
+    return scores
 
 
-def _truth_of(labels: pd.DataFrame, source: str | Path) -> np.ndarray:
-    truth = labels.to_numpy()
-    if not np.isin(truth, (0, 1)).all():
+def _as_truth(truth: np.ndarray, source: str | Path) -> np.ndarray:
+    if not ((truth == 0) | (truth == 1)).all():  # np.isin takes eight bytes a label
         raise SedcoreError(f"{source}: the columns y_<class> must hold 0 or 1")
     return truth.astype(bool)
 
@@ -134,11 +173,10 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 def read_predictions(path: Path, split: str) -> Predictions:
     """Read predictions written by `write_predictions` (.parquet or .csv)."""
     path = Path(path)
-    if path.suffix == ".csv":
-        try:
-            frame = pd.read_csv(path, dtype={"clip_id": str}, float_precision="round_trip", na_filter=False)
-        except (OSError, ValueError) as error:
-            raise SedcoreError(f"{path} could not be read as CSV ({error})") from error
-    else:
-        frame = read_parquet(path, f"predictions of split {split!r}")
+    if path.suffix != ".csv":
+        return _read_parquet(path, split)
+    try:
+        frame = pd.read_csv(path, dtype={"clip_id": str}, float_precision="round_trip", na_filter=False)
+    except (OSError, ValueError) as error:
+        raise SedcoreError(f"{path} could not be read as CSV ({error})") from error
     return from_frame(frame, split, path)

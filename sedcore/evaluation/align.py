@@ -33,9 +33,9 @@ class Aligned:
     columns: np.ndarray
 
 
-def aligned_truth(clip_ids: Sequence[str], classes: Sequence[str], truth: np.ndarray) -> np.ndarray:
-    """Put truth (clips, classes) into canonical order."""
-    return np.asarray(truth, bool)[_canonical(clip_ids, classes, np.shape(truth))]
+def in_order(clip_ids: Sequence[str], classes: Sequence[str], made: np.ndarray) -> np.ndarray:
+    """Put truth or decisions alone, (clips, classes) bool, into canonical order; errors as those of `aligned`."""
+    return np.asarray(made, bool)[_canonical(clip_ids, classes, np.shape(made))]
 
 
 def aligned(

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import sparse, special, stats
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import averages, class_scores, ratio, samples_average
@@ -42,6 +42,8 @@ SEED = 20_000  # any number; the same one for all runs, so that their draws are 
 BLOCK = 1 << 23  # weights held at a time
 ROWS = 128  # resamples whose weights are held as float64 at a time
 DRAW = 1 << 20  # clip numbers drawn at a time
+STEPS_AT_ONCE = 1 << 17  # steps times resamples of the ranking held at a time
+SPARSE = 0.01  # share of clips and classes below which a mask is summed over its entries alone
 NEAR = 1e-4  # to 0 or 1, for the logit scale
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
 
@@ -185,6 +187,8 @@ def merged(*parts: Draws) -> Draws:
 
 def _drawn(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(resamples, classes) float64: how many of the clips in a mask (clips, classes) each resample drew."""
+    if np.count_nonzero(mask) < SPARSE * mask.size:
+        return (sparse.csr_array(mask.T, dtype=np.float32) @ weights.T).T.astype(np.float64)
     return (weights @ mask.astype(np.float32)).astype(np.float64)
 
 
@@ -267,40 +271,41 @@ def weighted_ranking(
     weights: (clips, resamples) float32 whole numbers that add up to the number of clips, rows contiguous. truth,
     scores: (clips,). NaN where a resample has no positive (or, for the area, no negative).
 
-    One walk down the distinct scores of the positives, all resamples at once: the negatives between one and the
-    next are added up, and both measures change there only. Nothing larger than a row is held.
+    Both measures change only where the walk down the scores meets a positive: what lies between one and the next
+    is added up for all resamples at once, by a sparse product, STEPS_AT_ONCE // resamples of them at a time. Every
+    sum is a whole number that float32 holds exactly.
     """
     resamples = weights.shape[1]
-    values, steps = np.unique(scores[truth], return_inverse=True)
+    values, of_hit = np.unique(scores[truth], return_inverse=True)
     if len(values) == 0:
         return np.full(resamples, np.nan), np.full(resamples, np.nan)
-    hits = _split_by(np.flatnonzero(truth), steps, len(values))
     misses = np.flatnonzero(~truth & (scores >= values[0]))  # lower ones never count against a positive
-    place = np.searchsorted(values, scores[misses], side="right") - 1
-    tied = scores[misses] == values[place]
-    above = _split_by(misses[~tied], place[~tied], len(values))
-    level = _split_by(misses[tied], place[tied], len(values))
+    of_miss = np.searchsorted(values, scores[misses], side="right") - 1
+    tied = scores[misses] == values[of_miss]
+    last = len(values) - 1  # steps go from the highest score down
+    hits = _by_step(np.flatnonzero(truth), last - of_hit, len(values), len(weights))
+    above = _by_step(misses[~tied], last - of_miss[~tied], len(values), len(weights))
+    level = _by_step(misses[tied], last - of_miss[tied], len(values), len(weights))
     tp, fp, ap, lost = (np.zeros(resamples) for _ in range(4))  # lost: pairs that the negative wins
-    for step in range(len(values) - 1, -1, -1):
-        here = weights[hits[step]].sum(axis=0)
-        if len(above[step]):
-            fp += weights[above[step]].sum(axis=0)
-        tp += here
-        lost += here * fp
-        if len(level[step]):
-            ties = weights[level[step]].sum(axis=0)
-            lost += here * (ties * 0.5)
-            fp += ties
-        ap += here * (tp / np.maximum(tp + fp, 1))
+    at_once = max(STEPS_AT_ONCE // resamples, 1)
+    for start in range(0, len(values), at_once):
+        steps = slice(start, start + at_once)
+        here, over, ties = (np.asarray(m[steps] @ weights, np.float64) for m in (hits, above, level))
+        false = fp + np.cumsum(over + ties, axis=0)
+        true = tp + np.cumsum(here, axis=0)
+        lost += (here * (false - ties * 0.5)).sum(axis=0)
+        ap += (here * (true / np.maximum(true + false, 1))).sum(axis=0)
+        tp, fp = true[-1], false[-1]
     negatives = len(weights) - tp
     with np.errstate(invalid="ignore", divide="ignore"):
         return ap / tp, 1 - lost / (tp * negatives)
 
 
-def _split_by(clips: np.ndarray, steps: np.ndarray, many: int) -> list[np.ndarray]:
-    """The clips of each step 0..many - 1."""
+def _by_step(clips: np.ndarray, steps: np.ndarray, many: int, of: int) -> sparse.csr_array:
+    """(steps, clips) float32: 1 where a clip belongs to a step 0..many - 1."""
     order = np.argsort(steps, kind="stable")
-    return np.split(clips[order], np.searchsorted(steps[order], np.arange(1, many)))
+    starts = np.searchsorted(steps[order], np.arange(many + 1))
+    return sparse.csr_array((np.ones(len(clips), np.float32), clips[order], starts), shape=(many, of))
 
 
 def _of_one_shape(

@@ -45,11 +45,15 @@ def compare(
     support: np.ndarray | None = None,
     level: float = LEVEL,
     alpha: float = ALPHA,
+    studentised: bool = False,
 ) -> Differences:
     """Test a family of differences of paired draws.
 
     first, second: (tests,) values on the full split. first_draws, second_draws: (resamples, tests) values under
-    the same resamples. support: (tests,) positive clips, where the tests are classes.
+    the same resamples. support: (tests,) positive clips, where the tests are classes. studentised: take intervals
+    and p from the bootstrap's standard error and Student's t with the support; for ROC-AUC, whose
+    percentiles hold less than they promise there (a 95 % interval 92 % with 50 positives, and in 8 % of families of
+    ten classes a verdict where there is no difference; benchmarks/coverage.py).
     """
     difference = np.atleast_1d(np.asarray(first, np.float64) - np.asarray(second, np.float64))
     draws = np.asarray(first_draws, np.float64) - np.asarray(second_draws, np.float64)
@@ -59,10 +63,14 @@ def compare(
     undefined = np.isnan(difference)
     few = np.zeros(len(difference), bool) if support is None else np.asarray(support) < FEW_POSITIVES
     tested = ~undefined & ~few
-    low, high = percentile_interval(draws, level)
     p, from_error = np.full(len(difference), np.nan), np.zeros(len(difference), bool)
-    if tested.any():
-        p[tested], from_error[tested] = p_values(difference[tested], draws[:, tested], alpha)
+    if studentised:
+        low, high, every = _studentised(difference, draws, np.asarray(support), level)
+        p[tested], from_error[tested] = every[tested], True
+    else:
+        low, high = percentile_interval(draws, level)
+        if tested.any():
+            p[tested], from_error[tested] = p_values(difference[tested], draws[:, tested], alpha)
     corrected = holm(p)
     verdict = np.full(len(difference), NOT_PROVEN, dtype=object)
     proven = tested & (corrected <= alpha)
@@ -71,6 +79,22 @@ def compare(
     verdict[few] = FEW
     verdict[undefined] = UNDEFINED
     return Differences(difference, low, high, p, corrected, from_error, verdict)
+
+
+def _studentised(
+    difference: np.ndarray, draws: np.ndarray, support: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Low, high and two-sided p of differences, each (tests,), from the standard error of their draws.
+
+    What is learnt of a class comes from its positives: the error is taken as that of a mean of so many, with its
+    bias sqrt(n / (n - 1)) undone and n - 1 degrees of freedom, as in `bootstrap.logit_interval`.
+    """
+    n = np.maximum(support, 2)
+    error = np.sqrt(n / (n - 1)) * draws.std(axis=0, ddof=1 if len(draws) > 1 else 0)
+    reach = stats.t.ppf((1 + level) / 2, n - 1) * error
+    away = np.divide(np.abs(difference), error, out=np.zeros(len(difference)), where=error > 0)
+    p = 2 * stats.t.sf(away, n - 1)
+    return np.maximum(difference - reach, -1), np.minimum(difference + reach, 1), p
 
 
 def p_values(
