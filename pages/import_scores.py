@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import state, tables
-from pages.widgets.guard import guarded, link_to, show_error, show_note
+from pages.widgets import state
+from pages.widgets.guard import guarded, link_to, show_error
+from pages.widgets.understood import (
+    attempt,
+    begin_anew,
+    field_key,
+    first_glance,
+    import_round,
+    matched,
+    what_was_understood,
+)
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.imports.folders import copy_into
 from sedcore.artifacts.imports.matching import LEAVE_OUT, OTHERS, Question
 from sedcore.artifacts.imports.source import Source, Truth
-from sedcore.artifacts.imports.understand import LISTED, Understood, read_scores, understand, write_run
+from sedcore.artifacts.imports.understand import Understood, read_scores, write_run
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import find_run
 from sedcore.data.store import list_datasets, open_dataset
 from sedcore.data.truth import dataset_truth, read_truth
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.evaluate import Evaluation, evaluate
 from sedcore.jobs.launch import training_enabled
 
 MOST_MB = 500  # of one file; a CSV of 20 000 clips and 527 classes has 200
 MOST_QUESTIONS = 12  # classes asked about one by one
 FILE, DATA, INSIDE = "A file of labels", "A data set", "In the scores' file"
 UNDECIDED, OUT, KEEP = "Choose", "Leave it out", "Keep it; no clip has it"
-_ROUND, _DONE, _KEPT = "import-round", "import-done", "import-kept-"
+_DONE = "import-done"
 FORMATS = """
 | what | looks like |
 |---|---|
@@ -113,7 +120,7 @@ def choose_scores() -> Source | None:
     files = st.file_uploader(
         "One file, or all files of a folder",
         accept_multiple_files=True,
-        key=f"import-scores-{st.session_state.get(_ROUND, 0)}",
+        key=f"import-scores-{import_round()}",
         max_upload_size=MOST_MB,
     )
     with st.expander("What can be read"):
@@ -178,7 +185,7 @@ def settle(source: Source, truth: Truth, split: str) -> Understood:
                 chosen = st.selectbox(
                     f"{fmt.escape_markdown(question.name)} of the truth has no scores",
                     [UNDECIDED, OUT],
-                    key=_key("truth", found, question.name),
+                    key=field_key("truth", found, question.name),
                 )
                 answers += ((LEAVE_OUT, question.name),) if chosen == OUT else ()
             if len(theirs) > MOST_QUESTIONS and st.checkbox(
@@ -203,7 +210,7 @@ def ask_scores(questions: Sequence[Question], found: Understood) -> tuple[tuple[
                 f"{fmt.escape_markdown(question.name)} of the scores is",
                 range(len(options)),
                 format_func=[label for label, _ in options].__getitem__,
-                key=_key("scores", found, question.name),
+                key=field_key("scores", found, question.name),
             )
         if chosen:
             answers.append((question.name, options[chosen][1]))
@@ -211,75 +218,18 @@ def ask_scores(questions: Sequence[Question], found: Understood) -> tuple[tuple[
     others = len(questions) - MOST_QUESTIONS
     if others > 0:
         chosen = st.selectbox(
-            f"The {others} other classes", [UNDECIDED, *ways], key=_key("others", found, "")
+            f"The {others} other classes", [UNDECIDED, *ways], key=field_key("others", found, "")
         )
         if chosen != UNDECIDED:
             answers.append((OTHERS, LEAVE_OUT if chosen == OUT else OTHERS))
     return tuple(answers)
 
 
-def what_was_understood(understood: Understood) -> None:
-    """Show what would be written, and what is left out."""
-    st.subheader("What was understood", anchor=False)
-    left_out = len(understood.without_truth) + len(understood.without_scores)
-    facts = {
-        "Format": understood.format,
-        "Truth": understood.truth,
-        "Clips": f"{fmt.count(understood.clips)} matched"
-        + (f", {fmt.count(left_out)} left out" if left_out else ""),
-        "Classes": ", ".join(fmt.class_title(name) for name in list(understood.sources)[:40]),
-        "Classes left out": ", ".join(understood.left_out[:40]),
-    }
-    if understood.predictions is not None:
-        glance = first_glance(understood)
-        facts["Scores"] = f"from {fmt.threshold(understood.lowest)} to {fmt.threshold(understood.highest)}"
-        if not 0 <= understood.lowest <= understood.highest <= 1:
-            facts["Scores"] += "; they are not probabilities, so thresholds are on their own scale"
-        facts["First glance"] = f"macro AP {fmt.score(glance.mAP)}, lwlrap {fmt.score(glance.lwlrap)}"
-    frame = pd.DataFrame([(name, value) for name, value in facts.items() if value], columns=["name", "value"])
-    st.table(frame.map(fmt.escape_markdown), border="horizontal", hide_index=True, hide_header=True)
-    for note in understood.notes:
-        show_note(fmt.escape_markdown(note))
-    for clips, what in ((understood.without_truth, "truth"), (understood.without_scores, "scores")):
-        if clips:
-            with st.expander(
-                f"{fmt.plural(len(clips), 'clip')} without {what}, left out", icon=":material/warning:"
-            ):
-                st.caption(
-                    fmt.escape_markdown(", ".join(clips[:LISTED]) + (" ..." if len(clips) > LISTED else ""))
-                )
-    if understood.predictions is not None:
-        with st.expander("Class by class"):
-            class_table(understood)
-
-
-def class_table(understood: Understood) -> None:
-    """Show a row a class: its column in the file, its positive clips, its average precision."""
-    glance = first_glance(understood)
-    columns = [source or "never fires" for source in understood.sources.values()]
-    frame = pd.DataFrame(
-        {
-            "Class": list(understood.sources),
-            "In the file": columns,
-            "Positive clips": glance.support,
-            "AP": glance.ap,
-        }
-    )
-    st.dataframe(
-        tables.styled(frame, {"Positive clips": fmt.count, "AP": fmt.score}),
-        hide_index=True,
-        placeholder=fmt.DASH,
-        key="import-classes",
-        height=tables.height_of(len(frame), 12),
-        column_config={"Positive clips": tables.number_column(), "AP": tables.number_column()},
-    )
-
-
 def write(understood: Understood) -> None:
     """Ask for a name and write the run."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
-            "Name of the run", Path(understood.source).stem[:120], key=_key("name", understood, "")
+            "Name of the run", Path(understood.source).stem[:120], key=field_key("name", understood, "")
         )
         pressed = st.button("Import", type="primary", icon=":material/download_done:", key="import-write")
     if not pressed:
@@ -290,45 +240,8 @@ def write(understood: Understood) -> None:
         show_error(error)
         return
     st.session_state[_DONE] = run.run_id
-    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # the uploader of scores begins anew
-    for key in [key for key in st.session_state if str(key).startswith(_KEPT) and key != _KEPT + "truth"]:
-        del st.session_state[key]
+    begin_anew()
     st.rerun()
-
-
-def matched(source: Source, truth: Truth, split: str, answers: tuple[tuple[str, str], ...]) -> Understood:
-    """Match scores and truth, once for each state of the answers."""
-    key = (source, truth, split, answers)
-    return kept(
-        "matched" if answers else "open",
-        key,
-        lambda: understand(source, truth, split=split, class_map=answers),
-    )
-
-
-def first_glance(understood: Understood) -> Evaluation:
-    """Return the numbers of the scores that would be written."""
-    p = understood.predictions
-    return kept("glance", p, lambda: evaluate(p.truth, p.scores, p.classes, 0.5))
-
-
-def kept(what: str, key: Any, make: Callable[[], Any]) -> Any:
-    """Return what this session made of `key`, made now if another was made last."""
-    name = _KEPT + what
-    if name not in st.session_state or st.session_state[name][0] != key:
-        st.session_state[name] = (key, make())
-    return st.session_state[name][1]
-
-
-def attempt(what: str, key: Any, make: Callable[[], Any]) -> Any:
-    """Return what was read, or None with one sentence that says what is wrong."""
-    try:
-        with st.spinner("Reading"):
-            return kept(what, key, make)
-    except SedcoreError as error:
-        st.session_state.pop(_KEPT + what, None)
-        show_error(error)
-        return None
 
 
 def _read_scores(files: Sequence) -> Source:
@@ -350,10 +263,6 @@ def _read_truth(file: Any) -> Truth:
 
 def _ids(files: Sequence) -> tuple[str, ...]:
     return tuple(file.file_id for file in files)
-
-
-def _key(what: str, found: Understood, name: str) -> str:
-    return f"import-{what}-{st.session_state.get(_ROUND, 0)}-{found.source}-{name}"
 
 
 guarded(main)

@@ -12,7 +12,7 @@ from pages.widgets import format as fmt
 from pages.widgets import tables
 from pages.widgets.bar import compare_page
 from pages.widgets.classes import MEASURES, class_table, class_values, spread, support_of
-from pages.widgets.guard import go_to, guarded
+from pages.widgets.guard import guarded, open_run
 from pages.widgets.intervals import caution, class_intervals, draws_for, interval_note
 from pages.widgets.judged import below_baselines
 from pages.widgets.resampled import (
@@ -224,13 +224,6 @@ def bold_by_group(scene: Scene, frame: pd.DataFrame, numbers: list[str]) -> pd.D
         rows = [i for i, s in enumerate(scene.scored) if s in group]
         bold.loc[rows] = tables.bold_best(frame.loc[rows], numbers)
     return bold
-
-
-def open_run(runs: list[Run], click: str) -> None:
-    """Open the run whose name was clicked."""
-    row = st.session_state[click]["row"]
-    if row < len(runs):  # a trivial baseline has no page
-        go_to("run", run=runs[row].run_id)
 
 
 def averages_csv(scene: Scene, draws: Mapping[str, Draws] | None) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import state, tables
 from pages.widgets.bar import context_bar, no_runs
-from pages.widgets.guard import go_to, guarded
+from pages.widgets.guard import guarded, open_run
+from pages.widgets.reported import reported
 from pages.widgets.resampled import macro_ap_interval, train_priors, trivial_baselines
 from pages.widgets.scene import Scene, Scored, group_differences, score
 from sedcore.artifacts.runs import Run
@@ -32,7 +33,6 @@ FORMATS = {
     "ms a clip": fmt.milliseconds,
     "Training": fmt.duration,
 }
-REPORTED_FORMATS = {f"{name} F1": fmt.score for name in ("Micro", "Macro", "Weighted", "Samples")}
 
 
 def main() -> None:
@@ -192,13 +192,6 @@ def choose_rows(scene: Scene, runs: list[Run], key: str) -> None:
     state.change(runs=tuple([*kept, *(run_id for run_id in ticked if run_id not in kept)]))
 
 
-def open_run(runs: list[Run], click: str) -> None:
-    """Open the run whose name was clicked."""
-    row = st.session_state[click]["row"]
-    if row < len(runs):  # a trivial baseline has no page
-        go_to("run", run=runs[row].run_id)
-
-
 def leaderboard_frame(scene: Scene, scored: list[Scored], others: list[Run]) -> pd.DataFrame:
     """Return a row a run, numbers unrounded, best macro AP first, then those without scores, then baselines."""
     trivial = trivial_of(scene, scored)
@@ -287,53 +280,6 @@ def leaderboard_columns(scene: Scene, runs: list[Run], click: str) -> dict:
         ),
         "Created": st.column_config.TextColumn(help="Time in UTC."),
     }
-
-
-def reported(scene: Scene) -> None:
-    """Show printed results below a rule: they have no scores, so their numbers stand at their own threshold."""
-    rows, notes, shown, click = [], [], [], "overview-open-reported"
-    for run in (run for run in scene.runs if run.info["kind"] == "reported"):
-        printed = run.reported() or {}
-        table = printed.get("tables", {}).get(scene.split)
-        if not table:
-            continue
-        shown.append(run)
-        doubts = printed.get("notes", {}).get(scene.split, [])
-        f1 = {
-            f"{name.title()} F1": table.get("f1", {}).get(name)
-            for name in ("micro", "macro", "weighted", "samples")
-        }
-        rows.append(
-            {
-                "Name": scene.labels[run.run_id],
-                "Kind": "reported",
-                **f1,
-                "Threshold": fmt.threshold(printed.get("threshold")),
-                "Source": printed.get("source"),
-                "In doubt": "yes, see below" if doubts else fmt.DASH,
-            }
-        )
-        notes += [f"- **{fmt.escape_markdown(run.name)}**: {fmt.escape_markdown(note)}" for note in doubts]
-    if not rows:
-        return
-    st.divider()
-    st.markdown(
-        f"**Reported** results on {fmt.escape_markdown(scene.split)}: printed tables without scores. They stand at "
-        "their own threshold, have no macro AP, and are not ranked with the runs above."
-    )
-    frame = pd.DataFrame(rows).astype({column: "float64" for column in REPORTED_FORMATS})
-    st.dataframe(
-        tables.styled(frame, {column: lambda value: fmt.score(value, 2) for column in REPORTED_FORMATS}),
-        hide_index=True,
-        placeholder=fmt.DASH,
-        key="overview-reported",
-        column_config={
-            "Name": tables.name_column("Name", "Click a name to open it.", click, open_run, shown, click)
-        },
-        height=tables.height_of(len(rows)),
-    )
-    if notes:
-        st.markdown("\n".join(notes))
 
 
 guarded(main)

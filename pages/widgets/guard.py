@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from pages.widgets import state
 from pages.widgets.format import escape_markdown
+from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
 _NEXT = "next-page"
@@ -36,6 +37,13 @@ def guarded(page: Callable[[], None]) -> None:
 def go_to(page: str, **params: str) -> None:
     """Ask, from a callback (which cannot leave the page itself), for another page: "run", run=ID."""
     st.session_state[_NEXT] = (page, params)
+
+
+def open_run(runs: Sequence[Run], click: str) -> None:
+    """Open the run whose name was clicked in a table; rows below the runs (trivial baselines) have no page."""
+    row = st.session_state[click]["row"]
+    if row < len(runs):
+        go_to("run", run=runs[row].run_id)
 
 
 def show_error(error: SedcoreError | str) -> None:

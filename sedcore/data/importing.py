@@ -113,11 +113,7 @@ def import_dataset(
     if seed < 0:
         raise SedcoreError(f"seed = {seed}: give 0 or more")
     default_workers(workers, 1)  # raises where it is no number of processes, before anything is read
-    found = {split: source_kind(folder, source, labels) for split, folder in paths.items()}
-    if len(set(found.values())) > 1:
-        each = ", ".join(f"{paths[split]} holds {kind}" for split, kind in found.items())
-        raise SedcoreError(f"all folders must be of one kind; {each}")
-    kind = found["train"]
+    kind = _one_kind(paths, source, labels)
     read = _read_npy(paths, params, bands) if kind == "npy" else _read_audio(paths, params, labels)
     for each in kinds:
         bands_of(each, read.params)
@@ -139,6 +135,15 @@ def import_dataset(
                 "fractions": shares or None, "seed": seed if shares else None},
         from_audio=kind == "audio", workers=workers, progress=progress,
     )  # fmt: skip
+
+
+def _one_kind(paths: dict[str, Path], source: str | None, labels: str | Path | None) -> str:
+    """Return what all folders hold, "npy" or "audio"."""
+    found = {split: source_kind(folder, source, labels) for split, folder in paths.items()}
+    if len(set(found.values())) > 1:
+        each = ", ".join(f"{paths[split]} holds {kind}" for split, kind in found.items())
+        raise SedcoreError(f"all folders must be of one kind; {each}")
+    return found["train"]
 
 
 def _shares(folders: Sequence[str], fractions: Sequence[float] | None) -> dict[str, float]:

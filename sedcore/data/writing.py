@@ -105,46 +105,47 @@ def write_dataset(
         _check_space(folder, bytes_needed(kinds, params, total))
         allocate(folder / "features", kinds, params, total)
         filled = fill(
-            folder / "features",
-            kinds,
-            params,
-            load,
-            items,
-            clips["first_row"],
-            clips["rows"],
-            from_audio=from_audio,
-            workers=workers,
-            progress=progress,
-        )
+            folder / "features", kinds, params, load, items, clips["first_row"], clips["rows"],
+            from_audio=from_audio, workers=workers, progress=progress,
+        )  # fmt: skip
         problems += content_problems(clips, filled)
         problems += duplicate_problems(clips, [f.digest for f in filled])
         raise_errors(problems, f"data set {name!r} was not imported")
         problems += class_balance_problems(clips, classes)
         events = sorted_events(events)
-        write_parquet(folder / "clips.parquet", clips)
-        if events is not None:
-            write_parquet(folder / "events.parquet", events)
-        train = _train_rows(clips)
-        for kind in kinds:
-            _write_feature_info(folder / "features", kind, params, train)
-        write_json(
-            folder / "dataset.json",
-            {
-                "name": name,
-                "classes": list(classes),
-                "splits": _balance(clips, classes),
-                "sample_rate_hz": params.sample_rate_hz,
-                "hop_s": params.hop_s,
-                "clip_s": params.clip_s,
-                "source": dict(source or {}),
-                **_label_kinds(labels, clips),
-                "fingerprint": fingerprint(classes, clips, events, [f.digest for f in filled]),
-                "licence_note": licence_note,
-                "problems": [p.to_json() for p in problems],
-                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            },
-        )
+        _write_tables(folder, clips, events, kinds, params)
+        info = {
+            "name": name,
+            "classes": list(classes),
+            "splits": _balance(clips, classes),
+            "sample_rate_hz": params.sample_rate_hz,
+            "hop_s": params.hop_s,
+            "clip_s": params.clip_s,
+            "source": dict(source or {}),
+            **_label_kinds(labels, clips),
+            "fingerprint": fingerprint(classes, clips, events, [f.digest for f in filled]),
+            "licence_note": licence_note,
+            "problems": [p.to_json() for p in problems],
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        write_json(folder / "dataset.json", info)
     return open_dataset(root, name)
+
+
+def _write_tables(
+    folder: Path,
+    clips: pd.DataFrame,
+    events: pd.DataFrame | None,
+    kinds: Sequence[str],
+    params: FeatureParams,
+) -> None:
+    """Write clips, events where labels are strong, and what is to be known of each kind of features."""
+    write_parquet(folder / "clips.parquet", clips)
+    if events is not None:
+        write_parquet(folder / "events.parquet", events)
+    train = _train_rows(clips)
+    for kind in kinds:
+        _write_feature_info(folder / "features", kind, params, train)
 
 
 @contextlib.contextmanager

@@ -97,6 +97,15 @@ def _lines(ends: Sequence[tuple[float, float, float]], line: dict) -> dict:
     return dict(type="scatter", x=x, y=y, mode="lines", line=line, hoverinfo="skip", cliponaxis=False)
 
 
+BAR_END = 1.42  # where numbers stand
+BARS = (  # truth, decision, direction, colour, offset, what it is
+    (1, 1, 1, RIGHT, 0.45, "hits: hold the class, predicted"),
+    (1, 0, -1, WRONG, 0.45, "missed: hold the class, not predicted"),
+    (0, 1, 1, WRONG, -0.45, "false alarms: without the class, predicted"),
+    (0, 0, -1, faint(RIGHT, 0.4), -0.45, "correctly left out: without the class, not predicted"),
+)
+
+
 def confusion_bars(
     rows: Sequence[str],
     cells: np.ndarray,
@@ -114,62 +123,22 @@ def confusion_bars(
     scale : clips that the full length of an upper and of a lower bar stands for, without `rates`.
     inks : marks before the rows, where they are runs.
     """
-    traces: list[dict] = []
     share = cells / np.maximum(cells.sum(axis=2, keepdims=True), 1)
-    shown = share if rates else cells
-    marks = (
-        [f'<span style="color:{ink.color}">{ink.glyph}</span> ' for ink in inks] if inks else [""] * len(rows)
-    )
-    text = np.vectorize(lambda v: f"{v:.2f}" if rates else f"{int(v):,}".replace(",", "\u202f"))(shown)
-    if rates:  # a share of no clips is undefined
-        text = np.where(cells.sum(axis=2, keepdims=True) > 0, text, "–")
     lengths = share if rates else cells / np.array([scale[1], scale[0]])[None, :, None]
     base = np.arange(len(rows))[::-1] * 3.0
-    parts = (  # truth, decision, direction, colour, offset, what it is
-        (1, 1, 1, RIGHT, 0.45, "hits: hold the class, predicted"),
-        (1, 0, -1, WRONG, 0.45, "missed: hold the class, not predicted"),
-        (0, 1, 1, WRONG, -0.45, "false alarms: without the class, predicted"),
-        (0, 0, -1, faint(RIGHT, 0.4), -0.45, "correctly left out: without the class, not predicted"),
-    )
-    for truth, decision, direction, color, offset, meaning in parts:
-        traces.append(
-            dict(
-                type="bar",
-                orientation="h",
-                x=direction * lengths[:, truth, decision],
-                y=base + offset,
-                width=0.72,
-                marker={"color": color, "line": {"width": 0}},
-                customdata=np.stack([cells[:, truth, decision], share[:, truth, decision]], axis=-1),
-                text=[plain(row) for row in rows],
-                textposition="none",
-                hovertemplate=f"<b>%{{text}}</b> {plain(hover)}<br>{meaning}<br>"
-                "%{customdata[0]:,.0f} clips, %{customdata[1]:.1%}<extra></extra>",
-            )
-        )
-        traces.append(
-            dict(
-                type="scatter",
-                x=np.full(len(rows), direction * 1.42),
-                y=base + offset,
-                mode="text",
-                text=text[:, truth, decision],
-                textposition="middle left" if direction > 0 else "middle right",
-                textfont={"size": SMALL},
-                hoverinfo="skip",
-            )
-        )
-    traces.append(
-        dict(
-            type="scatter",
-            x=np.full(len(rows), -1.42),
-            y=base + 1.3,
-            mode="text",
-            text=[mark + f"<b>{shortened(row, 34)}</b>" for mark, row in zip(marks, rows)],
-            textposition="middle right",
-            hoverinfo="skip",
-        )
-    )
+    names = [plain(row) for row in rows]
+    marks = [f'<span style="color:{ink.color}">{ink.glyph}</span> ' for ink in inks or ()] or [""] * len(rows)
+    titles = [f"{mark}<b>{shortened(row, 34)}</b>" for mark, row in zip(marks, rows)]
+    traces = []
+    for truth, decision, direction, color, offset, meaning in BARS:
+        of_part = cells[:, truth, decision], share[:, truth, decision]
+        said = f"<b>%{{text}}</b> {plain(hover)}<br>{meaning}<br>"
+        bars = direction * lengths[:, truth, decision]
+        traces.append(_bars(bars, base + offset, color, names, np.stack(of_part, axis=-1), said))
+        side = "middle left" if direction > 0 else "middle right"
+        written = _cell_words(cells, share, truth, decision, rates)
+        traces.append(_texts(direction * BAR_END, base + offset, written, side, {"size": SMALL}))
+    traces.append(_texts(-BAR_END, base + 1.3, titles, "middle right"))
     return drawn(
         traces,
         height=PAIR * len(rows) + 12,
@@ -180,6 +149,38 @@ def confusion_bars(
         barmode="overlay",
         bargap=0,
     )
+
+
+def _bars(
+    lengths: np.ndarray, y: np.ndarray, color: str, names: Sequence[str], clips: np.ndarray, said: str
+) -> dict:
+    """Return one of the four kinds of bars; clips (rows, 2) are the clips and their share, for the hover."""
+    return dict(
+        type="bar",
+        orientation="h",
+        x=lengths,
+        y=y,
+        width=0.72,
+        marker={"color": color, "line": {"width": 0}},
+        customdata=clips,
+        text=list(names),
+        textposition="none",
+        hovertemplate=said + "%{customdata[0]:,.0f} clips, %{customdata[1]:.1%}<extra></extra>",
+    )
+
+
+def _texts(x: float, y: np.ndarray, words: Sequence[str], position: str, font: dict | None = None) -> dict:
+    """Return words beside bars, all at one x."""
+    found = dict(type="scatter", x=np.full(len(y), x), y=y, mode="text", text=words, textposition=position)
+    return found | {"hoverinfo": "skip"} | ({"textfont": font} if font else {})
+
+
+def _cell_words(cells: np.ndarray, share: np.ndarray, truth: int, decision: int, rates: bool) -> list[str]:
+    """Return what stands beside the bars of a kind: clips, or their share, a dash where it is one of no clips."""
+    if not rates:
+        return [f"{int(v):,}".replace(",", "\u202f") for v in cells[:, truth, decision]]
+    of = cells[:, truth].sum(axis=1)
+    return [f"{v:.2f}" if n > 0 else "–" for v, n in zip(share[:, truth, decision], of)]
 
 
 def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray, own: str) -> go.Figure:

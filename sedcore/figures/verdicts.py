@@ -31,41 +31,7 @@ def forest_plot(
     Rows are in the order given, the first on top. A class with few positives has an open marker.
     """
     names = [plain(name) for name in classes]
-    traces: list[dict] = []
-    for name, low, high, verdict in zip(names, found.low, found.high, found.verdict):
-        if not np.isnan(low):
-            traces.append(
-                dict(
-                    type="scatter",
-                    x=[low, high],
-                    y=[name, name],
-                    mode="lines",
-                    line={"color": faint(verdict_color(verdict), 0.75), "width": 3},
-                    hoverinfo="skip",
-                )
-            )
-    known = [i for i in range(len(names)) if not np.isnan(found.difference[i])]
-    traces.append(
-        dict(
-            type="scatter",
-            x=found.difference[known],
-            y=[names[i] for i in known],
-            mode="markers",
-            marker={
-                "color": [verdict_color(found.verdict[i]) for i in known],
-                "symbol": ["circle-open" if found.verdict[i] == FEW else "circle" for i in known],
-                "size": 9,
-                "line": {"width": [2 if found.verdict[i] == FEW else 0 for i in known]},
-            },
-            customdata=[
-                [found.low[i], found.high[i], found.verdict[i], _p_words(found.p_corrected[i])] for i in known
-            ],
-            hovertemplate=f"<b>%{{y}}</b><br>{plain(measure)} %{{x:+.3f}}, {plain(first)} minus {plain(second)}"
-            "<br>95 % interval [%{customdata[0]:+.3f}, %{customdata[1]:+.3f}]"
-            "<br>%{customdata[2]}%{customdata[3]}<extra></extra>",
-            cliponaxis=False,
-        )
-    )
+    said = f"{plain(measure)} %{{x:+.3f}}, {plain(first)} minus {plain(second)}"
     words = [
         dict(
             x=1,
@@ -80,7 +46,7 @@ def forest_plot(
         for name, verdict in zip(names, found.verdict)
     ]
     return drawn(
-        traces,
+        [*_interval_lines(names, found), _difference_marks(names, found, said)],
         height=ROW * len(names) + 66,
         margin={"l": 8, "r": 84, "t": 8},
         x={
@@ -97,6 +63,46 @@ def forest_plot(
         },
         shapes=[rule_at(0)],
         annotations=words,
+    )
+
+
+def _interval_lines(names: Sequence[str], found: Differences) -> list[dict]:
+    """Return a line a class, from the low to the high end of its interval."""
+    return [
+        dict(
+            type="scatter",
+            x=[low, high],
+            y=[name, name],
+            mode="lines",
+            line={"color": faint(verdict_color(verdict), 0.75), "width": 3},
+            hoverinfo="skip",
+        )
+        for name, low, high, verdict in zip(names, found.low, found.high, found.verdict)
+        if not np.isnan(low)
+    ]
+
+
+def _difference_marks(names: Sequence[str], found: Differences, said: str) -> dict:
+    """Return a mark a class at its difference; `said` is the hover's line on the difference."""
+    known = [i for i in range(len(names)) if not np.isnan(found.difference[i])]
+    return dict(
+        type="scatter",
+        x=found.difference[known],
+        y=[names[i] for i in known],
+        mode="markers",
+        marker={
+            "color": [verdict_color(found.verdict[i]) for i in known],
+            "symbol": ["circle-open" if found.verdict[i] == FEW else "circle" for i in known],
+            "size": 9,
+            "line": {"width": [2 if found.verdict[i] == FEW else 0 for i in known]},
+        },
+        customdata=[
+            [found.low[i], found.high[i], found.verdict[i], _p_words(found.p_corrected[i])] for i in known
+        ],
+        hovertemplate=f"<b>%{{y}}</b><br>{said}"
+        "<br>95 % interval [%{customdata[0]:+.3f}, %{customdata[1]:+.3f}]"
+        "<br>%{customdata[2]}%{customdata[3]}<extra></extra>",
+        cliponaxis=False,
     )
 
 
