@@ -50,36 +50,40 @@ def test_the_first_visit_may_be_a_deep_link(visitors, root):
     visitor.check()
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_every_page_opens_without_an_error(visitors, size):
-    visitor = visitors(size)
+def check_page(visitor, title: str, width: int) -> None:
+    """The page stands: its title, its first words, no wider than the screen, nothing went wrong."""
+    assert visitor.title() == title
+    expect(visitor.page.locator("[data-testid=stMain] [data-testid=stMarkdown] p").first).not_to_be_empty()
+    wide = visitor.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width, f"{title} is {wide} px wide on a screen of {width}"
+    visitor.check()
+
+
+def test_every_page_opens_on_a_phone_by_its_address(visitors):
+    visitor = visitors(PHONE)
     for path, title in PAGES.items():
-        page = visitor.open(path)
-        assert visitor.title() == title
-        first = page.locator("[data-testid=stMain] [data-testid=stMarkdown] p").first
-        expect(first).not_to_be_empty()
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= size[0], f"{title} is {width} px wide on a screen of {size[0]}"
-        visitor.check()
+        visitor.open(path)
+        check_page(visitor, title, PHONE[0])
 
 
 def test_the_menu_leads_through_all_pages(visitors):
-    visitor = visitors()
+    visitor = visitors(WIDE)
     visitor.open("")
     for title in PAGES.values():
         visitor.page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
         expect(visitor.page.locator("h1").first).to_have_text(title)
         visitor.settle()
-        visitor.check()
+        check_page(visitor, title, WIDE[0])
 
 
-def test_every_data_set_and_run_has_its_page(visitors, root):
+def test_every_data_set_and_kind_of_run_has_its_page(visitors, root):
     visitor = visitors()
     for dataset in list_datasets(root):
         page = visitor.open(f"data_sets?data={dataset.name}")
         expect(page.get_by_text(f"{dataset.name} has")).to_be_visible()
         visitor.check()
-    for run in list_runs(root):
+    every_kind = {(run.info["kind"], run.status().state, tuple(run.splits())): run for run in list_runs(root)}
+    for run in every_kind.values():
         visitor.open(f"run?run={run.run_id}")
         visitor.check()
 
