@@ -1,6 +1,6 @@
 """The threshold board: every number of every chosen run, moving with the thresholds under the finger.
 
-A components-v2 element: numbers.js, parts.js and board.js one after another, and board.css; no build step. It is
+A components-v2 element: the scripts of SCRIPTS one after another as one module, and board.css; no build step. It is
 fed once with exact counts by run, class and threshold of a grid, computes all that follows from them in the
 browser, and tells the page on release. Thresholds between the points of the grid (typed, tuned) come with their
 own exact counts.
@@ -26,11 +26,12 @@ from sedcore.evaluation.grid import threshold_grid
 
 HERE = Path(__file__).parent
 KEY = "board"
+SCRIPTS = ("numbers", "parts", "thresholds", "controls", "ranking", "rows", "board")
 _EDIT = "board-edit"  # the last move of the board that this session has taken over
 _board = st.components.v2.component(
     "threshold_board",
     css=(HERE / "board.css").read_text(encoding="utf-8"),
-    js="\n".join((HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("numbers", "parts", "board")),
+    js="\n".join((HERE / f"{script}.js").read_text(encoding="utf-8") for script in SCRIPTS),
 )
 
 

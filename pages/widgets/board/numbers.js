@@ -1,5 +1,7 @@
 // Numbers of the board: sums, ratios and their writing, digit by digit as the page itself computes and writes them.
 
+const DASH = "–", MINUS = "−";
+
 // The exactly rounded sum (Shewchuk 1997, as Python's math.fsum): the same digits as the page's own tables.
 function exactSum(values, length) {
   const partials = [];

@@ -1,4 +1,4 @@
-// Small parts of the board: elements, cells that are written only where they differ.
+// Small parts of the board: elements, and the numbers of its lines.
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
@@ -21,49 +21,46 @@ function runMark(run) {
   return mark;
 }
 
-// Text is written only where it differs: most cells of a step do not. The number itself stays at hand, unrounded.
-function write(cell, text, value) {
-  if (cell.shown !== text) {
-    cell.shown = text;
-    cell.textNode.data = text;
-  }
-  cell.value = value;
+const focused = (input) => input.getRootNode().activeElement === input;
+
+// ---- numbers: an element each, which says `shown` and keeps `value`, the same unrounded ----------------------
+
+function numeral(made) {
+  made.textNode = made.appendChild(document.createTextNode(""));
+  return Object.assign(made, { shown: "", value: NaN, best: false, later: false, written: {} });
 }
 
 function numberCell(bar) {
-  const cell = element("div", bar ? "cell bar" : "cell");
-  cell.hasBar = bar;
-  cell.textNode = document.createTextNode("");
-  cell.appendChild(cell.textNode);
-  return cell;
+  return Object.assign(numeral(element("div", bar ? "cell bar" : "cell")), { bar });
 }
 
-function writeScore(cell, value) {
-  const text = three(value);
-  if (cell.shown !== text && cell.hasBar) cell.style.backgroundSize = `${Number.isNaN(value) ? 0 : value * 88}% 18px`;
-  write(cell, text, value);
+function say(cell, text, value) {
+  cell.shown = text;
+  cell.value = value;
 }
 
-// Without a prototype: a class may be named like one of its parts.
-const copied = (own) => Object.assign(Object.create(null), own);
-const focused = (input) => input.getRootNode().activeElement === input;
+const sayScore = (cell, value) => say(cell, three(value), value);
+const barShare = (cell) => (cell.bar && Number(cell.shown)) || 0;
 
-function same(a, b) {
-  const names = Object.keys(a.own);
-  return a.threshold === b.threshold && names.length === Object.keys(b.own).length
-    && names.every((name) => a.own[name] === b.own[name]);
+// The document is written only where it differs: most numbers of a step do not.
+function put(cell) {
+  const { shown, best, later, written } = cell;
+  if (written.shown !== shown) {
+    cell.textNode.data = written.shown = shown;
+    if (cell.bar) cell.style.backgroundSize = `${barShare(cell) * 88}% 18px`;
+  }
+  if (written.best !== best) cell.classList.toggle("best", (written.best = best));
+  if (written.later !== later) cell.classList.toggle("later", (written.later = later));
 }
 
 // Marks the best of each group of runs that compare, as shown: ties are all best, and one alone is none.
-function markBest(runs, shown, cellOf) {
+function markBest(runs, cells) {
   const best = new Map(), many = new Map();
+  const shown = cells.map((cell) => (cell.later ? DASH : cell.shown));
   runs.forEach(({ group }, r) => {
     if (shown[r] === DASH) return;
     many.set(group, (many.get(group) || 0) + 1);
     if (!(Number(best.get(group)) >= Number(shown[r]))) best.set(group, shown[r]);
   });
-  runs.forEach(({ group }, r) => {
-    const cell = cellOf(r), is = many.get(group) > 1 && shown[r] === best.get(group);
-    if (cell.best !== is) cell.classList.toggle("best", (cell.best = is));
-  });
+  runs.forEach(({ group }, r) => (cells[r].best = many.get(group) > 1 && shown[r] === best.get(group)));
 }

@@ -1,0 +1,111 @@
+// The thresholds in force, the exact counts at them, and the averages that follow, by the rules of
+// sedcore/evaluation/averages.py. `data` is what the page has fed: see board.js.
+
+const AVERAGES = ["macro", "micro", "weighted", "samples"];
+
+class Thresholds {
+  constructor(data, tp, fp) {
+    this.data = data;
+    this.tp = tp;
+    this.fp = fp;
+    this.at = new Int32Array(data.classes.length); // of each class its place on the grid; -1: the page's counts
+    this.now = null; // {threshold, own {class: threshold}}
+  }
+
+  // `told`: the page knows them and has sent the counts there, on the grid or not.
+  set(now, told) {
+    this.now = now;
+    this.told = told;
+    this.at = this.at.map((_, c) => (told ? -1 : this.place(this.of(c))));
+    this.common = this.data.grid.indexOf(now.threshold); // -1 between the points of the grid
+  }
+
+  // Classes that did not move keep the exact counts that the page sent for them.
+  move(now) {
+    const { told, now: was, at } = this;
+    this.set(now, false);
+    if (!told) return;
+    for (let c = 0; c < at.length; c++) if (valueOf(was, this.nameOf(c)) === this.of(c)) this.at[c] = at[c];
+    this.told = same(was, now);
+  }
+
+  nameOf(c) {
+    return this.data.classes[c].name;
+  }
+
+  of(c) { // -1: the one for all
+    return c < 0 ? this.now.threshold : valueOf(this.now, this.nameOf(c));
+  }
+
+  held(c) {
+    return this.nameOf(c) in this.now.own;
+  }
+
+  place(threshold) { // of the nearest point of the grid
+    const grid = this.data.grid, last = grid.length - 1;
+    return this.stop(Math.round(((threshold - grid[0]) / (grid[last] - grid[0] || 1)) * last));
+  }
+
+  stop(place) {
+    return Math.min(Math.max(place, 0), this.data.grid.length - 1);
+  }
+
+  counted(r, c) {
+    const { grid, classes, exact } = this.data;
+    if (this.at[c] < 0) return [exact.tp[r][c], exact.fp[r][c]];
+    const k = (r * classes.length + c) * grid.length + this.at[c];
+    return [this.tp[k], this.fp[k]];
+  }
+
+  // {average: [F1, P, R]} of a run; null for the samples average while only the page can know it.
+  averages(r) {
+    const positives = this.data.runs[r].positives;
+    const f1 = [], precision = [], recall = [], f1Weighted = [], pWeighted = [], rWeighted = [];
+    let tps = 0, fps = 0, all = 0;
+    for (let c = 0; c < positives.length; c++) {
+      const here = positives[c];
+      if (here < 0) continue;
+      const [tp, fp] = this.counted(r, c);
+      tps += tp;
+      fps += fp;
+      all += here;
+      if (here === 0) continue;
+      const [f, p, s] = scoresOf(tp, fp, here);
+      f1.push(f); precision.push(p); recall.push(s);
+      f1Weighted.push(f * here); pWeighted.push(p * here); rWeighted.push(s * here);
+    }
+    const mean = (values, of) => (of ? exactSum(values, values.length) / of : NaN);
+    return {
+      macro: [mean(f1, f1.length), mean(precision, f1.length), mean(recall, f1.length)],
+      micro: scoresOf(tps, fps, all),
+      weighted: [mean(f1Weighted, all), mean(pWeighted, all), mean(rWeighted, all)],
+      samples: this.samples(r),
+    };
+  }
+
+  samples(r) {
+    const curve = this.data.runs[r].samples;
+    if (!this.told && (Object.keys(this.now.own).length || this.common < 0 || !curve)) return null;
+    const [p, s, f] = this.told ? this.data.exact.samples[r] : curve[this.common];
+    return [f, p, s];
+  }
+}
+
+// Without a prototype: a class may be named like one of its parts.
+const copied = (own) => Object.assign(Object.create(null), own);
+const valueOf = (now, name) => now.own[name] ?? now.threshold;
+
+function same(a, b) {
+  const names = Object.keys(a.own);
+  return a.threshold === b.threshold && names.length === Object.keys(b.own).length
+    && names.every((name) => a.own[name] === b.own[name]);
+}
+
+function thresholdText(threshold) { // as format.threshold: two decimals at least, no more than four digits need
+  let text = Number(threshold.toPrecision(4)).toString();
+  if (!text.includes("e")) {
+    const [before, after = ""] = text.split(".");
+    text = `${before}.${after.padEnd(2, "0")}`;
+  }
+  return text.replace("-", MINUS);
+}
