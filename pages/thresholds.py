@@ -13,8 +13,9 @@ from pages.widgets.class_curves import VIEWS, curve_panel
 from pages.widgets.classes import never_predicted_note
 from pages.widgets.guard import guarded
 from pages.widgets.scene import Scene, Scored
-from pages.widgets.tuning import thresholds_worth, tuning_form
+from pages.widgets.tuning import tuning_form
 from pages.widgets.vectors import vector_controls
+from pages.widgets.worth import thresholds_worth
 from sedcore.figures import style
 from sedcore.figures.thresholds import Curve, over_thresholds, threshold_figure
 

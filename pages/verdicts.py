@@ -23,7 +23,7 @@ from pages.widgets.judged import (
 from pages.widgets.ranking_shift import ranks_section, seeds_section, shift_section
 from pages.widgets.resampled import Contender, contenders, contributions, has_seeds
 from pages.widgets.scene import Scene
-from pages.widgets.tuning import thresholds_worth
+from pages.widgets.worth import thresholds_worth
 from sedcore.evaluation.verdicts import BETTER, NOT_PROVEN, WORSE, Differences, compare_all
 from sedcore.figures import style
 from sedcore.figures.verdicts import forest_plot, waterfall

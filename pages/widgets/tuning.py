@@ -1,7 +1,7 @@
-"""Thresholds chosen by an objective: the form that tunes them, and the table that says what tuning is worth.
+"""Thresholds chosen by an objective: the form that tunes them on a run's validation scores.
 
-Tuned on the run's validation scores, shown on the split in force. Whoever uses `tuning_form` is given the
-thresholds through `on_apply`, {class: threshold}, from within a callback.
+Whoever uses `tuning_form` is given the thresholds through `on_apply`, {class: threshold}, from within a callback.
+What tuning is worth on the split in force says pages/widgets/worth.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import loading, tables
 from pages.widgets.loading import Scores
-from pages.widgets.scene import Scene, Scored
+from pages.widgets.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation import objectives
-from sedcore.evaluation.objectives import FBeta, Objective
+from sedcore.evaluation.objectives import Objective
 from sedcore.evaluation.tuning import Tuned, tune
-from sedcore.evaluation.tuning import honest_table as table_of_run
 from sedcore.evaluation.tuning_intervals import Intervals, threshold_intervals
 
 TUNED_ON = "validation"
@@ -120,7 +119,7 @@ def tuned(scene: Scene, run: Run, wanted: Objective, common: str | None) -> Tune
     """Return the thresholds tuned on a run's validation scores; an undefined class keeps the one in force."""
     held = loading.scores(run, TUNED_ON)
     kept = scene.choice.class_thresholds(held.summary.classes)
-    return _tuned(loading.stamp(run, TUNED_ON), _plain(wanted), common, kept, held, wanted)
+    return _tuned(loading.stamp(run, TUNED_ON), plain(wanted), common, kept, held, wanted)
 
 
 def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: Tuned) -> str:
@@ -149,7 +148,7 @@ def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: T
 def interval_table(run: Run, wanted: Objective, common: str | None, found: Tuned) -> None:
     """Show each tuned threshold with its bootstrap interval and its value on validation."""
     held = loading.scores(run, TUNED_ON)
-    spans = _intervals(loading.stamp(run, TUNED_ON), _plain(wanted), common, held, wanted)
+    spans = _intervals(loading.stamp(run, TUNED_ON), plain(wanted), common, held, wanted)
     classes, positives = held.summary.classes, held.summary.positives
     shown = [0] if common else list(range(len(classes)))
     frame = pd.DataFrame(
@@ -181,72 +180,6 @@ def interval_table(run: Run, wanted: Objective, common: str | None, found: Tuned
     )
 
 
-def thresholds_worth(scene: Scene) -> None:
-    """Show what tuning on validation is worth on the split in force, beside fixed thresholds and the oracle."""
-    st.subheader("What thresholds are worth", anchor=False)
-    slow = any(s.scores.large for s in scene.scored)
-    if slow and not st.toggle(
-        "Tune every run and the oracle", key="thresholds-worth", help="Takes some seconds a run."
-    ):
-        return
-    honest_table(scene)
-
-
-def honest_table(scene: Scene, wanted: Objective | None = None, common: str | None = None) -> None:
-    """Show for every scored run macro and micro F1 at 0.1, 0.5, tuned on validation and the oracle's.
-
-    wanted, common : what is tuned for, the objective of the form by default.
-    """
-    if wanted is None:
-        wanted, common = chosen_objective()
-    reports = [_report_of(s, wanted, common) for s in scene.scored]
-    st.markdown(fixed_thresholds(scene, reports))
-    frame, groups = honest_frame(scene, reports, wanted)
-    numbers = [column for column in frame.columns[2:] if "gap" not in column]
-    gaps = [column for column in frame.columns if "gap" in column]
-    bold = pd.DataFrame(False, index=frame.index, columns=numbers)
-    for group in scene.groups:
-        inside = [i for i, s in enumerate(scene.scored) if s in group]
-        compared = [column for column in numbers if "oracle" not in column and "least" not in column]
-        bold.loc[inside, compared] = tables.bold_best(frame.loc[inside], compared)
-    formats = dict.fromkeys(numbers, fmt.score) | dict.fromkeys(gaps, fmt.difference)
-    st.dataframe(
-        tables.styled(frame, formats, bold=bold),
-        key="honest-table",
-        hide_index=True,
-        placeholder=fmt.DASH,
-        height=tables.height_of(len(frame)),
-        column_config={
-            tables.MARK: tables.mark_column({s.run.run_id: s.ink for s in scene.scored}),
-            "Run": st.column_config.TextColumn(pinned=True, width="medium"),
-        }
-        | {c: tables.number_column(c.replace(" F1 ", " "), help=meaning) for c, meaning in groups.items()},
-    )
-    st.caption(_honest_caption(scene, wanted, common, reports))
-
-
-def fixed_thresholds(scene: Scene, reports: list[pd.DataFrame]) -> str:
-    """Return in words what a fixed 0.1 gives against a fixed 0.5, in micro F1; Markdown."""
-    change = np.array([r["micro_f1"]["0.1"] - r["micro_f1"]["0.5"] for r in reports])
-    change = change[~np.isnan(change)]
-    if not len(change):
-        return f"Micro F1 is undefined on {fmt.escape_markdown(scene.split)}."
-    low, high = fmt.difference(change.min()), fmt.difference(change.max())
-    span = low if low == high else f"{low} to {high}"
-    who = (
-        "the run"
-        if len(change) == 1
-        else "each run"
-        if (change < 0).all() or (change > 0).all()
-        else "the runs"
-    )
-    if (change < 0).all():
-        return f"A fixed 0.1 costs {who} micro F1 against a fixed 0.5: {span}."
-    if (change > 0).all():
-        return f"A fixed 0.1 gives {who} more micro F1 than a fixed 0.5: {span}."
-    return f"A fixed 0.1 instead of 0.5 changes the micro F1 of {who} by {span}."
-
-
 def chosen_objective() -> tuple[Objective, str | None]:
     """Return what the form of this session is set to; best F1 of each class before it was used."""
     state = st.session_state
@@ -259,67 +192,6 @@ def chosen_objective() -> tuple[Objective, str | None]:
     }
     given = {name: state.get(key, usual) for name, (key, usual) in names.get(kind, {}).items()}
     return objectives.objective(kind, **given), _common(state.get("tuning-scope"))
-
-
-def honest_frame(
-    scene: Scene, reports: list[pd.DataFrame], wanted: Objective
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the table, a row a scored run, and what each column of numbers means."""
-    split = fmt.escape_markdown(scene.split)
-    measures = {"Macro F1": "macro_f1", "Micro F1": "micro_f1"}
-    if not isinstance(wanted, FBeta) or wanted.beta != 1:
-        measures[wanted.measured.capitalize()] = "value"
-        if wanted.bounded:
-            measures[wanted.bounded.capitalize()] = "bound"
-    meanings = {
-        "0.1": "at 0.1 for every class",
-        "0.5": "at 0.5 for every class",
-        "tuned": f"at thresholds tuned on {TUNED_ON}",
-        "oracle": f"at thresholds tuned on {split} itself: optimistic, no one can have it",
-    }
-    columns: dict[str, list] = {
-        tables.MARK: tables.mark_cells([s.run.run_id for s in scene.scored]),
-        "Run": [s.label for s in scene.scored],
-    }
-    help_of = {}
-    for title, key in measures.items():
-        for point, meaning in meanings.items():
-            name = f"{title} {point}" + (" (optimistic)" if point == "oracle" else "")
-            columns[name] = [float(r[key].get(point, np.nan)) for r in reports]
-            help_of[name] = f"{title} on {split} {meaning}."
-        name = f"{title} gap"
-        columns[name] = [float(r[key].get("tuned", np.nan) - r[key]["oracle"]) for r in reports]
-        help_of[name] = "Tuned minus oracle: what the choice of thresholds loses between the two splits."
-    return pd.DataFrame(columns), help_of
-
-
-def _honest_caption(scene: Scene, wanted: Objective, common: str | None, reports: list) -> str:
-    split = fmt.escape_markdown(scene.split)
-    scope = f"one threshold for all, by the {common} average" if common else "a threshold a class"
-    words = [
-        f"Thresholds for {fmt.escape_markdown(wanted.words)}, {scope}. *Tuned* on {TUNED_ON}, shown on {split};",
-        f"*oracle* is tuned on {split} itself, so it is optimistic: thresholds picked with the answers at hand.",
-        "*Gap* is tuned minus oracle; macro and micro are F1.",
-    ]
-    if scene.split == TUNED_ON:
-        words.append(
-            f"Here both are the same split, so *tuned* is optimistic too: choose another than {split}."
-        )
-    lacking = [s.label for s, r in zip(scene.scored, reports) if "tuned" not in r.index]
-    if lacking:
-        named = fmt.listing([fmt.escape_markdown(label) for label in lacking])
-        words.append(f"Not tuned, without scores on {TUNED_ON}: {named}.")
-    return " ".join(words)
-
-
-def _report_of(s: Scored, wanted: Objective, common: str | None) -> pd.DataFrame:
-    validation, stamp = None, None
-    if not loading.why_no_scores(s.run, TUNED_ON):
-        held = loading.scores(s.run, TUNED_ON)
-        if held.summary.classes == s.scores.summary.classes:
-            validation, stamp = held, loading.stamp(s.run, TUNED_ON)
-    reported = loading.stamp(s.run, s.scores.split)
-    return _report(stamp, reported, _plain(wanted), common, validation, s.scores, wanted)
 
 
 @st.cache_resource(max_entries=100, show_spinner="Tuning thresholds")
@@ -346,20 +218,6 @@ def _intervals(
     return threshold_intervals(found.truth, found.scores, _wanted, common=common)
 
 
-@st.cache_resource(max_entries=200, show_spinner="Tuning thresholds")
-def _report(
-    tuned_on: tuple | None,
-    reported_on: tuple,
-    kind: tuple,
-    common: str | None,
-    _validation: Scores | None,
-    _reported: Scores,
-    _wanted: Objective,
-) -> pd.DataFrame:
-    validation = _validation.counts if _validation else None
-    return table_of_run(validation, _reported.counts, _wanted, common=common)
-
-
 def _apply(scene: Scene, run: Run, wanted: Objective, common: str | None, on_apply: OnApply) -> None:
     found = tuned(scene, run, wanted, common)
     classes = loading.scores(run, TUNED_ON).summary.classes
@@ -373,7 +231,7 @@ def _common(scope: str | None) -> str | None:
     return None if scope in (None, "class") else scope
 
 
-def _plain(wanted: Objective) -> tuple:
+def plain(wanted: Objective) -> tuple:
     """An objective as a key of a cache."""
     return tuple(sorted(wanted.to_json().items()))
 

@@ -25,8 +25,9 @@ def page(parts: tuple[str, ...], class_name: str = "Dog") -> None:
     from pages.widgets import state
     from pages.widgets.class_curves import VIEWS, curve_panel
     from pages.widgets.scene import build_scene
-    from pages.widgets.tuning import honest_table, tuning_form
+    from pages.widgets.tuning import tuning_form
     from pages.widgets.vectors import vector_controls
+    from pages.widgets.worth import honest_table
     from sedcore.artifacts.root import artifact_root
 
     def on_apply(thresholds: dict[str, float]) -> None:
