@@ -16,11 +16,14 @@ pytestmark = pytest.mark.browser
 TALL = (1440, 1700)  # all of the board is in sight: what is not is written on release
 PARTS = {"F1": "f1", "P": "precision", "R": "recall"}
 
+# While a finger holds a slider, the numbers of a panel are drawn on its sheet: each cell's `shown`.
 READ = """board => ({
+  drawn: board.querySelectorAll('.drawn > canvas.sheet').length,
   threshold: board.querySelector('.common .number').value,
   lines: Object.fromEntries([...board.querySelectorAll('.ranking .numbers [data-run]')].map(line => [line.dataset.run,
     Object.fromEntries([...line.querySelectorAll('[data-cell]')].map(cell => [cell.dataset.cell,
-      {value: String(cell.value), text: cell.textContent, later: cell.classList.contains('later')}]))])),
+      {value: String(cell.value), text: cell.closest('.drawn') ? cell.shown : cell.textContent,
+       later: cell.later}]))])),
   ranks: Object.fromEntries([...board.querySelectorAll('.ranking .lefts [data-run]')].map(line =>
     [line.dataset.run, Number(line.querySelector('.rank').textContent)])),
   classes: Object.fromEntries([...board.querySelectorAll('.classes .lefts [data-class]')].map((row, k) => [
@@ -109,9 +112,11 @@ def test_dragging_over_every_class_shows_what_evaluation_says(visitors, root):
                 "() => new Promise(done => requestAnimationFrame(() => done(true)))"
             )
             shown = board.evaluate(READ)  # under the finger, before the page knows
+            assert shown["drawn"] == 2
             thresholds[name] = float(shown["classes"][name]["threshold"])
             assert differences(shown, runs, thresholds, samples=False) == []
         visitor.page.mouse.up()
+        assert board.evaluate(READ)["drawn"] == 0
         settled(visitor, name)
     visitor.until(
         lambda: differences(board.evaluate(READ), runs, thresholds, samples=True) == [],

@@ -26,7 +26,7 @@ from sedcore.evaluation.grid import threshold_grid
 
 HERE = Path(__file__).parent
 KEY = "board"
-SCRIPTS = ("numbers", "parts", "thresholds", "controls", "ranking", "rows", "board")
+SCRIPTS = ("numbers", "parts", "sheet", "thresholds", "controls", "ranking", "rows", "board")
 _EDIT = "board-edit"  # the last move of the board that this session has taken over
 _board = st.components.v2.component(
     "threshold_board",

@@ -27,12 +27,14 @@ class Board {
     this.version = null;
     this.edit = 0; // the last move told to the page
     this.history = [];
-    this.moving = false; // a finger holds a slider
+    this.moving = null; // the slider that a finger holds
     this.sight = new IntersectionObserver((seen) => {
       for (const { target, isIntersecting } of seen) target.seen = isIntersecting;
-      if (this.moving) this.stepSoon();
+      if (!this.moving) return;
+      this.rows.sheet.close(); // it lies over the rows that were in sight
+      this.stepSoon();
     });
-    this.watch = new ResizeObserver(() => this.rows.fit());
+    this.watch = new ResizeObserver(() => this.fit());
   }
 
   rest() {
@@ -57,7 +59,8 @@ class Board {
 
   build(force) {
     this.force = force;
-    this.moving = false; // whatever was held is gone
+    this.moving = null; // whatever was held is gone
+    this.root.ariaBusy = "false";
     this.sight.disconnect();
     this.watch.disconnect();
     this.head = new Head(this);
@@ -66,7 +69,14 @@ class Board {
     this.root.replaceChildren(this.head.root, this.ranking.root, this.rows.head, this.rows.scroll);
     this.root.classList.remove("waiting");
     this.watch.observe(this.root);
+    this.sight.observe(this.ranking.numbers);
     this.rows.fit();
+  }
+
+  fit() {
+    this.ranking.sheet.close();
+    this.rows.fit();
+    if (this.moving) this.step();
   }
 
   adopt(data) {
@@ -83,13 +93,15 @@ class Board {
 
   // -- moving ------------------------------------------------------------------------------------------------------
 
-  grip() {
-    this.moving = true;
+  grip(slider) {
+    this.moving = slider;
+    this.root.ariaBusy = "true";
   }
 
-  release() {
-    if (!this.moving) return;
-    this.moving = false;
+  release(slider) {
+    if (this.moving !== slider) return; // the one that had the focus before loses it after the next is gripped
+    this.moving = null;
+    this.root.ariaBusy = "false";
     this.step(); // what waited while it moved
     this.settle();
   }
@@ -159,7 +171,7 @@ class Board {
     const began = performance.now();
     cancelAnimationFrame(this.frame);
     this.head.show();
-    this.ranking.show();
+    this.ranking.show(this.moving);
     this.rows.show(this.moving);
     this.root.dataset.stepMs = (performance.now() - began).toFixed(2);
     this.root.dataset.steps = Number(this.root.dataset.steps || 0) + 1;

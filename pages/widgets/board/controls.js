@@ -8,8 +8,8 @@ function thresholdSlider(board, c, label) { // c: the class, -1 for all
   slider.max = grid.length - 1;
   slider.step = 1;
   slider.setAttribute("aria-label", label);
-  slider.addEventListener("pointerdown", () => board.grip());
-  for (const end of ["pointerup", "pointercancel", "blur"]) slider.addEventListener(end, () => board.release());
+  slider.addEventListener("pointerdown", () => board.grip(slider));
+  for (const end of ["pointerup", "pointercancel", "blur"]) slider.addEventListener(end, () => board.release(slider));
   slider.addEventListener("input", () => board.move(c, grid[slider.valueAsNumber], false));
   slider.addEventListener("keydown", (event) => {
     const far = { PageUp: 10, PageDown: -10 }[event.key];

@@ -23,6 +23,10 @@ function runMark(run) {
 
 const focused = (input) => input.getRootNode().activeElement === input;
 
+// As board.css has them, for what is drawn without it.
+const NORMAL = 400, BEST = 650, LATER = 0.35;
+const BAR_LEFT = 4, BAR_HEIGHT = 18, BAR_SHARE = 0.88; // px, px, of the cell's width at 1
+
 // ---- numbers: an element each, which says `shown` and keeps `value`, the same unrounded ----------------------
 
 function numeral(made) {
@@ -47,7 +51,7 @@ function put(cell) {
   const { shown, best, later, written } = cell;
   if (written.shown !== shown) {
     cell.textNode.data = written.shown = shown;
-    if (cell.bar) cell.style.backgroundSize = `${barShare(cell) * 88}% 18px`;
+    if (cell.bar) cell.style.backgroundSize = `${barShare(cell) * BAR_SHARE * 100}% ${BAR_HEIGHT}px`;
   }
   if (written.best !== best) cell.classList.toggle("best", (written.best = best));
   if (written.later !== later) cell.classList.toggle("later", (written.later = later));

@@ -35,6 +35,7 @@ class Ranking {
     this.names();
     this.lines = this.runs.map((run) => this.line(run));
     for (const baseline of force.data.baselines) this.baseline(baseline);
+    this.sheet = new Sheet(this.numbers);
   }
 
   names() {
@@ -82,7 +83,8 @@ class Ranking {
     Object.values(cells).forEach(put);
   }
 
-  show() {
+  show(moving) {
+    if (moving && !this.numbers.seen) return;
     const { runs, lines } = this;
     const found = runs.map((_, r) => this.force.averages(r));
     const order = this.ordered(found);
@@ -103,8 +105,10 @@ class Ranking {
     for (const key of Object.keys(lines[0].cells)) {
       if (key !== "delta") markBest(runs, lines.map(({ cells }) => cells[key]));
     }
-    this.place(order, found);
+    this.place(order, found, moving);
+    if (moving) return this.sheet.draw(order.map((r) => lines[r]));
     for (const { numbers } of lines) numbers.forEach(put);
+    this.sheet.close();
   }
 
   ordered(found) {
@@ -113,8 +117,8 @@ class Ranking {
   }
 
   // Places lines, by a style: lines that move in the document would be laid out and painted anew. Runs that do not
-  // compare stand apart; those that show the same macro F1 share a rank.
-  place(order, found) {
+  // compare stand apart; those that show the same macro F1 share a rank. Numbers on the sheet are there already.
+  place(order, found, moving) {
     let placed = 0, ranked = 0;
     order.forEach((r, k) => {
       const line = this.lines[r], before = order[k - 1];
@@ -122,7 +126,7 @@ class Ranking {
       placed = beside ? placed + 1 : 1;
       if (placed === 1 || three(found[r].macro[0]) !== three(found[before].macro[0])) ranked = placed;
       if (line.ranked !== ranked) line.rank.textContent = line.ranked = ranked;
-      for (const half of [line.left, line.right]) {
+      for (const half of moving ? [line.left] : [line.left, line.right]) {
         if (half.placed === k && half.apart === apart) continue;
         [half.placed, half.apart] = [k, apart];
         half.style.order = k + 1;

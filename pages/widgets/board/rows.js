@@ -15,6 +15,7 @@ class ClassRows {
     this.scroll = element("div", "classes");
     this.lefts = this.scroll.appendChild(element("div", "lefts"));
     this.numbers = this.scroll.appendChild(element("div", "numbers"));
+    this.sheet = new Sheet(this.numbers);
     this.scroll.addEventListener("scroll", () => this.fill(), { passive: true });
   }
 
@@ -60,8 +61,12 @@ class ClassRows {
     }
     this.rowHeight = narrow ? 56 : counting ? 40 : 32;
     this.scroll.style.maxHeight = `${this.rowHeight * 16.5 + 30}px`;
-    for (const row of this.rows.values()) sight.unobserve(row.right);
+    for (const row of this.rows.values()) {
+      this.board.release(row.slider);
+      sight.unobserve(row.right);
+    }
     this.rows.clear();
+    this.sheet.close();
     this.lefts.replaceChildren(element("div", "row names"));
     this.numbers.replaceChildren(this.names);
     this.fill();
@@ -79,7 +84,8 @@ class ClassRows {
         this.rows.set(c, row);
         this.lefts.insertBefore(row.left, before);
         this.numbers.insertBefore(row.right, beside);
-        if (this.board.force.now) this.write(row);
+        if (this.board.force.now) this.say(row);
+        row.numbers.forEach(put);
         this.board.sight.observe(row.right);
       }
       [before, beside] = [row.left.nextSibling, row.right.nextSibling];
@@ -93,6 +99,7 @@ class ClassRows {
 
   remove(c, row) {
     this.rows.delete(c);
+    this.board.release(row.slider); // a finger that holds it has nothing left to hold
     this.board.sight.unobserve(row.right);
     row.left.remove();
     row.right.remove();
@@ -110,18 +117,16 @@ class ClassRows {
     return { c, left, right, slider, number, lock, cells, numbers: cells.flatMap((cell) => cell.four || [cell]) };
   }
 
-  // Rows out of sight wait for the release, or until they come into sight.
+  // While a finger moves a slider, rows out of sight wait for the release, or until they come into sight.
   show(moving) {
-    for (const row of this.rows.values()) if (row.right.seen || !moving) this.write(row);
+    const rows = [...this.rows.values()].filter(({ right }) => right.seen || !moving);
+    for (const row of rows) this.say(row);
+    if (moving) return this.sheet.draw(rows);
+    for (const { numbers } of rows) numbers.forEach(put);
+    this.sheet.close();
   }
 
-  write(row) {
-    this.writeLeft(row);
-    this.say(row);
-    row.numbers.forEach(put);
-  }
-
-  writeLeft(row) {
+  sayLeft(row) {
     const { force } = this.board, { c, left, lock } = row, threshold = force.of(c), held = force.held(c);
     showThreshold(row.slider, row.number, threshold, force.place(threshold));
     if (row.held === held) return;
@@ -132,8 +137,9 @@ class ClassRows {
     lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${force.data.classes[c].title}`);
   }
 
-  say({ c, cells }) {
-    const { runs } = this, { force } = this.board, part = SCORES.indexOf(this.measure);
+  say(row) {
+    this.sayLeft(row);
+    const { runs } = this, { c, cells } = row, { force } = this.board, part = SCORES.indexOf(this.measure);
     runs.forEach((run, r) => {
       const cell = cells[r], positives = run.positives[c], [tp, fp] = force.counted(r, c);
       if (positives < 0) (cell.four || [cell]).forEach((one) => say(one, DASH, NaN));
