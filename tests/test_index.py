@@ -29,7 +29,7 @@ def names(index: RunIndex) -> list[str]:
 @pytest.mark.parametrize("keep", [True, False])
 def test_it_lists_what_is_there_and_follows_every_change(root, keep):
     index = RunIndex(root, keep)
-    assert [one.run.run_id for one in index.refresh()] == [run.run_id for run in list_runs(root)]
+    assert [one.run_id for one in index.refresh()] == [run.run_id for run in list_runs(root)]
     assert sorted(names(index)) == ["model 1", "model 2", "model 3"]
     first = Run(root / "runs" / "made-00")
     rename_run(first, "renamed")
@@ -84,7 +84,7 @@ def test_a_training_that_dies_is_seen_although_no_file_changed(root):
     index = RunIndex(root, keep=True)
 
     def state():
-        return next(one.status.state for one in index.refresh() if one.info["name"] == "live")
+        return next(one.seen.state for one in index.refresh() if one.info["name"] == "live")
 
     assert state() == "queued"
     with RunLock(run.path):
@@ -118,7 +118,7 @@ def test_broken_runs_and_damaged_scores_are_told(root):
     file.write_bytes(file.read_bytes()[:100])
     index = RunIndex(root, keep=True)
     listed = index.refresh()
-    assert listed[-1].run.run_id == "broken" and "run.json does not exist" in listed[-1].problem
+    assert listed[-1].run_id == "broken" and "run.json does not exist" in listed[-1].problem
     index.count(index.uncounted("test"), "test")
     assert [r.run_id for r in index.uncounted("test")] == ["made-02"]
     with pytest.raises(SedcoreError, match="parquet"):

@@ -14,7 +14,7 @@ from pages.widgets.resampled import Unsampled
 from pages.widgets.scene import Scene, build_scene, group_differences, names_of
 from pages.widgets.waiting import offer_resampling
 from sedcore.artifacts.root import artifact_root
-from sedcore.artifacts.runs import Run, broken_runs
+from sedcore.artifacts.runs import Run
 from sedcore.figures.palette import Ink
 
 # Compact chips, and on a phone one line that scrolls sideways.
@@ -258,10 +258,10 @@ def _say_problems(scene: Scene) -> None:
         problems.append(f"A threshold is set for {named}, which no chosen run has as a class.")
     if problems:
         st.warning("  \n".join(problems), icon=":material/link_off:")
-    broken = broken_runs(scene.root)
-    if broken:
-        with st.expander(f"{plural(len(broken), 'run folder')} cannot be read", icon=":material/warning:"):
-            st.markdown("\n".join(f"- {escape_markdown(problem)}" for _, problem in broken))
+    if scene.broken:
+        title = f"{plural(len(scene.broken), 'run folder')} cannot be read"
+        with st.expander(title, icon=":material/warning:"):
+            st.markdown("\n".join(f"- {escape_markdown(problem)}" for problem in scene.broken))
     collapsed = [s for s in scene.scored if s.evaluation.collapsed]
     notes = []
     if collapsed:

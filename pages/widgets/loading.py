@@ -2,9 +2,9 @@
 
 Cached objects are shared by all readers and never changed (`st.cache_resource` keeps them without copying).
 
-Scores of ordinary size stay in memory, sorted once. Large ones (AudioSet's evaluation: ten million a run) do not: what
-tables and sliders need of them is a summary and counts on the grid of the sliders, kept in the run's cache where the
-page may write; anything else is read again when it is asked for, class by class where that is enough.
+What tables and sliders need of all runs is a summary and counts on the grid of the sliders: the index of the root has
+it. Scores of ordinary size are read when a page needs clips, and stay in memory, sorted once. Large ones (AudioSet's
+evaluation: ten million a run) do not: they are read again when they are asked for, class by class where that is enough.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from sedcore.artifacts.cache import read_cache, write_cache
+from sedcore.artifacts.cache import has_cache
+from sedcore.artifacts.index import LARGE, VERSION, Counted, ListedRun, RunIndex, is_large
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import PRF, samples_average
 from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, counts, decide
-from sedcore.evaluation.evaluate import Evaluation, Summary, summarise
+from sedcore.evaluation.evaluate import Evaluation, Summary
 from sedcore.evaluation.evaluate import evaluation as evaluation_of
-from sedcore.evaluation.grid import OnGrid, count_on_grid, threshold_grid
+from sedcore.evaluation.grid import OnGrid, count_on_grid
 from sedcore.jobs.launch import training_enabled
 
-LARGE = 2_000_000  # scores (clips times classes) that are no longer kept in memory
 COUNTING = "Counting scores for the first time …"
 
 
@@ -96,9 +96,31 @@ class Scores:
         return _evaluation(*self.stamp, thresholds)
 
 
+@st.cache_resource(show_spinner=False)
+def run_index(root: str, keep: bool) -> RunIndex:
+    """Return the index of a root, one for all readers; it is kept on disk where pages may write."""
+    return RunIndex(Path(root), keep)
+
+
+def listed_runs(root: Path) -> list[ListedRun]:
+    """Return the readable runs of a root, newest first."""
+    return [run for run in index_of(root).refresh() if not run.problem]
+
+
+def index_of(root: Path) -> RunIndex:
+    """Return the index of a root."""
+    return run_index(str(Path(root)), training_enabled())
+
+
+def counted(run: Run, split: str) -> Counted:
+    """Return what the scores of a split give without a look at every clip. Raises SedcoreError without scores."""
+    return index_of(run.path.parents[1]).counted(run, split)
+
+
 def scores(run: Run, split: str) -> Scores:
     """Return the scores of a split. Raises SedcoreError where there are none, or damaged ones."""
-    return _scores(*stamp(run, split))
+    known = counted(run, split)
+    return Scores(Run(run.path), split, known.summary, known.key, known.summary.size > LARGE)
 
 
 def stamp(run: Run, split: str) -> tuple[str, str, int]:
@@ -110,19 +132,24 @@ def stamp(run: Run, split: str) -> tuple[str, str, int]:
 
 
 def is_counted(run: Run, split: str) -> bool:
-    """Whether a first look at these scores takes no time worth a word."""
+    """Whether the scores of a split have been counted since they were written."""
+    return index_of(run.path.parents[1]).known(run, split) is not None
+
+
+def is_slow(run: Run, split: str) -> bool:
+    """Whether counting these scores for the first time takes seconds."""
     try:
         file = run.predictions_file(split)
         small = file.stat().st_size < LARGE  # a score takes some three bytes on disk
-        return small or read_cache(run, f"{split}-summary", file, {}) is not None
+        return not small and not has_cache(run, f"{split}-counted", file, {"version": VERSION})
     except (OSError, SedcoreError):
-        return True
+        return False
 
 
 def macro_ap(run: Run, split: str) -> float | None:
     """Return macro AP on a split, None where the run has no scores for it."""
     try:
-        return scores(run, split).summary.mAP
+        return counted(run, split).summary.mAP
     except SedcoreError:
         return None
 
@@ -167,49 +194,20 @@ def _read(run_path: str, split: str, file_time: int) -> Predictions:
 
 
 @st.cache_resource(max_entries=200, show_spinner=COUNTING)
-def _scores(run_path: str, split: str, file_time: int) -> Scores:
-    run = Run(Path(run_path))
-    clips, classes = run.predictions_shape(split)
-    if clips * len(classes) <= LARGE:
-        found, held = _kept(run_path, split, file_time)
-        summary = summarise(found.truth, found.scores, found.classes, held)
-        return Scores(run, split, summary, found.comparison_key(), False)
-    file = run.predictions_file(split)
-    kept = read_cache(run, f"{split}-summary", file, {})
-    if kept is None:
-        found = _read(run_path, split, file_time)
-        summary = summarise(found.truth, found.scores, found.classes)
-        kept = _summary_arrays(summary) | {"comparison_key": np.array(found.comparison_key())}
-        if training_enabled():
-            write_cache(run, f"{split}-summary", file, {}, kept)
-        # while the scores are at hand: the counts that the sliders will ask for
-        _on_grid(
-            run_path, split, file_time, tuple(threshold_grid(*slider_range(summary.lowest, summary.highest)))
-        )
-    return Scores(run, split, _summary(kept), str(kept["comparison_key"]), True)
-
-
-@st.cache_resource(max_entries=200, show_spinner=COUNTING)
 def _on_grid(run_path: str, split: str, file_time: int, grid: tuple[float, ...]) -> OnGrid:
     run, points = Run(Path(run_path)), np.array(grid)
-    clips, classes = run.predictions_shape(split)
-    if clips * len(classes) <= LARGE:
-        found = _kept(run_path, split, file_time)[0]
-        return count_on_grid(found.truth, found.scores, points)
-    file, depends = run.predictions_file(split), {"grid": list(grid)}
-    kept = read_cache(run, f"{split}-grid", file, depends)
-    if kept is None:
-        found = _read(run_path, split, file_time)
-        counted = count_on_grid(found.truth, found.scores, points)
-        kept = {"tp": counted.tp, "fp": counted.fp, "samples": counted.samples, "empty": counted.empty}
-        if training_enabled():
-            write_cache(run, f"{split}-grid", file, depends, kept)
-    return OnGrid(points, kept["tp"], kept["fp"], kept["samples"], kept["empty"])
+    known = counted(run, split).on_grid
+    if np.array_equal(known.grid, points):
+        return known
+    found = (
+        _read(run_path, split, file_time) if is_large(run, split) else _kept(run_path, split, file_time)[0]
+    )
+    return count_on_grid(found.truth, found.scores, points)
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
 def _evaluation(run_path: str, split: str, file_time: int, thresholds: tuple[float, ...]) -> Evaluation:
-    held = _scores(run_path, split, file_time)
+    held = scores(Run(Path(run_path)), split)
     wanted = list(thresholds)
     if held.large:
         confusion, samples = _counted_large(held, cast_thresholds(wanted, len(wanted), held.summary.dtype))
@@ -220,15 +218,10 @@ def _evaluation(run_path: str, split: str, file_time: int, thresholds: tuple[flo
     return evaluation_of(held.summary, wanted, confusion, samples)
 
 
-def slider_range(lowest: float, highest: float) -> tuple[float, float]:
-    """Return the range that thresholds move in: 0 to 1 for probabilities, else that of the scores."""
-    return (0.0, 1.0) if lowest >= 0 and highest <= 1 else (lowest, highest)
-
-
 def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]]:
     """Count a large run at (classes,) thresholds: on the grid from the cache, elsewhere from the classes' scores."""
     summary = held.summary
-    counted = held.on_grid(threshold_grid(*slider_range(summary.lowest, summary.highest)))
+    counted = index_of(held.run.path.parents[1]).counted(held.run, held.split).on_grid
     points = counted.grid.astype(summary.dtype)
     place = np.minimum(np.searchsorted(points, thresholds), len(points) - 1)
     columns = np.arange(len(summary.classes))
@@ -244,15 +237,3 @@ def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tup
         return confusion, (PRF(*counted.samples[place[0]].tolist()), int(counted.empty[place[0]]))
     found = held.predictions
     return confusion, samples_average(found.truth, found.scores >= thresholds)
-
-
-def _summary_arrays(summary: Summary) -> dict[str, np.ndarray]:
-    plain = {"dtype": str(summary.dtype), "classes": list(summary.classes)}
-    return {name: np.array(plain.get(name, value)) for name, value in vars(summary).items()}
-
-
-def _summary(kept: dict[str, np.ndarray]) -> Summary:
-    single = {"clips": int, "lowest": float, "highest": float, "lwlrap": float, "collapsed": bool}
-    values = {name: kept[name] for name in ("positives", "ap", "roc_auc", "eer")}
-    values |= {name: kind(kept[name]) for name, kind in single.items()}
-    return Summary(classes=tuple(kept["classes"].tolist()), dtype=np.dtype(str(kept["dtype"])), **values)

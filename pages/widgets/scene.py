@@ -19,11 +19,13 @@ from pages.widgets.format import class_title, escape_markdown, listing, plural
 from pages.widgets.loading import Scores
 from pages.widgets.state import Choice
 from sedcore.artifacts.predictions import Predictions
-from sedcore.artifacts.runs import Run, list_runs, sorted_splits
+from sedcore.artifacts.runs import Run, sorted_splits
 from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.grid import slider_range
 from sedcore.figures.palette import UNCHOSEN, Ink, assign_inks
 
 MAX_AUTOMATIC = 8
+FEW = 20  # runs whose first count needs no word
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class Scene:
     choice: Choice
     inks: dict[str, Ink]
     labels: dict[str, str]
+    broken: list[str] = field(default_factory=list)  # what is wrong with folders that cannot be read
     missing: list[str] = field(default_factory=list)  # ids asked for that do not exist
     scored: list[Scored] = field(default_factory=list)
     unscored: list[tuple[Run, str]] = field(default_factory=list)
@@ -80,12 +83,13 @@ class Scene:
         """Return the range that thresholds move in: 0 to 1 for probabilities, else that of the scores."""
         lowest = min((s.scores.lowest for s in self.scored), default=0.0)
         highest = max((s.scores.highest for s in self.scored), default=1.0)
-        return loading.slider_range(lowest, highest)
+        return slider_range(lowest, highest)
 
 
 def build_scene(root: Path, choice: Choice) -> Scene:
     """Resolve a choice against the runs of a root."""
-    runs = list_runs(root)
+    listed = loading.index_of(root).refresh()
+    runs = [run for run in listed if not run.problem]
     by_id = {run.run_id: run for run in runs}
     chosen = [by_id[run_id] for run_id in choice.runs if run_id in by_id]
     automatic = not chosen
@@ -107,6 +111,7 @@ def build_scene(root: Path, choice: Choice) -> Scene:
         choice=choice,
         inks=assign_inks([run.run_id for run in chosen], [run.run_id for run in oldest_first]),
         labels=unique_labels(runs),
+        broken=[run.problem for run in listed if run.problem],
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
     _count_first(chosen, split)
@@ -163,18 +168,22 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
 
 
 def _count_first(runs: list[Run], split: str) -> None:
-    """Show how far the first look at large runs is; a later one takes no time."""
-    seen = st.session_state.setdefault("counted", set())
-    stamps = {loading.stamp(run, split): run for run in runs}
-    slow = [run for stamp, run in stamps.items() if stamp not in seen and not loading.is_counted(run, split)]
-    seen |= set(stamps)
-    if not slow:
+    """Show how far the first look at large or many runs is; a later one takes no time."""
+    slow = [run for run in runs if split in run.splits() and not loading.is_counted(run, split)]
+    large = [run for run in slow if loading.is_slow(run, split)]
+    if not large and len(slow) <= FEW:
         return
-    bar = st.progress(0.0)
-    for number, run in enumerate(slow):
-        words = f"{loading.COUNTING} {escape_markdown(run.name)}, {number + 1} of {len(slow)}"
-        bar.progress(number / len(slow), text=words)
-        loading.why_no_scores(run, split)
+    bar, index = st.progress(0.0), loading.index_of(runs[0].path.parents[1])
+    for number, run in enumerate(large):
+        words = f"{loading.COUNTING} {escape_markdown(run.name)}, {number + 1} of {len(large)}"
+        bar.progress(number / len(large), text=words)
+        index.count([run], split)
+    small = [run for run in slow if run not in large]
+    index.count(
+        small,
+        split,
+        lambda done, total: bar.progress(done / total, text=f"{loading.COUNTING} {done} of {total}"),
+    )
     bar.empty()
 
 

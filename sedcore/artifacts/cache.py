@@ -33,6 +33,15 @@ def read_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) ->
         return None  # not there, or damaged: it is made again
 
 
+def has_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) -> bool:
+    """Say whether `read_cache` would find an entry; its arrays are not read."""
+    try:
+        with np.load(_file(run, name), allow_pickle=False) as kept:
+            return str(kept[_KEY]) == _key(source, depends)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
+
+
 def write_cache(
     run: Run, name: str, source: Path, depends: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:

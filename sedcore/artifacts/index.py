@@ -14,7 +14,7 @@ import os
 import sqlite3
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from sedcore.artifacts.cache import read_cache, write_cache
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import Status, status_of
 from sedcore.errors import SedcoreError
@@ -30,6 +31,7 @@ from sedcore.evaluation.evaluate import Summary, summarise
 from sedcore.evaluation.grid import OnGrid, count_on_grid, slider_range, threshold_grid
 
 VERSION = 1
+LARGE = 2_000_000  # scores (clips times classes) that are no longer kept in memory
 _FILE = "index.sqlite"
 _AT_ONCE = 64  # runs counted between two writes
 _TABLES = """
@@ -38,16 +40,36 @@ CREATE TABLE IF NOT EXISTS scores (run_id TEXT, split TEXT, stamp TEXT, counted 
 """
 
 
-@dataclass(frozen=True, eq=False)
-class Listed:
-    """A run as the index lists it; `problem` says why it cannot be read ("" where it can)."""
+class ListedRun(Run):
+    """A run as the index lists it: `info` and `splits` are as they were at the last look and cost nothing.
 
-    run: Run
-    stamp: str
-    info: Mapping[str, Any]
-    status: Status
-    splits: tuple[str, ...]
-    problem: str = ""
+    Attributes
+    ----------
+    seen : status at the last look; `status()` looks again.
+    problem : why the run cannot be read, "" where it can.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        stamp: str,
+        info: dict[str, Any],
+        seen: Status,
+        splits: tuple[str, ...],
+        problem: str = "",
+    ):
+        super().__init__(path)
+        self.stamp, self.seen, self.problem = stamp, seen, problem
+        self._info, self._splits = info, splits
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Contents of run.json at the last look."""
+        return self._info
+
+    def splits(self) -> list[str]:
+        """Return the splits that had predictions at the last look, in the usual order."""
+        return list(self._splits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +93,19 @@ class RunIndex:
     def __init__(self, root: Path, keep: bool):
         self.root, self._keep = Path(root), keep
         self._lock = threading.Lock()
-        self._listed: dict[str, Listed] = {}
-        self._counted: dict[tuple[str, str], tuple[str, bytes]] = {}  # (run id, split): file stamp, packed
+        self._listed: dict[str, ListedRun] = {}
+        self._counted: dict[tuple[str, str], tuple[str, Counted]] = {}  # (run id, split): file stamp, counts
         self._load()
 
-    def refresh(self) -> list[Listed]:
+    def refresh(self) -> list[ListedRun]:
         """Look at the root again and return its runs, newest first, then those that cannot be read."""
         with self._lock:
-            found: dict[str, Listed] = {}
+            found: dict[str, ListedRun] = {}
             for path in _run_folders(self.root):
                 stamp = _stamp(path / "run.json", path / "status.json", path / "predictions")
                 before = self._listed.get(path.name)
                 # A run that trains may have been interrupted without a change of any file.
-                same = (
-                    before and before.stamp == stamp and before.status.state not in ("running", "cancelling")
-                )
+                same = before and before.stamp == stamp and before.seen.state not in ("running", "cancelling")
                 found[path.name] = before if same else _list_one(path, stamp)
             changed = [one for name, one in found.items() if self._listed.get(name) is not one]
             gone = self._listed.keys() - found.keys()
@@ -93,17 +113,13 @@ class RunIndex:
             self._write_runs(changed, gone)
         return sorted(
             found.values(),
-            key=lambda one: (not one.problem, one.info["created"], one.run.run_id),
+            key=lambda one: (not one.problem, one.info["created"], one.run_id),
             reverse=True,
         )
 
-    def uncounted(self, split: str) -> list[Run]:
+    def uncounted(self, split: str) -> list[ListedRun]:
         """Return the listed runs whose scores on a split have not been counted since they were written."""
-        return [
-            one.run
-            for one in self._listed.values()
-            if split in one.splits and self._known(one.run, split) is None
-        ]
+        return [one for one in self._listed.values() if split in one.splits() and not self.known(one, split)]
 
     def count(
         self, runs: Iterable[Run], split: str, progress: Callable[[int, int], None] | None = None
@@ -113,27 +129,28 @@ class RunIndex:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(runs), _AT_ONCE):
                 some = runs[start : start + _AT_ONCE]
-                packed = list(pool.map(lambda run: self._count(run, split), some))
-                self._write_scores(run_split for run_split in packed if run_split)
+                counted = list(pool.map(lambda run: self._count(run, split), some))
+                self._write_scores(one for one in counted if one)
                 if progress:
                     progress(min(start + _AT_ONCE, len(runs)), len(runs))
 
     def counted(self, run: Run, split: str) -> Counted:
         """Return what the scores of a run on a split give, counted now if need be. Raises SedcoreError without them."""
-        known = self._known(run, split)
+        known = self.known(run, split)
         if known is None:
-            known = _pack_counted(count_scores(run, split))
-            self._write_scores([(run.run_id, split, _file_stamp(run, split), known)])
-        return _unpack_counted(known)
+            stamp, known = _file_stamp(run, split), count_scores(run, split, self._keep)
+            self._write_scores([(run.run_id, split, stamp, known)])
+        return known
 
-    def _known(self, run: Run, split: str) -> bytes | None:
-        stamp, packed = self._counted.get((run.run_id, split), ("", b""))
-        return packed if stamp and stamp == _file_stamp(run, split) else None
+    def known(self, run: Run, split: str) -> Counted | None:
+        """Return what is known of the scores of a run on a split, None where they are not counted yet."""
+        stamp, counted = self._counted.get((run.run_id, split), ("", None))
+        return counted if stamp and stamp == _file_stamp(run, split) else None
 
-    def _count(self, run: Run, split: str) -> tuple[str, str, str, bytes] | None:
+    def _count(self, run: Run, split: str) -> tuple[str, str, str, Counted] | None:
         stamp = _file_stamp(run, split)
         try:
-            return run.run_id, split, stamp, _pack_counted(count_scores(run, split))
+            return run.run_id, split, stamp, count_scores(run, split, self._keep)
         except SedcoreError:
             return None  # whoever asks for this run is told
 
@@ -149,11 +166,11 @@ class RunIndex:
                     return
                 for run_id, stamp, known in base.execute("SELECT run_id, stamp, known FROM runs"):
                     info, state, splits = json.loads(known)
-                    run = Run(self.root / "runs" / run_id)
-                    self._listed[run_id] = Listed(run, stamp, info, Status(*state), tuple(splits))
+                    path = self.root / "runs" / run_id
+                    self._listed[run_id] = ListedRun(path, stamp, info, Status(*state), tuple(splits))
                 for run_id, split, stamp, packed in base.execute("SELECT * FROM scores"):
-                    self._counted[run_id, split] = (stamp, packed)
-        except (sqlite3.Error, ValueError, TypeError):
+                    self._counted[run_id, split] = (stamp, _unpack(packed))
+        except (sqlite3.Error, ValueError, TypeError, KeyError, struct.error):
             self._listed, self._counted = {}, {}
             if self._keep:  # damaged: made again from the runs
                 with suppress(OSError):
@@ -166,22 +183,20 @@ class RunIndex:
         base.executescript(_TABLES + f"PRAGMA user_version = {VERSION}; PRAGMA synchronous = OFF;")
         return base
 
-    def _write_runs(self, changed: list[Listed], gone: Iterable[str]) -> None:
+    def _write_runs(self, changed: list[ListedRun], gone: Iterable[str]) -> None:
         gone = list(gone)
         for name in gone:
             for known in [key for key in self._counted if key[0] == name]:
                 del self._counted[known]
         # Runs that train change all the time, and a broken one is looked at again each time.
-        kept = [one for one in changed if not one.problem and not one.status.live]
+        kept = [one for one in changed if not one.problem and not one.seen.live]
         if not self._keep or not (kept or gone):
             return
         rows = [
             (
-                one.run.run_id,
+                one.run_id,
                 one.stamp,
-                json.dumps(
-                    [dict(one.info), [one.status.state, one.status.since, one.status.reason], one.splits]
-                ),
+                json.dumps([one.info, [one.seen.state, one.seen.since, one.seen.reason], one.splits()]),
             )
             for one in kept
         ]
@@ -190,23 +205,42 @@ class RunIndex:
             base.executemany("DELETE FROM runs WHERE run_id = ?", [(name,) for name in gone])
             base.executemany("DELETE FROM scores WHERE run_id = ?", [(name,) for name in gone])
 
-    def _write_scores(self, rows: Iterable[tuple[str, str, str, bytes]]) -> None:
+    def _write_scores(self, rows: Iterable[tuple[str, str, str, Counted]]) -> None:
         rows = list(rows)
         with self._lock:
-            for run_id, split, stamp, packed in rows:
-                self._counted[run_id, split] = (stamp, packed)
+            for run_id, split, stamp, counted in rows:
+                self._counted[run_id, split] = (stamp, counted)
             if not self._keep or not rows:
                 return
+            packed = [(*where, _pack(counted)) for *where, counted in rows]
             with suppress(sqlite3.Error), closing(self._connect()) as base, base:
-                base.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)", rows)
+                base.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)", packed)
 
 
-def count_scores(run: Run, split: str) -> Counted:
-    """Read the scores of a run on a split and count them. Raises SedcoreError where there are none, or damaged ones."""
+def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
+    """Read the scores of a run on a split and count them.
+
+    Those of large runs take seconds; with `keep` their counts are kept in the run's own cache too, so that they
+    travel with it. Raises SedcoreError where there are no scores, or damaged ones.
+    """
+    file, name, depends = run.predictions_file(split), f"{split}-counted", {"version": VERSION}
+    large = is_large(run, split)
+    kept = read_cache(run, name, file, depends) if large else None
+    if kept is not None:
+        return _unpack(kept["packed"].tobytes())
     found = run.predictions(split)
     summary = summarise(found.truth, found.scores, found.classes)
     grid = threshold_grid(*slider_range(summary.lowest, summary.highest))
-    return Counted(found.comparison_key(), summary, count_on_grid(found.truth, found.scores, grid))
+    counted = Counted(found.comparison_key(), summary, count_on_grid(found.truth, found.scores, grid))
+    if large and keep:
+        write_cache(run, name, file, depends, {"packed": np.frombuffer(_pack(counted), np.uint8)})
+    return counted
+
+
+def is_large(run: Run, split: str) -> bool:
+    """Whether the scores of a split are too many to be kept in memory."""
+    clips, classes = run.predictions_shape(split)
+    return clips * len(classes) > LARGE
 
 
 def _run_folders(root: Path) -> list[Path]:
@@ -219,15 +253,15 @@ def _run_folders(root: Path) -> list[Path]:
         return []
 
 
-def _list_one(path: Path, stamp: str) -> Listed:
+def _list_one(path: Path, stamp: str) -> ListedRun:
     run = Run(path)
     try:
-        return Listed(run, stamp, dict(run.info), status_of(path), tuple(run.splits()))
+        return ListedRun(path, stamp, dict(run.info), status_of(path), tuple(run.splits()))
     except SedcoreError as error:
-        return Listed(run, stamp, {"created": ""}, Status("", ""), (), str(error))
+        return ListedRun(path, stamp, {"created": ""}, Status("", ""), (), str(error))
 
 
-def _stamp(*paths: Path) -> str:
+def _stamp(*paths: Path | str) -> str:
     """Return what changes when one of the paths does: a file by time and size, a folder by what is in it."""
     parts = []
     for path in paths:
@@ -240,13 +274,13 @@ def _stamp(*paths: Path) -> str:
 
 
 def _file_stamp(run: Run, split: str) -> str:
-    return _stamp(run.predictions_file(split))
+    return _stamp(f"{run.path}/predictions/{split}.parquet")
 
 
 # ---- packing -------------------------------------------------------------------------------------------------
 
 
-def _pack_counted(counted: Counted) -> bytes:
+def _pack(counted: Counted) -> bytes:
     s, g = counted.summary, counted.on_grid
     note = {
         "key": counted.key,
@@ -267,7 +301,7 @@ def _pack_counted(counted: Counted) -> bytes:
     )
 
 
-def _unpack_counted(packed: bytes) -> Counted:
+def _unpack(packed: bytes) -> Counted:
     (length,) = struct.unpack_from("<I", packed)
     note, start, found = json.loads(packed[4 : 4 + length]), 4 + length, {}
     for name, (dtype, shape) in note.pop("arrays").items():

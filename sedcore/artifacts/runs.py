@@ -276,7 +276,7 @@ def update_info(run: Run, **changes: Any) -> None:
     if unknown:
         raise SedcoreError(f"run.json has no key {', '.join(sorted(unknown))}")
     with folder_guard(run.path):
-        write_json(run.path / "run.json", run.info | changes)
+        write_json(run.path / "run.json", Run(run.path).info | changes)
 
 
 def keep_history(run: Run, epochs: int) -> None:

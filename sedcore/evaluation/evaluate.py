@@ -113,6 +113,11 @@ class Summary:
         """The mean of ap over classes with positives."""
         return mean_defined(self.ap)
 
+    @property
+    def size(self) -> int:
+        """The number of scores: clips times classes."""
+        return self.clips * len(self.classes)
+
 
 def summarise(
     truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], counts: Counts | None = None

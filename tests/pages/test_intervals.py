@@ -39,7 +39,6 @@ def as_large(monkeypatch):
     from pages.widgets import loading
 
     def forget():
-        loading._scores.clear()
         loading._evaluation.clear()
 
     forget()
