@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +81,9 @@ def read_checkpoint(run: Run) -> Checkpoint | None:
         if note["best_epoch"]:
             with np.load(file.with_name(f"best-{note['best_epoch']}.npz"), allow_pickle=False) as stored:
                 best = [stored[name] for name in stored.files]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (
+        Exception
+    ) as error:  # readers of zip files and arrays raise many unrelated types for a damaged file
         raise SedcoreError(
             f"run {run.run_id}: the checkpoint {file.parent} is damaged ({error}); remove that folder and resume "
             "to begin again from the first epoch"
@@ -98,6 +99,25 @@ def read_checkpoint(run: Run) -> Checkpoint | None:
 def has_checkpoint(run: Run) -> bool:
     """Say whether a resumed training would go on rather than begin again."""
     return (run.path / "checkpoint" / "state.npz").exists()
+
+
+def drop_unfinished(run: Run) -> None:
+    """Remove best weights that no state names: their writer was killed before it wrote the state.
+
+    The epoch will be trained again, and its weights need not be the same to the last digit. The caller holds the
+    run's lock.
+    """
+    folder = run.path / "checkpoint"
+    named = ""
+    if has_checkpoint(run):
+        try:
+            with np.load(folder / "state.npz", allow_pickle=False) as stored:
+                named = f"best-{json.loads(str(stored[_NOTE]))['best_epoch']}.npz"
+        except Exception:
+            return  # damaged: who reads it says so
+    for file in folder.glob("best-*.npz"):
+        if file.name != named:
+            file.unlink(missing_ok=True)
 
 
 def remove_checkpoint(run: Run) -> None:

@@ -92,7 +92,10 @@ def read_json(path: Path, what: str) -> dict:
     """Read a JSON object written by this project; `what` names it in errors ("run", "data set")."""
     path = Path(path)
     try:
-        obj = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text.strip("\0 \n"):
+            raise SedcoreError(f"{what}: {path} is empty (did the power fail while it was written?)")
+        obj = json.loads(text)
     except FileNotFoundError:
         raise SedcoreError(f"{what}: {path} does not exist") from None
     except OSError as error:

@@ -13,6 +13,7 @@ import os
 import platform
 import signal
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,27 +30,29 @@ class FileLock:
     ----------
     path : the file; made where it is missing.
     taken : the error's words where another process holds it.
-    note : what to write into the file beside pid and host.
+    note : what to write into the file beside pid and host; None: the holder does not say who it is. Only who says so
+        can be killed through the lock; whoever holds it for a moment, to change a file, must not be.
     """
 
     def __init__(self, path: Path, taken: str = "", note: dict[str, Any] | None = None):
         self.path = Path(path)
         self._taken = taken or f"{self.path} is locked by another process"
-        self._note = note or {}
+        self._note = note
         self._descriptor: int | None = None
+        _alive.add(self)
 
     def acquire(self) -> FileLock:
         """Take the lock. Raises SedcoreError where another process holds it or the file cannot be written."""
         try:
-            # Descriptors that Python opens are not inherited by children it starts.
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise SedcoreError(f"{self.path} cannot be written: {error.strerror or error}") from error
         try:
             self._claim(descriptor)
-            who = json.dumps({"pid": os.getpid(), "host": platform.node()} | self._note).encode()
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, who, 0)
+            os.ftruncate(descriptor, 0)  # what a former holder said is not true of this one
+            if self._note is not None:
+                who = {"pid": os.getpid(), "host": platform.node()} | self._note
+                os.pwrite(descriptor, json.dumps(who).encode(), 0)
         except OSError as error:
             os.close(descriptor)
             raise SedcoreError(f"{self.path} cannot be written: {error.strerror or error}") from error
@@ -67,6 +70,11 @@ class FileLock:
                 time.sleep(_CLAIM_PAUSE_S)
         raise LockTaken(self._taken)
 
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._descriptor is not None
+
     def release(self) -> None:
         """Give the lock back."""
         if self._descriptor is not None:
@@ -78,6 +86,19 @@ class FileLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+_alive: weakref.WeakSet[FileLock] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """Close the locks in a forked child: it would keep them held when this process is long dead."""
+    for lock in list(_alive):
+        lock.release()
+
+
+# Other children run another program, and descriptors that Python opens are closed on the way to it.
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class LockTaken(SedcoreError):

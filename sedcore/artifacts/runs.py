@@ -38,6 +38,7 @@ KINDS = ("trained", "imported", "reported")
 SPLIT_ORDER = ("test", "validation", "train")
 # Lists of one number a class in a history record; they are read as tables of their own.
 CLASS_MEASURES = ("ap", "tp", "fp", "fn")
+_RESERVE, _RESERVE_BYTES = "reserve", 32_768
 
 
 class Run:
@@ -104,18 +105,24 @@ class Run:
         return frame.rename_axis("epoch").apply(pd.to_numeric, errors="coerce")
 
     def _history_records(self) -> list[dict[str, Any]]:
+        file = self.path / "history.jsonl"
         try:
-            text = (self.path / "history.jsonl").read_text(encoding="utf-8")
+            text = file.read_bytes()
         except FileNotFoundError:
             return []
         # A line without its line end is still being written.
-        lines = text[: text.rfind("\n") + 1].splitlines()
+        lines = text[: text.rfind(b"\n") + 1].splitlines()
         try:
-            return [json.loads(line) for line in lines]
-        except json.JSONDecodeError as error:
+            records = [json.loads(line) for line in lines]
+            problem = "" if all(isinstance(record, dict) for record in records) else "a line is no object"
+        except ValueError as error:  # not JSON, or not UTF-8
+            problem = str(error)
+        if problem:
             raise SedcoreError(
-                f"run {self.run_id}: history.jsonl is not one JSON object a line ({error})"
-            ) from error
+                f"run {self.run_id}: {file} is not one JSON object a line ({problem}); did the power fail while it was "
+                "written? Resume the run, or remove what is damaged from that file"
+            )
+        return records
 
     def progress(self) -> dict[str, Any] | None:
         """Return the last progress record of a training run, None where there is none."""
@@ -276,6 +283,7 @@ def update_info(run: Run, **changes: Any) -> None:
     if unknown:
         raise SedcoreError(f"run.json has no key {', '.join(sorted(unknown))}")
     with folder_guard(run.path):
+        # Read anew: two changes within one tick of the file system's clock look like one to the Run.
         write_json(run.path / "run.json", Run(run.path).info | changes)
 
 
@@ -283,12 +291,12 @@ def keep_history(run: Run, epochs: int) -> None:
     """Forget what was recorded after so many epochs: a resumed training goes on from there."""
     file = run.path / "history.jsonl"
     try:
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = file.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return
     if len(lines) > epochs:
         with atomic_path(file) as temporary:
-            temporary.write_text("".join(lines[:epochs]), encoding="utf-8")
+            temporary.write_bytes(b"".join(lines[:epochs]))
 
 
 def remove_leftovers(run: Run) -> None:
@@ -298,6 +306,23 @@ def remove_leftovers(run: Run) -> None:
         file.unlink(missing_ok=True)
 
 
+def keep_reserve(run: Run) -> None:
+    """Keep a little of the disk back in the run folder, so that its last words find room on a full one."""
+    file = run.path / _RESERVE
+    try:
+        if not file.exists():
+            file.write_bytes(os.urandom(_RESERVE_BYTES))  # random: some file systems store zeros in no space
+    except OSError as error:
+        drop_reserve(run)
+        raise SedcoreError(f"{file} could not be written: {error.strerror or error}") from error
+
+
+def drop_reserve(run: Run) -> None:
+    """Give back what `keep_reserve` kept."""
+    with contextlib.suppress(OSError):  # a disk that became read-only
+        (run.path / _RESERVE).unlink(missing_ok=True)
+
+
 def append_log(run: Run, line: str) -> None:
     """Append a line with its time to log.txt. A full disk does not stop what is being told."""
     with contextlib.suppress(OSError), open(run.path / "log.txt", "a", encoding="utf-8") as log:
@@ -305,11 +330,13 @@ def append_log(run: Run, line: str) -> None:
 
 
 def append_history(run: Run, record: dict[str, Any]) -> None:
-    """Append one epoch's record as one line, in one write."""
+    """Append one epoch's record as one line, in one write; the disk has it before a checkpoint can name the epoch."""
     line = json.dumps(without_nan(record)) + "\n"
     try:
         with open(run.path / "history.jsonl", "a", encoding="utf-8") as file:
             file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise SedcoreError(
             f"{run.path / 'history.jsonl'} could not be written: {error.strerror or error}"
@@ -338,30 +365,30 @@ def save_reported(run: Run, tables: dict[str, Any]) -> None:
 
 def list_runs(root: Path) -> list[Run]:
     """Return the readable runs, newest first."""
-    return sorted(
-        (run for run, problem in _scan(root) if not problem),
-        key=lambda run: (run.info["created"], run.run_id),
-        reverse=True,
-    )
+    found = [(run, info) for run, info, problem in _scan(root) if not problem]
+    return [run for run, info in sorted(found, key=lambda f: (f[1]["created"], f[0].run_id), reverse=True)]
 
 
 def broken_runs(root: Path) -> list[tuple[Path, str]]:
     """Return the folders that cannot be read as runs, each with the reason."""
-    return [(run.path, problem) for run, problem in _scan(root) if problem]
+    return [(run.path, problem) for run, _, problem in _scan(root) if problem]
 
 
-def _scan(root: Path) -> list[tuple[Run, str]]:
+def _scan(root: Path) -> list[tuple[Run, dict[str, Any], str]]:
+    """Return run, info and problem ("": none) of every run folder; one that goes away meanwhile is left out."""
     found = []
     folder = Path(root) / "runs"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith(".") or not path.is_dir():
             continue
-        run, problem = Run(path), ""
+        run, info, problem = Run(path), {}, ""
         try:
-            _ = run.info, run.status()
+            info, _ = run.info, run.status()
         except SedcoreError as error:
+            if not path.exists():
+                continue
             problem = str(error)
-        found.append((run, problem))
+        found.append((run, info, problem))
     return found
 
 

@@ -26,13 +26,15 @@ _FILE = "status.json"
 class Status:
     """State of a run (one of STATES), since when (ISO 8601 UTC), why, in words, and its place in the queue.
 
-    `place` orders the runs that wait, the lowest first; None where the run does not wait.
+    `place` orders the runs that wait, the lowest first; None where the run does not wait. `attempt` counts how often
+    the run was put in the queue: who speaks for a trainer that died sees by it whether the run has gone on since.
     """
 
     state: str
     since: str
     reason: str = ""
     place: int | None = None
+    attempt: int = 1
 
     @property
     def live(self) -> bool:
@@ -48,13 +50,22 @@ def now() -> str:
 def stored_status(folder: Path) -> Status:
     """Return the status as it was last written, whether or not the writer lives."""
     what = f"run {folder.name}"
-    stored = read_json(folder / _FILE, what)
-    state, place = stored.get("state", ""), stored.get("place")
+    try:
+        stored = read_json(folder / _FILE, what)
+    except SedcoreError as error:
+        if not folder.exists() or " has schema " in str(error):
+            raise
+        mend = '{"schema": 1, "state": "interrupted"}'
+        raise SedcoreError(
+            f"{error}; write {mend} into it to resume the run, or remove its folder"
+        ) from error
+    state, place, attempt = stored.get("state", ""), stored.get("place"), stored.get("attempt", 1)
     if state not in STATES:
         raise SedcoreError(f"{what}: state {state!r} is none of {', '.join(STATES)}")
-    if place is not None and (isinstance(place, bool) or not isinstance(place, int)):
-        raise SedcoreError(f"{what}: place {place!r} in {folder / _FILE} is no whole number")
-    return Status(state, stored.get("since", ""), stored.get("reason", ""), place)
+    for name, value in (("place", place), ("attempt", attempt)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise SedcoreError(f"{what}: {name} {value!r} in {folder / _FILE} is no whole number")
+    return Status(state, str(stored.get("since", "")), str(stored.get("reason", "")), place, attempt or 1)
 
 
 def status_of(folder: Path) -> Status:
@@ -74,18 +85,24 @@ def set_status(
 ) -> bool:
     """Write the state (only where the stored one is in `only_from`, if given); say whether it was done."""
     with folder_guard(folder):
-        if only_from and stored_status(folder).state not in only_from:
+        before = stored_status(folder)
+        if only_from and before.state not in only_from:
             return False
-        write_status(folder, state, reason, place)
+        attempt = before.attempt + (state == "queued")
+        write_status(folder, state, reason, place, attempt=attempt)
     return True
 
 
 def write_status(
-    folder: Path, state: str, reason: str = "", place: int | None = None, since: str = ""
+    folder: Path, state: str, reason: str = "", place: int | None = None, since: str = "", attempt: int = 1
 ) -> None:
     """Write the state of a run that nobody else knows yet, or whose guard the caller holds."""
     status: dict[str, Any] = {"state": state, "since": since or now(), "reason": reason}
-    write_json(folder / _FILE, status | ({} if place is None else {"place": place}))
+    if place is not None:
+        status["place"] = place
+    if attempt > 1:
+        status["attempt"] = attempt
+    write_json(folder / _FILE, status)
 
 
 def set_place(folder: Path, place: int) -> bool:
@@ -94,5 +111,5 @@ def set_place(folder: Path, place: int) -> bool:
         status = stored_status(folder)
         if status.state != "queued":
             return False
-        write_status(folder, "queued", status.reason, place, since=status.since)
+        write_status(folder, "queued", status.reason, place, status.since, status.attempt)
     return True

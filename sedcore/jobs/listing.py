@@ -8,7 +8,7 @@ from typing import Any
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import Status
 from sedcore.errors import SedcoreError
-from sedcore.jobs.queue import Seen, queued_runs, stored_states
+from sedcore.jobs.queue import Seen, stored_states, waiting_in_order
 
 
 def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
@@ -18,8 +18,15 @@ def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
         (status.since, name) for name, status in states.items() if status.state in ("running", "cancelling")
     )
     runs = [Run(Path(root) / "runs" / name) for _, name in training]
-    # What was running and holds no lock was interrupted: it is no part of the queue.
-    return [run for run in runs if run.status().live] + queued_runs(root, seen)
+    return [run for run in runs if _trains(run)] + waiting_in_order(root, states)
+
+
+def _trains(run: Run) -> bool:
+    """Say whether a process trains it: without one it was interrupted, and is no part of the queue."""
+    try:
+        return run.status().state in ("running", "cancelling")
+    except SedcoreError:
+        return False  # deleted meanwhile
 
 
 def queue_rows(root: Path) -> list[dict[str, Any]]:
@@ -32,6 +39,8 @@ def queue_rows(root: Path) -> list[dict[str, Any]]:
             status, info, progress = run.status(), run.info, run.progress() or {}
         except SedcoreError:
             continue  # deleted meanwhile
+        if not status.live:
+            continue  # ended meanwhile
         waiting += status.state == "queued"
         rows.append(_row(run, status, info, progress, waiting if status.state == "queued" else None))
     return rows

@@ -8,13 +8,14 @@ the folder of all runs.
 from __future__ import annotations
 
 import os
+import platform
 import time
 from pathlib import Path
 from typing import Any
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.checkpoint import has_checkpoint
-from sedcore.artifacts.locks import RunLock, folder_guard, is_locked, kill_holder
+from sedcore.artifacts.locks import RunLock, folder_guard, is_locked, kill_holder, lock_holder
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import (
     RESUMABLE_STATES,
@@ -30,6 +31,9 @@ from sedcore.training.config import TrainConfig
 from sedcore.training.start import check_fit, plan
 
 _DEATH_S, _LOOK_S = 10.0, 0.05  # how long a killed process may take to go, and how often to look
+# A file is known by its time only when that is past: within one tick of the clock it may be replaced unnoticed.
+_YOUNG_NS = 2_000_000_000
+STOP_REQUESTED, KILL_REQUESTED, KILLED = "stop requested", "kill requested", "killed on request"
 
 Seen = dict[str, tuple[tuple[int, int], Status]]  # what was read of each folder: file stamp and status
 
@@ -40,7 +44,7 @@ def stored_states(root: Path, seen: Seen | None = None) -> dict[str, Status]:
     With `seen`, kept by the caller from call to call, files that have not changed are not read again: thousands
     of runs cost milliseconds.
     """
-    known: Seen = {}
+    known, states, young_ns = {}, {}, time.time_ns() - _YOUNG_NS
     folder = Path(root) / "runs"
     try:
         entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
@@ -54,19 +58,24 @@ def stored_states(root: Path, seen: Seen | None = None) -> dict[str, Status]:
             status = before[1] if before and before[0] == stamp else stored_status(Path(entry.path))
         except (OSError, SedcoreError):
             continue  # no run, half deleted, or broken: `runs` tells of those
-        known[entry.name] = (stamp, status)
+        states[entry.name] = status
+        if file.st_mtime_ns < young_ns:
+            known[entry.name] = (stamp, status)
     if seen is not None:
         seen.clear()
         seen.update(known)
-    return {name: status for name, (_, status) in known.items()}
+    return states
 
 
 def queued_runs(root: Path, seen: Seen | None = None) -> list[Run]:
     """Return the runs that wait, the next one first. `seen` as for `stored_states`."""
-    waiting = [
-        (s.place or 0, s.since, name) for name, s in stored_states(root, seen).items() if s.state == "queued"
-    ]
-    return [Run(Path(root) / "runs" / name) for _, _, name in sorted(waiting)]
+    return waiting_in_order(root, stored_states(root, seen))
+
+
+def waiting_in_order(root: Path, states: dict[str, Status]) -> list[Run]:
+    """Return those of `states` that wait, the next one first."""
+    waiting = sorted((s.place or 0, s.since, name) for name, s in states.items() if s.state == "queued")
+    return [Run(Path(root) / "runs" / name) for _, _, name in waiting]
 
 
 def submit(
@@ -93,7 +102,7 @@ def submit(
     info = plan(root, config, run_id, name) | {"job": job, "sweep": sweep}
     folder = _runs_folder(root)
     with folder_guard(folder):
-        return runs.create_run(root, info, "queued", place=_next_place(root))
+        return runs.create_run(root, info, "queued", fill=runs.keep_reserve, place=_next_place(root))
 
 
 def move(root: Path, run: Run, position: int) -> None:
@@ -111,8 +120,12 @@ def move(root: Path, run: Run, position: int) -> None:
             raise SedcoreError(f"run {run.name} is {run.status().state}; only a queued one can be moved")
         order.insert(max(position, 1) - 1, order.pop(ids.index(run.run_id)))
         for place, waiting in enumerate(order, start=1):
-            if stored_status(waiting.path).place != place:
-                set_place(waiting.path, place)
+            try:
+                if stored_status(waiting.path).place != place:
+                    set_place(waiting.path, place)
+            except SedcoreError:
+                if waiting.path.exists():  # else it was deleted meanwhile
+                    raise
 
 
 def edit(root: Path, run: Run, config: TrainConfig, name: str | None = None) -> None:
@@ -139,30 +152,35 @@ def cancel(run: Run, at_once: bool = False) -> str:
     for a second time, or with `at_once`, it is killed and keeps its last checkpoint.
     """
     if set_status(run.path, "cancelled", "cancelled before it began", only_from=("queued",)):
+        runs.drop_reserve(run)
         return "cancelled"
     status = run.status()
     if status.state not in ("running", "cancelling"):
         return ""
     if status.state == "running" and not at_once:
-        done = set_status(run.path, "cancelling", "stop requested", only_from=("running",))
+        done = set_status(run.path, "cancelling", STOP_REQUESTED, only_from=("running",))
         return "cancelling" if done else ""
     return _kill(run)
 
 
 def _kill(run: Run) -> str:
-    if not kill_holder(run.path / "lock"):
-        if not is_locked(run.path):
-            return ""  # it ended by itself meanwhile
-        raise SedcoreError(f"run {run.name} is trained on another machine; it can be killed there only")
-    end = time.monotonic() + _DEATH_S
-    while is_locked(run.path):
+    # Said first: should this process die before its last line, the worker still knows that it was on request.
+    set_status(run.path, "cancelling", KILL_REQUESTED, only_from=("running", "cancelling"))
+    lock, end = run.path / "lock", time.monotonic() + _DEATH_S
+    while is_locked(run.path) and stored_status(run.path).state == "cancelling":
+        host = lock_holder(lock).get("host", platform.node())
+        if host != platform.node():
+            raise SedcoreError(
+                f"run {run.name} is trained on {host} and can be killed there only; it ends after the batch in hand"
+            )
+        kill_holder(lock)
         if time.monotonic() > end:
             raise SedcoreError(f"run {run.name} was killed but has not ended within {_DEATH_S:.0f} s")
         time.sleep(_LOOK_S)
-    reason = "killed on request"
-    set_status(run.path, "cancelled", reason, only_from=("running", "cancelling", "interrupted"))
-    runs.append_log(run, f"cancelled: {reason}")
-    return "killed"
+    if set_status(run.path, "cancelled", KILLED, only_from=("running", "cancelling", "interrupted")):
+        runs.append_log(run, f"cancelled: {KILLED}")
+    # Its worker may have said so first; or it ended by itself meanwhile.
+    return "killed" if stored_status(run.path).reason == KILLED else ""
 
 
 def resume(root: Path, run: Run) -> None:
@@ -184,6 +202,7 @@ def resume(root: Path, run: Run) -> None:
     config = TrainConfig.from_json(run.info["config"])
     check_fit(open_dataset(root, config.dataset), config)
     with RunLock(run.path), folder_guard(_runs_folder(root)):
+        runs.keep_reserve(run)
         # The lock is ours: whatever the file says, nobody trains it.
         only_from = (*RESUMABLE_STATES, "running", "cancelling")
         again = "goes on from its checkpoint" if has_checkpoint(run) else "begins again"

@@ -6,6 +6,7 @@ ended. The worker only speaks for a trainer that died without a word. Should the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import signal
@@ -13,19 +14,39 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sedcore.artifacts import runs
-from sedcore.artifacts.locks import LockTaken, RunLock, lock_holder
+from sedcore.artifacts.locks import FileLock, LockTaken, RunLock, lock_holder
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import set_status, stored_status
+from sedcore.artifacts.status import LIVE_STATES, Status, set_status, stored_status
 from sedcore.errors import SedcoreError
-from sedcore.jobs.queue import Seen, queued_runs, stored_states
+from sedcore.jobs.queue import KILL_REQUESTED, KILLED, Seen, queued_runs, stored_states
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
-from sedcore.training.course import TAKEN, WORKER
+from sedcore.training.course import TAKEN, WORKER, with_remedy
 
 LOOK_EVERY_S = 0.3
 TRAINER = "sedcore.training"
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A trainer that was started: its process, the attempt it was started for, and where its words begin in log.txt."""
+
+    process: subprocess.Popen
+    attempt: int
+    log_from: int
+
+
+@dataclass(frozen=True)
+class _LastWord:
+    """How a run ended whose trainer could not say it: state and reason, and the state and attempt that it is about."""
+
+    state: str
+    reason: str
+    only_from: str
+    attempt: int
 
 
 class Worker:
@@ -53,13 +74,14 @@ class Worker:
         if jobs < 1:
             raise SedcoreError(f"a worker takes at least 1 job at a time; given {jobs}")
         self._root, self._jobs, self._trainer = Path(root).resolve(), jobs, trainer
-        self._until_empty, self._if_none, self._say = until_empty, if_none, announce
-        self._children: dict[str, subprocess.Popen] = {}
-        self._hopeless: set[str] = set()  # runs that could be neither started nor marked as failed
+        self._until_empty, self._if_none, self._announce = until_empty, if_none, announce
+        self._children: dict[str, _Child] = {}
+        self._owed: dict[str, _LastWord] = {}  # what could not be written yet: a full or read-only disk
         self._seen: Seen = {}
         self._wake = threading.Event()
         self._name = ""
         self._signals = 0
+        self._trouble = ""
 
     def work(self) -> None:
         """Take runs until told to go: by a signal, or by an empty queue if so asked.
@@ -75,10 +97,7 @@ class Worker:
         before = self._listen()
         try:
             while self._signals < 2:
-                self._reap()
-                if not self._signals:
-                    self._start()
-                if not self._children and self._may_go(lock):
+                if self._round(lock):
                     return
                 self._wake.wait(LOOK_EVERY_S)
                 self._wake.clear()
@@ -97,14 +116,40 @@ class Worker:
         self._signals += 1
         self._wake.set()
 
-    def _may_go(self, lock) -> bool:
+    def _round(self, lock: FileLock) -> bool:
+        """Look once at children and queue; say whether to go. What goes wrong on the disk ends no worker."""
+        try:
+            self._reap()
+            for name, word in list(self._owed.items()):
+                self._write(Run(self._root / "runs" / name), word)
+            if not self._signals:
+                self._start()
+            elif lock.held:
+                lock.release()  # who queues a run from now on finds no worker and starts another
+                if self._children:
+                    self._say(
+                        f"takes no more, ends with {', '.join(self._children)}; a second signal: ends now"
+                    )
+            self._trouble = ""
+            return not self._children and self._may_go(lock)
+        except (SedcoreError, OSError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self._say(f"{error}; the worker goes on trying")
+            return bool(self._signals) and not self._children
+
+    def _say(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk, a terminal that is gone
+            self._announce(line)
+
+    def _may_go(self, lock: FileLock) -> bool:
         if self._signals:
             return True
         if not self._until_empty:
             return False
         # Under the guard: who submits after this look finds no worker and starts one.
         with workers_guard(self._root):
-            if any(run.run_id not in self._hopeless for run in queued_runs(self._root, self._seen)):
+            if any(run.run_id not in self._owed for run in queued_runs(self._root, self._seen)):
                 return False
             lock.release()
         return True
@@ -114,15 +159,16 @@ class Worker:
         for run in queued_runs(self._root, self._seen):
             if room < 1:
                 return
-            if run.run_id not in self._children and run.run_id not in self._hopeless:
-                self._start_one(run)
-                room -= 1
+            if run.run_id not in self._children and run.run_id not in self._owed:
+                room -= self._start_one(run)
 
-    def _start_one(self, run: Run) -> None:
+    def _start_one(self, run: Run) -> bool:
         command = [sys.executable, "-m", self._trainer, run.run_id, "--artifacts", str(self._root)]
         try:
+            attempt = stored_status(run.path).attempt
             with open(run.path / "log.txt", "ab") as log:
-                self._children[run.run_id] = subprocess.Popen(
+                log_from = log.tell()
+                process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -131,13 +177,16 @@ class Worker:
                     cwd=PROJECT,
                     env=os.environ | {WORKER: self._name},
                 )
-        except FileNotFoundError as error:
-            if run.path.exists():  # else it was deleted while it waited
-                self._fail(run, f"the training process could not be started: {error.strerror}")
+                self._children[run.run_id] = _Child(process, attempt, log_from)
+        except SedcoreError:
+            return False  # deleted while it waited
         except OSError as error:
-            self._fail(run, f"the training process could not be started: {error.strerror or error}")
-        else:
-            self._say(f"{run.run_id} started")
+            reason = f"the training process could not be started: {error.strerror or error}"
+            if run.path.exists():
+                self._write(run, _LastWord("failed", with_remedy(run, reason), "queued", attempt))
+            return False
+        self._say(f"{run.run_id} started")
+        return True
 
     def _orphans(self) -> list[str]:
         """Return the runs that train on this machine for a worker that is gone."""
@@ -158,50 +207,70 @@ class Worker:
 
     def _reap(self) -> None:
         for run_id, child in list(self._children.items()):
-            code = child.poll()
+            code = child.process.poll()
             if code is None:
                 continue
             del self._children[run_id]
             run = Run(self._root / "runs" / run_id)
             try:
-                self._after(run, code)
-                status = run.status()
-                self._say(f"{run_id} {status.state}" + (f": {status.reason}" if status.reason else ""))
+                status = stored_status(run.path)
+                # Where it waits for another attempt, or another trainer has it, there is nothing to say.
+                if code != TAKEN and status.state in LIVE_STATES and status.attempt == child.attempt:
+                    self._write(run, _last_word(run, status, code, _words(run, child.log_from)))
+                else:
+                    self._say(f"{run_id} {status.state}" + (f": {status.reason}" if status.reason else ""))
             except SedcoreError as error:
                 if run.path.exists():
                     self._say(f"{run_id}: {error}")
-                    self._hopeless.add(run_id)
 
-    def _after(self, run: Run, code: int) -> None:
-        """Say how a run ended whose trainer could not say it any more."""
-        state = stored_status(run.path).state
-        if code == TAKEN or state not in ("queued", "running", "cancelling"):
-            return
+    def _write(self, run: Run, word: _LastWord) -> None:
+        """Say how a run ended; keep the word where it cannot be written yet."""
+        known = self._owed.pop(run.run_id, None)
         try:
-            with RunLock(run.path):  # held: another trainer has it
-                if code < 0:
-                    how = f"the training process was ended by {_signal_name(-code)}"
-                    if code == -signal.SIGKILL:
-                        how += " (killed, or out of memory)"
-                else:
-                    how = run.log_tail(1).strip() or f"the training process ended with exit status {code}"
-                if state == "cancelling":
-                    set_status(run.path, "cancelled", "killed on request", only_from=(state,))
-                elif state == "running" and code < 0:
-                    set_status(run.path, "interrupted", how, only_from=(state,))
-                else:
-                    set_status(run.path, "failed", how, only_from=("queued", "running"))
+            runs.drop_reserve(run)
+            with RunLock(run.path):
+                if stored_status(run.path).attempt != word.attempt:
+                    return
+                if not set_status(run.path, word.state, word.reason, only_from=(word.only_from,)):
+                    return
+            runs.append_log(run, f"{word.state}: {word.reason}")
+            self._say(f"{run.run_id} {word.state}: {word.reason}")
         except LockTaken:
-            return
-
-    def _fail(self, run: Run, reason: str) -> None:
-        try:
-            set_status(run.path, "failed", reason, only_from=("queued",))
-            runs.append_log(run, f"failed: {reason}")
+            return  # another trainer has it
         except SedcoreError as error:
-            self._hopeless.add(run.run_id)
-            reason = f"{reason}; {error}"
-        self._say(f"{run.run_id} failed: {reason}")
+            if not run.path.exists():
+                return
+            self._owed[run.run_id] = word
+            if not known:
+                self._say(f"{run.run_id} {word.state}: {word.reason}; this could not be written yet: {error}")
+
+
+def _last_word(run: Run, status: Status, code: int, words: str) -> _LastWord:
+    """Return how a run ended whose trainer left it with a status that is none of an end."""
+    if code < 0:
+        how = f"the training process was ended by {_signal_name(-code)}"
+        how += " (killed, or out of memory)" if code == -signal.SIGKILL else ""
+    else:
+        how = words or f"the training process ended with exit status {code}"
+    if code < 0 and status.state == "cancelling":
+        on_request = status.reason == KILL_REQUESTED and code == -signal.SIGKILL
+        state, reason = "cancelled", KILLED if on_request else f"{status.reason or 'stop requested'}; {how}"
+    elif code < 0 and status.state == "running":
+        state, reason = "interrupted", how
+    else:
+        state, reason = "failed", with_remedy(run, how)
+    return _LastWord(state, reason, status.state, status.attempt)
+
+
+def _words(run: Run, start: int) -> str:
+    """Return the last line that a trainer left in the log."""
+    try:
+        with open(run.path / "log.txt", "rb") as file:
+            file.seek(max(start, file.seek(0, os.SEEK_END) - 10_000))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _signal_name(number: int) -> str:

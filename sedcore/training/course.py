@@ -8,7 +8,6 @@ and readers see *interrupted*.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import os
 import sys
@@ -18,20 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sedcore.artifacts import runs
-from sedcore.artifacts.checkpoint import has_checkpoint, remove_checkpoint
+from sedcore.artifacts.checkpoint import drop_unfinished, has_checkpoint, remove_checkpoint
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.locks import LockTaken, RunLock
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import set_status, stored_status
+from sedcore.artifacts.status import LIVE_STATES, set_status, stored_status
 from sedcore.errors import SedcoreError
 from sedcore.training.progress import Progress
 from sedcore.training.stop import StopRequest
 
 WORKER = "SEDCORE_WORKER"  # the variable by which a worker tells its trainers its name
-TAKEN = 3  # exit status of a trainer that found its run taken
+TAKEN = 3  # exit status of a trainer that found its run taken, or no longer waiting
 Say = Callable[[str], None]
-_RESERVE, _RESERVE_BYTES = "reserve", 32_768  # kept back for the last words, should the disk be full by then
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,8 @@ def follow(
     Raises
     ------
     SedcoreError
-        Another process trains this run (then it is a LockTaken), or it is not waiting to be trained.
+        Another process trains this run (a LockTaken), it is not waiting to be trained (a NotQueued), or its state
+        could not be written.
     """
 
     def say(line: str) -> None:
@@ -89,19 +88,17 @@ def follow(
         if announce:
             announce(line)
 
-    with (
-        lock or RunLock(run.path, note=_worker_note()),
-        StopRequest(run) as stop,
-        Progress(run, bar) as progress,
-    ):
-        if lock is None and not set_status(run.path, "running", only_from=("queued",)):
-            state = stored_status(run.path).state
-            raise SedcoreError(f"run {run.run_id} is {state}, and only a queued run can be trained")
-        reserve = run.path / _RESERVE
+    born_running = lock is not None
+    with lock or _claimed(run), StopRequest(run) as stop, Progress(run, bar) as progress:
         try:
+            if not born_running:
+                _begin(run)
+            runs.keep_reserve(run)
             runs.remove_leftovers(run)
-            reserve.write_bytes(bytes(_RESERVE_BYTES))
+            drop_unfinished(run)
             state, reason = learn(Course(root, run, stop, progress, say))
+        except NotQueued:
+            raise
         except SedcoreError as error:
             state, reason = "failed", str(error)
         except OSError as error:
@@ -109,30 +106,45 @@ def follow(
         except Exception as error:
             state, reason = "failed", f"unexpected {type(error).__name__}: {error}; log.txt has the traceback"
             say(traceback.format_exc())
-        with contextlib.suppress(OSError):  # a disk that became read-only
-            reserve.unlink(missing_ok=True)
-        if state == "finished":
-            remove_checkpoint(run)
-        reason = _with_remedy(run, state, reason)
+        runs.drop_reserve(run)
+        reason = with_remedy(run, reason) if state == "failed" else reason
         say(f"{state}: {reason}" if reason else state)
-        set_status(run.path, state, reason)
+        set_status(run.path, state, reason, only_from=LIVE_STATES)
+        if state == "finished":
+            remove_checkpoint(run)  # not before it is said: who is killed in between would begin again
     return state
 
 
-def _worker_note() -> dict[str, str]:
-    """Return what the lock says of the worker that started this process; nothing where none did."""
+class NotQueued(SedcoreError):
+    """The run does not wait to be trained: somebody cancelled it, or trained it, first."""
+
+
+def _claimed(run: Run) -> RunLock:
+    """Return the run's lock, held."""
     worker = os.environ.get(WORKER)
-    return {"worker": worker} if worker else {}
+    lock = RunLock(run.path, note={"worker": worker} if worker else {})
+    try:
+        lock.acquire()
+    except LockTaken:
+        raise
+    except SedcoreError:
+        runs.drop_reserve(run)  # on a full disk there is no room for its note
+        lock.acquire()
+    return lock
 
 
-def _with_remedy(run: Run, state: str, reason: str) -> str:
+def _begin(run: Run) -> None:
+    if not set_status(run.path, "running", only_from=("queued",)):
+        state = stored_status(run.path).state
+        raise NotQueued(f"run {run.run_id} is {state}, and only a queued run can be trained")
+
+
+def with_remedy(run: Run, reason: str) -> str:
     """Return the reason of a failure with what a person can do about it, where that is known."""
-    if state != "failed":
-        return reason
     again = "resume it" + (" to go on from its last checkpoint" if has_checkpoint(run) else "")
     if os.strerror(errno.ENOSPC) in reason or os.strerror(errno.EDQUOT) in reason:
         return f"{reason}; make room there, then {again}"
-    if os.strerror(errno.EROFS) in reason or os.strerror(errno.EACCES) in reason:
+    if any(os.strerror(number) in reason for number in (errno.EROFS, errno.EACCES, errno.EPERM)):
         return f"{reason}; make the folder writable, then {again}"
     return reason
 
@@ -141,7 +153,7 @@ def trainer_main(train_run: Callable[[Path, Run], str], arguments: list[str] | N
     """Answer the command line of a trainer: ``RUN_ID --artifacts DIR``; return its exit status.
 
     0: the run was trained, or cancelled; 1: it failed and says why; 2: it could not be claimed or its state not
-    be written, with the reason on stderr; TAKEN: another process has it.
+    be written, with the reason on stderr; TAKEN: another process has it, or it waits no more.
     """
     parser = argparse.ArgumentParser(description="Train one queued run.")
     parser.add_argument("run")
@@ -151,8 +163,9 @@ def trainer_main(train_run: Callable[[Path, Run], str], arguments: list[str] | N
         root = artifact_root(args.artifacts)
         run = Run(root / "runs" / safe_name(args.run, "run id"))
         return 1 if train_run(root, run) == "failed" else 0
-    except LockTaken as error:
-        print(error, file=sys.stderr)
+    except (LockTaken, NotQueued) as error:
+        if WORKER not in os.environ:  # two workers are no news, and this is the log of the one that trains
+            print(error, file=sys.stderr)
         return TAKEN
     except SedcoreError as error:
         print(error, file=sys.stderr)

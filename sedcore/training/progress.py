@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -9,6 +10,7 @@ import time
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.runs import Run
+from sedcore.errors import SedcoreError
 
 _WRITE_EVERY_S = 0.5
 _BAR_WIDTH = 24
@@ -32,7 +34,8 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        runs.write_progress(self._run, None)
+        with contextlib.suppress(OSError):  # a disk that became read-only
+            runs.write_progress(self._run, None)
         self._wipe()
 
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
@@ -66,7 +69,8 @@ class Progress:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        runs.write_progress(self._run, self._record | {"memory_mb": memory_mb()})
+        with contextlib.suppress(SedcoreError):  # a disk that is full for a moment need not end the training
+            runs.write_progress(self._run, self._record | {"memory_mb": memory_mb()})
         if self._bar:
             self._draw()
 

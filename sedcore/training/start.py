@@ -92,7 +92,7 @@ def train_now(
     """
     info, held = plan(root, config, run_id, name), []
     run = runs.create_run(
-        root, info, "running", "begins", fill=lambda run: held.append(RunLock(run.path).acquire())
+        root, info, "running", "begins", fill=lambda run: held.append(RunLock(run.path, note={}).acquire())
     )
     return run, train_run(root, run, announce, bar, lock=held[0])
 
