@@ -19,6 +19,7 @@ STATES = ("queued", "running", "cancelling", "cancelled", "interrupted", "failed
 LIVE_STATES = ("queued", "running", "cancelling")
 ENDED_STATES = ("cancelled", "interrupted", "failed", "finished")
 RESUMABLE_STATES = ("cancelled", "interrupted", "failed")
+REMOTE_KEYS = ("engine", "address", "job")
 _FILE = "status.json"
 
 
@@ -26,13 +27,16 @@ _FILE = "status.json"
 class Status:
     """State of a run (one of STATES), since when (ISO 8601 UTC), why, in words, and its place in the queue.
 
-    `place` orders the runs that wait, the lowest first; None where the run does not wait.
+    `place` orders the runs that wait, the lowest first; None where the run does not wait. `remote` names the cluster's
+    job that a run was handed over to (engine, address, job): its liveness is that job's, since a lock need not reach
+    from one machine to another. None for a run of this machine.
     """
 
     state: str
     since: str
     reason: str = ""
     place: int | None = None
+    remote: dict[str, str] | None = None
 
     @property
     def live(self) -> bool:
@@ -54,13 +58,21 @@ def stored_status(folder: Path) -> Status:
         raise SedcoreError(f"{what}: state {state!r} is none of {', '.join(STATES)}")
     if place is not None and (isinstance(place, bool) or not isinstance(place, int)):
         raise SedcoreError(f"{what}: place {place!r} in {folder / _FILE} is no whole number")
-    return Status(state, stored.get("since", ""), stored.get("reason", ""), place)
+    remote = stored.get("remote")
+    if remote is not None and not (
+        isinstance(remote, dict) and all(isinstance(remote.get(key), str) for key in REMOTE_KEYS)
+    ):
+        raise SedcoreError(f"{what}: remote {remote!r} in {folder / _FILE} lacks {', '.join(REMOTE_KEYS)}")
+    return Status(state, stored.get("since", ""), stored.get("reason", ""), place, remote)
 
 
 def status_of(folder: Path) -> Status:
-    """Return the status as it is: ``running`` or ``cancelling`` with a free lock is ``interrupted``."""
+    """Return the status as it is: ``running`` or ``cancelling`` with a free lock is ``interrupted``.
+
+    Of a run that was handed over to a cluster the file alone speaks; who can ask the cluster keeps it true.
+    """
     status = stored_status(folder)
-    if status.state in ("running", "cancelling") and not is_locked(folder):
+    if status.state in ("running", "cancelling") and status.remote is None and not is_locked(folder):
         # The trainer may have ended between the two looks: then the file has its last word.
         again = stored_status(folder)
         if again.state == status.state:
@@ -70,22 +82,51 @@ def status_of(folder: Path) -> Status:
 
 
 def set_status(
-    folder: Path, state: str, reason: str = "", only_from: tuple[str, ...] = (), place: int | None = None
+    folder: Path,
+    state: str,
+    reason: str = "",
+    only_from: tuple[str, ...] = (),
+    place: int | None = None,
+    job: str = "",
 ) -> bool:
-    """Write the state (only where the stored one is in `only_from`, if given); say whether it was done."""
+    """Write the state (only where the stored one is in `only_from`, if given); say whether it was done.
+
+    With `job`, only where the run was handed over to this job of a cluster. A run that is queued anew belongs to no
+    cluster any more.
+    """
     with folder_guard(folder):
-        if only_from and stored_status(folder).state not in only_from:
+        before = stored_status(folder)
+        if only_from and before.state not in only_from:
             return False
-        write_status(folder, state, reason, place)
+        if job and (before.remote or {}).get("job") != job:
+            return False
+        remote = None if state == "queued" else before.remote
+        write_status(folder, state, reason, place, remote=remote)
+    return True
+
+
+def hand_over(folder: Path, remote: dict[str, str]) -> bool:
+    """Note that a run that waits was handed over to a cluster's job; say whether it still waited for that."""
+    with folder_guard(folder):
+        status = stored_status(folder)
+        if status.state != "queued" or status.remote is not None:
+            return False
+        write_status(folder, "queued", f"waits at {remote['address']}", status.place, status.since, remote)
     return True
 
 
 def write_status(
-    folder: Path, state: str, reason: str = "", place: int | None = None, since: str = ""
+    folder: Path,
+    state: str,
+    reason: str = "",
+    place: int | None = None,
+    since: str = "",
+    remote: dict[str, str] | None = None,
 ) -> None:
     """Write the state of a run that nobody else knows yet, or whose guard the caller holds."""
     status: dict[str, Any] = {"state": state, "since": since or now(), "reason": reason}
-    write_json(folder / _FILE, status | ({} if place is None else {"place": place}))
+    more = {"place": place, "remote": remote}
+    write_json(folder / _FILE, status | {key: value for key, value in more.items() if value is not None})
 
 
 def set_place(folder: Path, place: int) -> bool:
@@ -94,5 +135,5 @@ def set_place(folder: Path, place: int) -> bool:
         status = stored_status(folder)
         if status.state != "queued":
             return False
-        write_status(folder, "queued", status.reason, place, since=status.since)
+        write_status(folder, "queued", status.reason, place, status.since, status.remote)
     return True

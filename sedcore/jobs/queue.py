@@ -26,6 +26,7 @@ from sedcore.artifacts.status import (
 )
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
+from sedcore.jobs import cluster
 from sedcore.training.config import TrainConfig
 from sedcore.training.start import check_fit, plan
 
@@ -139,6 +140,7 @@ def cancel(run: Run, at_once: bool = False) -> str:
     for a second time, or with `at_once`, it is killed and keeps its last checkpoint.
     """
     if set_status(run.path, "cancelled", "cancelled before it began", only_from=("queued",)):
+        cluster.forget(run)
         return "cancelled"
     status = run.status()
     if status.state not in ("running", "cancelling"):
@@ -150,6 +152,8 @@ def cancel(run: Run, at_once: bool = False) -> str:
 
 
 def _kill(run: Run) -> str:
+    if stored_status(run.path).remote:
+        return cluster.stop(run)
     if not kill_holder(run.path / "lock"):
         if not is_locked(run.path):
             return ""  # it ended by itself meanwhile

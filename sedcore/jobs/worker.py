@@ -14,17 +14,18 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.locks import LockTaken, RunLock, lock_holder
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import set_status, stored_status
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import LOCAL, takes
 from sedcore.jobs.queue import Seen, queued_runs, stored_states
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
 from sedcore.training.course import TAKEN, WORKER
 
-LOOK_EVERY_S = 0.3
 TRAINER = "sedcore.training"
 
 
@@ -40,6 +41,8 @@ class Worker:
     trainer : module that trains one run, started as ``python -m MODULE RUN_ID --artifacts DIR``.
     announce : called with a line for each thing that happens.
     """
+
+    look_every_s = 0.3
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Worker:
         self._children: dict[str, subprocess.Popen] = {}
         self._hopeless: set[str] = set()  # runs that could be neither started nor marked as failed
         self._seen: Seen = {}
+        self._asked: dict[str, dict | None] = {}  # run id to the job that the run asks for
         self._wake = threading.Event()
         self._name = ""
         self._signals = 0
@@ -67,8 +71,7 @@ class Worker:
         The first SIGINT or SIGTERM: take no more, and go when the running ones have ended. The second: go at once;
         they go on by themselves.
         """
-        note = {"jobs": self._jobs, "engine": "local"}
-        lock = register(self._root, note, alone=self._if_none)
+        lock = register(self._root, self._note(), alone=self._if_none)
         if lock is None:
             return
         self._name = lock.path.stem
@@ -78,14 +81,37 @@ class Worker:
                 self._reap()
                 if not self._signals:
                     self._start()
-                if not self._children and self._may_go(lock):
+                if not self._busy() and self._may_go(lock):
                     return
-                self._wake.wait(LOOK_EVERY_S)
+                self._wake.wait(self.look_every_s)
                 self._wake.clear()
         finally:
             lock.release()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _note(self) -> dict[str, Any]:
+        """Return what this worker says of itself."""
+        return {"jobs": self._jobs, "engine": LOCAL}
+
+    def _busy(self) -> bool:
+        """Say whether runs train that this worker looks after."""
+        return bool(self._children)
+
+    def _mine(self) -> list[Run]:
+        """Return the runs that wait for a worker like this one and have hope, the next one first."""
+        waiting, note = [], self._note()
+        for run in queued_runs(self._root, self._seen):
+            if run.run_id in self._hopeless:
+                continue
+            try:
+                if run.run_id not in self._asked:
+                    self._asked[run.run_id] = run.info["job"]
+                if takes(note, self._asked[run.run_id]):
+                    waiting.append(run)
+            except SedcoreError:
+                continue  # deleted meanwhile, or broken: `runs` tells of those
+        return waiting
 
     def _listen(self) -> dict[int, object]:
         """Take SIGINT and SIGTERM; return what was there before. Python delivers them to the main thread only."""
@@ -104,19 +130,28 @@ class Worker:
             return False
         # Under the guard: who submits after this look finds no worker and starts one.
         with workers_guard(self._root):
-            if any(run.run_id not in self._hopeless for run in queued_runs(self._root, self._seen)):
+            if self._mine():
                 return False
             lock.release()
         return True
 
     def _start(self) -> None:
-        room = self._jobs - len(self._children) - len(self._orphans())
-        for run in queued_runs(self._root, self._seen):
+        waiting = self._mine()
+        room = self._room() if waiting else 0
+        for run in waiting:
             if room < 1:
                 return
-            if run.run_id not in self._children and run.run_id not in self._hopeless:
+            if not self._started(run):
                 self._start_one(run)
                 room -= 1
+
+    def _room(self) -> int:
+        """Return how many more trainings may begin."""
+        return self._jobs - len(self._children) - len(self._orphans())
+
+    def _started(self, run: Run) -> bool:
+        """Say whether this worker has started a run that still says it waits."""
+        return run.run_id in self._children
 
     def _start_one(self, run: Run) -> None:
         command = [sys.executable, "-m", self._trainer, run.run_id, "--artifacts", str(self._root)]
@@ -144,7 +179,7 @@ class Worker:
         running = [
             name
             for name, status in stored_states(self._root, self._seen).items()
-            if status.state in ("running", "cancelling") and name not in self._children
+            if status.state in ("running", "cancelling") and not status.remote and name not in self._children
         ]
         if not running:
             return []
