@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 
 from sedcore.artifacts.files import without_nan
@@ -30,6 +31,19 @@ def _bar(done: int, total: int) -> None:
 def progress_bar() -> Callable[[int, int], None] | None:
     """Return what shows (done, total) on a terminal; None where stderr is no terminal."""
     return _bar if sys.stderr.isatty() else None
+
+
+def progress_lines(every_s: float = 5.0) -> Callable[[int, int], None]:
+    """Return what tells (done, total) as a line now and then: for a log."""
+    last = time.monotonic()
+
+    def line(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= every_s and done < total:
+            last = time.monotonic()
+            tell(f"{done}/{total}")
+
+    return line
 
 
 def print_json(value: object) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shlex
 import time
@@ -40,6 +41,7 @@ TRAINER = "sedcore.training"
 ASK_S = 3.0  # how long a page or a command waits for a cluster
 _STOP_S, _LOOK_S = 15.0, 0.3  # how long a stopped job may take to go, and how often to look
 _REST_S = 60.0  # a run whose files have not changed for so long shows no sign of life
+_RAYS_LINE = re.compile(r"\S+ \S+\tINFO job_manager\.py:|Running entrypoint for job ")
 _SIGNAL_EXIT = 128  # a shell's exit status of a process that a signal ended is this and the signal
 
 
@@ -189,15 +191,9 @@ def _last_place(run: Run) -> int:
 def _last_words(job_id: str, job: RayJob, cluster: RayJobs) -> str:
     """Return why a job ended, as well as it can be told from what it and Ray have printed."""
     try:
-        lines = [line.strip() for line in cluster.log(job_id).splitlines()]
+        own = own_lines(cluster.log(job_id))
     except SedcoreError:
-        lines = []
-    # Ray prints a line before the command and one with it; what the process itself said comes after.
-    own = [
-        line
-        for line in lines
-        if line and "job_manager.py" not in line and not line.startswith("Running entrypoint")
-    ]
+        own = []
     code = job.exit_code
     if code is not None and (code < 0 or code >= _SIGNAL_EXIT):
         number = -code if code < 0 else code - _SIGNAL_EXIT
@@ -207,6 +203,12 @@ def _last_words(job_id: str, job: RayJob, cluster: RayJobs) -> str:
         return f"{own[-1][:300]} (its Ray job {job_id} ended with exit status {code})"
     message = [line.strip() for line in job.message.splitlines() if line.strip()]
     return f"its Ray job {job_id} ended as {job.state}: {(own or message or ['without a word'])[-1][:300]}"
+
+
+def own_lines(log: str) -> list[str]:
+    """Return what a job itself has printed, without Ray's lines before it and empty ones."""
+    lines = (line.rstrip() for line in log.splitlines())
+    return [line for line in lines if line and not _RAYS_LINE.match(line)]
 
 
 def stop(run: Run, cluster: RayJobs | None = None) -> str:
