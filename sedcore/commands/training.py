@@ -47,6 +47,9 @@ def training_arguments(parser) -> None:
     parser.add_argument(
         "--deterministic", action="store_true", help="the same numbers each time, at the cost of speed"
     )
+    parser.add_argument(
+        "--devices", choices=("one", "all"), default="one", help="all: a batch is divided among all GPUs"
+    )
     engine_arguments(parser)
     parser.add_argument("--run-id", metavar="ID")
     parser.add_argument("--name", default="", metavar="TEXT")

@@ -51,8 +51,12 @@ class AllDevices:
         import tensorflow as tf
 
         self._tf = tf
-        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        self._strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+        gpus, cpus = tf.config.list_logical_devices("GPU"), tf.config.list_logical_devices("CPU")
+        self._strategy = tf.distribute.MirroredStrategy(
+            [device.name for device in gpus or cpus],
+            # TensorFlow's collective sum of CPU devices mixes up two models of one process (2.21)
+            cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice(),
+        )
         self._steps: dict[int, Callable] = {}
 
     @property
@@ -88,7 +92,9 @@ class AllDevices:
 
     def _make_step(self, model: keras.Model) -> Callable:
         tf, strategy = self._tf, self._strategy
-        with strategy.scope():  # else the first step would make the optimizer's variables, inside of its own graph
+        with (
+            strategy.scope()
+        ):  # else the first step would make the optimizer's variables, inside of its own graph
             model.optimizer.build(model.trainable_variables)
 
         def on_one(x, y, weights):
