@@ -47,7 +47,7 @@ class ClusterWorker(Worker):
         announce: Callable[[str], None] = print,
     ):
         super().__init__(root, jobs or MOST_JOBS, until_empty, if_none, trainer, announce)
-        self._cluster = RayJobs(checked_address(address))
+        self._cluster = RayJobs(checked_address(address), timeout_s=20)  # a young cluster is slow to take its first job
         self._handed: dict[str, str] = {}  # run id to how its job stands
         self._silence = ""
 

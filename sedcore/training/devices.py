@@ -57,7 +57,8 @@ class AllDevices:
             # TensorFlow's collective sum of CPU devices mixes up two models of one process (2.21)
             cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice(),
         )
-        self._steps: dict[int, Callable] = {}
+        self._steps: dict[keras.Model, Callable] = {}
+        self._scorings: dict[keras.Model, _Scoring] = {}  # kept: TensorFlow traces each anew
 
     @property
     def number(self) -> int:
@@ -72,10 +73,10 @@ class AllDevices:
 
         Keras' own train_on_batch would give every device the whole batch.
         """
-        if id(model) not in self._steps:
-            self._steps[id(model)] = self._make_step(model)
+        if model not in self._steps:
+            self._steps[model] = self._make_step(model)
         parts = [self._shared_out(values) for values in (x, y, np.full(len(x), 1 / len(x), np.float32))]
-        return float(self._steps[id(model)](*parts))
+        return float(self._steps[model](*parts))
 
     def _shared_out(self, values: np.ndarray):
         """Give each device its part of an array; a device without any gets the first row with nothing in it.
@@ -119,7 +120,10 @@ class AllDevices:
 
         Keras' own would have every device score the whole batch, and return the scores of all of them.
         """
-        return _Scoring(self._tf.function(lambda x: model(x, training=False), reduce_retracing=True))
+        if model not in self._scorings:
+            scores = self._tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+            self._scorings[model] = _Scoring(scores)
+        return self._scorings[model]
 
 
 class _Scoring:
