@@ -19,6 +19,7 @@ STATES = ("queued", "running", "cancelling", "cancelled", "interrupted", "failed
 LIVE_STATES = ("queued", "running", "cancelling")
 ENDED_STATES = ("cancelled", "interrupted", "failed", "finished")
 RESUMABLE_STATES = ("cancelled", "interrupted", "failed")
+REMOTE_KEYS = ("engine", "address", "job")
 _FILE = "status.json"
 
 
@@ -28,6 +29,8 @@ class Status:
 
     `place` orders the runs that wait, the lowest first; None where the run does not wait. `attempt` counts how often
     the run was put in the queue: who speaks for a trainer that died sees by it whether the run has gone on since.
+    `remote` names the cluster's job that a run was handed over to (engine, address, job): its liveness is that job's, since a lock need not reach
+    from one machine to another. None for a run of this machine.
     """
 
     state: str
@@ -35,6 +38,7 @@ class Status:
     reason: str = ""
     place: int | None = None
     attempt: int = 1
+    remote: dict[str, str] | None = None
 
     @property
     def live(self) -> bool:
@@ -65,13 +69,22 @@ def stored_status(folder: Path) -> Status:
     for name, value in (("place", place), ("attempt", attempt)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
             raise SedcoreError(f"{what}: {name} {value!r} in {folder / _FILE} is no whole number")
-    return Status(state, str(stored.get("since", "")), str(stored.get("reason", "")), place, attempt or 1)
+    remote = stored.get("remote")
+    if remote is not None and not (
+        isinstance(remote, dict) and all(isinstance(remote.get(key), str) for key in REMOTE_KEYS)
+    ):
+        raise SedcoreError(f"{what}: remote {remote!r} in {folder / _FILE} lacks {', '.join(REMOTE_KEYS)}")
+    since, reason = str(stored.get("since", "")), str(stored.get("reason", ""))
+    return Status(state, since, reason, place, attempt or 1, remote)
 
 
 def status_of(folder: Path) -> Status:
-    """Return the status as it is: ``running`` or ``cancelling`` with a free lock is ``interrupted``."""
+    """Return the status as it is: ``running`` or ``cancelling`` with a free lock is ``interrupted``.
+
+    Of a run that was handed over to a cluster the file alone speaks; who can ask the cluster keeps it true.
+    """
     status = stored_status(folder)
-    if status.state in ("running", "cancelling") and not is_locked(folder):
+    if status.state in ("running", "cancelling") and status.remote is None and not is_locked(folder):
         # The trainer may have ended between the two looks: then the file has its last word.
         again = stored_status(folder)
         if again.state == status.state:
@@ -81,28 +94,54 @@ def status_of(folder: Path) -> Status:
 
 
 def set_status(
-    folder: Path, state: str, reason: str = "", only_from: tuple[str, ...] = (), place: int | None = None
+    folder: Path,
+    state: str,
+    reason: str = "",
+    only_from: tuple[str, ...] = (),
+    place: int | None = None,
+    job: str = "",
 ) -> bool:
-    """Write the state (only where the stored one is in `only_from`, if given); say whether it was done."""
+    """Write the state (only where the stored one is in `only_from`, if given); say whether it was done.
+
+    With `job`, only where the run was handed over to this job of a cluster. A run that is queued anew belongs to no
+    cluster any more.
+    """
     with folder_guard(folder):
         before = stored_status(folder)
         if only_from and before.state not in only_from:
             return False
+        if job and (before.remote or {}).get("job") != job:
+            return False
+        remote = None if state == "queued" else before.remote
         attempt = before.attempt + (state == "queued")
-        write_status(folder, state, reason, place, attempt=attempt)
+        write_status(folder, state, reason, place, attempt=attempt, remote=remote)
+    return True
+
+
+def hand_over(folder: Path, remote: dict[str, str]) -> bool:
+    """Note that a run that waits was handed over to a cluster's job; say whether it still waited for that."""
+    with folder_guard(folder):
+        status = stored_status(folder)
+        if status.state != "queued" or status.remote is not None:
+            return False
+        why = f"waits at {remote['address']}"
+        write_status(folder, "queued", why, status.place, status.since, status.attempt, remote)
     return True
 
 
 def write_status(
-    folder: Path, state: str, reason: str = "", place: int | None = None, since: str = "", attempt: int = 1
+    folder: Path,
+    state: str,
+    reason: str = "",
+    place: int | None = None,
+    since: str = "",
+    attempt: int = 1,
+    remote: dict[str, str] | None = None,
 ) -> None:
     """Write the state of a run that nobody else knows yet, or whose guard the caller holds."""
     status: dict[str, Any] = {"state": state, "since": since or now(), "reason": reason}
-    if place is not None:
-        status["place"] = place
-    if attempt > 1:
-        status["attempt"] = attempt
-    write_json(folder / _FILE, status)
+    more = {"place": place, "attempt": attempt if attempt > 1 else None, "remote": remote}
+    write_json(folder / _FILE, status | {key: value for key, value in more.items() if value is not None})
 
 
 def set_place(folder: Path, place: int) -> bool:
@@ -111,5 +150,5 @@ def set_place(folder: Path, place: int) -> bool:
         status = stored_status(folder)
         if status.state != "queued":
             return False
-        write_status(folder, "queued", status.reason, place, status.since, status.attempt)
+        write_status(folder, "queued", status.reason, place, status.since, status.attempt, status.remote)
     return True

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 
 from sedcore.artifacts.files import without_nan
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
+from sedcore.errors import SedcoreError
 
 # add(group, name, command, help) makes the parser of a command that is answered by command(args)
 Adder = Callable[..., argparse.ArgumentParser]
@@ -31,6 +33,19 @@ def progress_bar() -> Callable[[int, int], None] | None:
     return _bar if sys.stderr.isatty() else None
 
 
+def progress_lines(every_s: float = 5.0) -> Callable[[int, int], None]:
+    """Return what tells (done, total) as a line now and then: for a log."""
+    last = time.monotonic()
+
+    def line(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= every_s and done < total:
+            last = time.monotonic()
+            tell(f"{done}/{total}")
+
+    return line
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON; NaN is null."""
     print(json.dumps(without_nan(value), indent=1, ensure_ascii=False))
@@ -39,3 +54,31 @@ def print_json(value: object) -> None:
 def find(args: argparse.Namespace, text: str) -> Run:
     """Return the run that `text` names, in the artifact root of the command."""
     return find_run(artifact_root(args.artifacts), text)
+
+
+def engine_arguments(parser, resources: bool = True) -> None:
+    """Add where the work is done, and with `resources` what a job asks for there."""
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster"
+    )
+    parser.add_argument(
+        "--ray-address", metavar="URL", help="of the cluster's dashboard; or set SEDCORE_RAY_ADDRESS"
+    )
+    if resources:
+        parser.add_argument(
+            "--cores", type=int, default=1, metavar="N", help="of a cluster's node; default 1"
+        )
+        parser.add_argument(
+            "--gpus", type=float, default=0, metavar="N", help="of a cluster's node; default 0"
+        )
+
+
+def asked_job(args):
+    """Return the job that a run asks for by `engine_arguments`; None: this machine."""
+    from sedcore.jobs.engine import RAY, ray_job
+
+    if args.engine == RAY:
+        return ray_job(args.cores, args.gpus, args.ray_address)
+    if args.ray_address or args.cores != 1 or args.gpus:
+        raise SedcoreError("--ray-address, --cores and --gpus go with --engine ray")
+    return None

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from sedcore.artifacts.root import artifact_root
-from sedcore.commands.common import Adder, print_json, progress_bar, tell
+from sedcore.commands.common import Adder, engine_arguments, print_json, progress_bar, progress_lines, tell
 
+ON_A_NODE = "auto"  # the address that says: this is a node of the cluster
 FEATURES = ("mel", "logmel", "mfcc", "mfcc_report")
 
 
@@ -32,9 +33,11 @@ def register(add: Adder, commands, group) -> None:
     imported.add_argument("--coefficients", type=int, default=20, metavar="N", help="of the MFCC")
     imported.add_argument("--seed", type=int, default=0, help="of the split by --fractions")
     imported.add_argument("--workers", type=int, help="processes that read audio (one a core)")
+    engine_arguments(imported, resources=False)
     built = add(data, "features", _build_features, "add features that follow from those stored")
     built.add_argument("name", metavar="NAME")
     built.add_argument("--features", type=_feature_kinds, required=True, metavar="KIND[,KIND]")
+    engine_arguments(built, resources=False)
     show = add(data, "show", _data_show, "what a data set holds, and the problems found at its import")
     show.add_argument("name", metavar="NAME")
     show.add_argument("--json", action="store_true")
@@ -64,6 +67,13 @@ def _fractions(text: str) -> tuple[float, ...]:
 def _import(args) -> None:
     from sedcore.data.importing import import_dataset
 
+    elsewhere = None
+    if args.engine == "ray":
+        if args.ray_address != ON_A_NODE:
+            return _on_cluster(args, [*_import_words(args), "--engine", "ray", "--ray-address", ON_A_NODE])
+        from sedcore.jobs.cluster_tasks import RayTasks
+
+        elsewhere = RayTasks()
     dataset = import_dataset(
         artifact_root(args.artifacts),
         args.name,
@@ -82,13 +92,49 @@ def _import(args) -> None:
         n_mfcc=args.coefficients,
         seed=args.seed,
         workers=args.workers,
-        progress=progress_bar(),
+        elsewhere=elsewhere,
+        progress=progress_lines() if elsewhere else progress_bar(),
         announce=tell,
     )
     _tell_dataset(dataset)
 
 
+def _import_words(args) -> list[str]:
+    """Return the words of an import as another machine is to run it: with whole paths."""
+    words = ["data", "import", args.name]
+    for option in ("train", "validation", "test", "labels"):
+        if (path := getattr(args, option)) is not None:
+            # --labels may be a name to be found in each folder
+            words += [f"--{option}", str(path.resolve() if option != "labels" or path.exists() else path)]
+    for option in ("fractions", "features"):
+        if values := getattr(args, option):
+            words += [f"--{option}", ",".join(map(str, values))]
+    for option in (
+        "source",
+        "clip_seconds",
+        "bands",
+        "sample_rate",
+        "hop_seconds",
+        "fft",
+        "coefficients",
+        "seed",
+    ):
+        if (value := getattr(args, option)) is not None:
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    return words
+
+
+def _on_cluster(args, words: list[str]) -> None:
+    """Have a command of the data run as a job of a Ray cluster, and print what it prints."""
+    from sedcore.jobs.cluster_command import run_command
+    from sedcore.jobs.engine import ray_address
+
+    print(run_command(ray_address(args.ray_address), artifact_root(args.artifacts), words, tell))
+
+
 def _build_features(args) -> None:
+    if args.engine == "ray":
+        return _on_cluster(args, ["data", "features", args.name, "--features", ",".join(args.features)])
     from sedcore.data.writing import build_features
 
     build_features(artifact_root(args.artifacts), args.name, args.features, progress=progress_bar())

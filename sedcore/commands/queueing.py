@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sedcore.artifacts.root import artifact_root
-from sedcore.commands.common import Adder, find, print_json, tell
+from sedcore.commands.common import Adder, asked_job, engine_arguments, find, print_json, tell
 from sedcore.commands.training import training_arguments, training_config
 from sedcore.errors import SedcoreError
 
@@ -25,7 +25,10 @@ def register(add: Adder, commands, group) -> None:
     resume = add(commands, "resume", _resume, "queue a run again that was cancelled, interrupted or failed")
     resume.add_argument("run", metavar="RUN")
     worker = add(commands, "worker", _worker, "take runs from the queue and train them")
-    worker.add_argument("--jobs", type=int, default=1, metavar="N", help="at once; default 1")
+    worker.add_argument(
+        "--jobs", type=int, metavar="N", help="at once; default 1, with --engine ray as the cluster has room"
+    )
+    engine_arguments(worker, resources=False)
     worker.add_argument("--until-empty", action="store_true", help="end when nothing waits")
     worker.add_argument("--if-none", action="store_true", help="end at once where another worker lives")
     worker.add_argument(
@@ -37,16 +40,19 @@ def _submit(args) -> None:
     from sedcore.jobs.queue import submit
 
     root = artifact_root(args.artifacts)
-    run = submit(root, training_config(args), args.run_id, args.name)
+    run = submit(root, training_config(args), args.run_id, args.name, asked_job(args))
     _tell_of_workers(root)
     print(run.run_id)
 
 
 def _queue(args) -> None:
+    from sedcore.jobs.cluster import refresh
     from sedcore.jobs.listing import queue_rows
     from sedcore.jobs.workers import living_workers
 
     root = artifact_root(args.artifacts)
+    for silence in refresh(root):
+        tell(silence)
     rows, workers = queue_rows(root), living_workers(root)
     if args.json:
         return print_json({"runs": rows, "workers": workers})
@@ -85,21 +91,33 @@ def _resume(args) -> None:
 
 
 def _worker(args) -> None:
+    from sedcore.jobs.engine import RAY, ray_address
     from sedcore.jobs.worker import TRAINER, Worker
 
-    Worker(
-        artifact_root(args.artifacts),
-        jobs=args.jobs,
-        until_empty=args.until_empty,
-        if_none=args.if_none,
-        trainer=args.trainer or TRAINER,
-        announce=tell,
-    ).work()
+    root = artifact_root(args.artifacts)
+    settings = {
+        "until_empty": args.until_empty,
+        "if_none": args.if_none,
+        "trainer": args.trainer or TRAINER,
+        "announce": tell,
+    }
+    if args.engine == RAY:
+        from sedcore.jobs.cluster_worker import ClusterWorker
+
+        return ClusterWorker(root, ray_address(args.ray_address), args.jobs, **settings).work()
+    Worker(root, jobs=1 if args.jobs is None else args.jobs, **settings).work()
 
 
 def _tell_of_workers(root) -> None:
+    from sedcore.jobs.engine import engine_of, takes
     from sedcore.jobs.queue import queued_runs
     from sedcore.jobs.workers import living_workers
 
-    if queued_runs(root) and not living_workers(root):
-        tell("no worker takes from this queue; start one: python -m sedcore worker")
+    workers = living_workers(root)
+    for job in [run.info["job"] for run in queued_runs(root)]:
+        if not any(takes(worker, job) for worker in workers):
+            more = (
+                "" if engine_of(job) == "local" else f" --engine ray --ray-address {job['address'] or 'URL'}"
+            )
+            tell(f"no worker takes from this queue; start one: python -m sedcore worker{more}")
+            return

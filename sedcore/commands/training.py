@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sedcore.artifacts.root import artifact_root
-from sedcore.commands.common import Adder, find, print_json, tell
+from sedcore.commands.common import Adder, asked_job, engine_arguments, find, print_json, tell
 
 
 def register(add: Adder, commands, group) -> None:
@@ -47,6 +47,10 @@ def training_arguments(parser) -> None:
     parser.add_argument(
         "--deterministic", action="store_true", help="the same numbers each time, at the cost of speed"
     )
+    parser.add_argument(
+        "--devices", choices=("one", "all"), default="one", help="all: a batch is divided among all GPUs"
+    )
+    engine_arguments(parser)
     parser.add_argument("--run-id", metavar="ID")
     parser.add_argument("--name", default="", metavar="TEXT")
 
@@ -61,10 +65,15 @@ def training_config(args):
 def _train(args) -> int:
     from sedcore.training.start import train_now
 
-    root = artifact_root(args.artifacts)
-    run, state = train_now(
-        root, training_config(args), args.run_id, args.name, announce=tell, bar=sys.stderr.isatty()
-    )
+    root, config, job = artifact_root(args.artifacts), training_config(args), asked_job(args)
+    if job:
+        from sedcore.jobs.cluster_worker import train_on_cluster
+        from sedcore.jobs.engine import ray_address
+
+        address = ray_address(args.ray_address)
+        run, state = train_on_cluster(root, config, job, address, args.run_id, args.name, announce=tell)
+    else:
+        run, state = train_now(root, config, args.run_id, args.name, tell, bar=sys.stderr.isatty())
     print(run.run_id)
     return {"failed": 1, "cancelled": 130}.get(state, 0)
 

@@ -20,7 +20,7 @@ from sedcore.data.checks import Problem, raise_errors
 from sedcore.data.features import FeatureParams, bands_of, check_kinds, empty_bands, mel_basis
 from sedcore.data.labels import LabelTable, read_table, unknown_labels
 from sedcore.data.npy_pairs import REPORT_CLASSES, SILENCE, check_fold, common_shape, load_mel, read_npy_split
-from sedcore.data.rows import Load, Progress, default_workers
+from sedcore.data.rows import Elsewhere, Load, Progress, default_workers
 from sedcore.data.sources import (
     SourceSplit,
     audio_files,
@@ -70,6 +70,7 @@ def import_dataset(
     n_mfcc: int = 20,
     seed: int = 0,
     workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
     progress: Progress | None = None,
     announce: Callable[[str], object] = print,
 ) -> DataSet:
@@ -93,6 +94,8 @@ def import_dataset(
         How audio becomes features. For .npy pairs, what they were made with.
     workers
         Processes; one a processor, at most 8, unless given.
+    elsewhere
+        What computes the clips on other machines, which find the folders under the same paths.
     progress, announce
         Called with (clips done, clips in all), and with the one line that says what was taken.
 
@@ -133,7 +136,7 @@ def import_dataset(
         source={"kind": kind, "folders": {s: str(p.resolve()) for s, p in paths.items()},
                 "labels": {s: split.label_file for s, split in read.splits.items()},
                 "fractions": shares or None, "seed": seed if shares else None},
-        from_audio=kind == "audio", workers=workers, progress=progress,
+        from_audio=kind == "audio", workers=workers, elsewhere=elsewhere, progress=progress,
     )  # fmt: skip
 
 

@@ -37,6 +37,8 @@ from sedcore.errors import SedcoreError
 # load(item) -> (mono float32 samples (n,) at params.sample_rate_hz or mel power (frames, bands), content hash)
 Load = Callable[[Any], tuple[np.ndarray, str]]
 Progress = Callable[[int, int], None]  # (clips done, clips in all)
+# elsewhere(function, common, tasks) yields function(common, task) of every task, done on other machines, as it comes
+Elsewhere = Callable[[Callable[[Any, Any], Any], Any, Sequence[Any]], Iterable[Any]]
 
 _CLIPS_A_TASK = 16
 _POOL_FROM = 64  # fewer clips are done before worker processes have started (about 2 s)
@@ -105,12 +107,14 @@ def fill(
     *,
     from_audio: bool,
     workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
     progress: Progress | None = None,
 ) -> list[Filled]:
     """Load every item and write its rows into the arrays of `folder`; returns a `Filled` a clip, in order.
 
     A `SedcoreError` of `load` becomes that clip's error; the others go on. `load` and the items must be
-    picklable (a function of a module, or functools.partial of one).
+    picklable (a function of a module, or functools.partial of one). With `elsewhere` the clips are computed there, and
+    this process alone writes: on a shared path, writers on several machines would overwrite each other's pages.
     """
     basis = mel_basis(params.sample_rate_hz, params.n_fft, params.bands) if from_audio and kinds else None
     if basis is not None:
@@ -119,7 +123,12 @@ def fill(
     clips = [_Clip(i, item, int(f), int(r)) for i, (item, f, r) in enumerate(zip(items, first_rows, rows))]
     tasks = [clips[start : start + _CLIPS_A_TASK] for start in range(0, len(clips), _CLIPS_A_TASK)]
     done: list[Filled] = []
-    for results in _results(job, tasks, default_workers(workers, len(clips))):
+    results_come = (
+        _results_from(elsewhere, job, clips, tasks)
+        if elsewhere
+        else _results(job, tasks, default_workers(workers, len(clips)))
+    )
+    for results in results_come:
         done.extend(results)
         if progress is not None:
             progress(len(done), len(clips))
@@ -149,6 +158,33 @@ def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _results_from(
+    elsewhere: Elsewhere, job: _Job, clips: list[_Clip], tasks: list[list[_Clip]]
+) -> Iterable[list[Filled]]:
+    """Have the tasks computed elsewhere and write what comes back, yielding results as they come."""
+    for computed in elsewhere(_compute_clips, job, tasks):
+        arrays = _open_arrays(job)  # anew, so that written pages leave the process
+        for filled, made in computed:
+            clip = clips[filled.position]
+            for kind, values in made.items():
+                arrays[kind][clip.first_row : clip.first_row + clip.rows] = values
+        yield [filled for filled, _ in computed]
+
+
+def _compute_clips(job: _Job, task: list[_Clip]) -> list[tuple[Filled, dict[str, np.ndarray]]]:
+    """Return a few clips' results with their rows, kind by kind (rows, frames, bands); none where one failed."""
+    computed = []
+    with threadpoolctl.threadpool_limits(1):
+        for clip in task:
+            made = {
+                kind: np.empty((clip.rows, job.params.frames, bands_of(kind, job.params)), DTYPES[kind])
+                for kind in job.kinds
+            }
+            filled = _fill_clip(job, made, dataclasses.replace(clip, first_row=0))
+            computed.append((filled, {} if filled.error else made))
+    return computed
 
 
 @contextlib.contextmanager
@@ -183,8 +219,12 @@ def _run_task(task: list[_Clip]) -> list[Filled]:
 
 def _fill_clips(job: _Job, task: list[_Clip]) -> list[Filled]:
     """Fill the rows of a few clips; the arrays are opened anew so that written pages leave the process."""
-    arrays = {kind: np.load(job.folder / f"{kind}.npy", mmap_mode="r+") for kind in job.kinds}
+    arrays = _open_arrays(job)
     return [_fill_clip(job, arrays, clip) for clip in task]
+
+
+def _open_arrays(job: _Job) -> dict[str, np.ndarray]:
+    return {kind: np.load(job.folder / f"{kind}.npy", mmap_mode="r+") for kind in job.kinds}
 
 
 def _fill_clip(job: _Job, arrays: dict[str, np.ndarray], clip: _Clip) -> Filled:

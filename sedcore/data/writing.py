@@ -42,7 +42,7 @@ from sedcore.data.features import (
     mfcc,
     window_count,
 )
-from sedcore.data.rows import Load, Progress, allocate, bytes_needed, fill
+from sedcore.data.rows import Elsewhere, Load, Progress, allocate, bytes_needed, fill
 from sedcore.data.store import CLIP_COLUMNS, EVENT_COLUMNS, DataSet, datasets_folder, multi_hot, open_dataset
 from sedcore.errors import SedcoreError
 
@@ -67,6 +67,7 @@ def write_dataset(
     problems: Sequence[Problem] = (),
     from_audio: bool = True,
     workers: int | None = None,
+    elsewhere: Elsewhere | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
     """Compute features and write the data set `name`, all or nothing.
@@ -89,6 +90,8 @@ def write_dataset(
         "strong", "weak", "columns" or "event rolls"; a dict {split: one of these} where splits differ.
     problems
         What was found before; errors among them stop the import after the clips have been checked too.
+    workers, elsewhere
+        Processes on this machine; or what computes the clips on others (see `sedcore.data.rows.Elsewhere`).
     progress
         Called with (clips done, clips in all).
     """
@@ -106,7 +109,7 @@ def write_dataset(
         allocate(folder / "features", kinds, params, total)
         filled = fill(
             folder / "features", kinds, params, load, items, clips["first_row"], clips["rows"],
-            from_audio=from_audio, workers=workers, progress=progress,
+            from_audio=from_audio, workers=workers, elsewhere=elsewhere, progress=progress,
         )  # fmt: skip
         problems += content_problems(clips, filled)
         problems += duplicate_problems(clips, [f.digest for f in filled])

@@ -6,9 +6,11 @@ import dataclasses
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import RAY, engine_of
 from sedcore.jobs.queue import resume, submit
 from sedcore.jobs.workers import ensure_worker
 from sedcore.training.config import TrainConfig
@@ -21,8 +23,10 @@ def training_enabled() -> bool:
     return os.environ.get(SWITCH) == "on"
 
 
-def start_training(root: Path, config: TrainConfig, name: str = "") -> Run:
+def start_training(root: Path, config: TrainConfig, name: str = "", job: dict[str, Any] | None = None) -> Run:
     """Queue a training from a page and see that a worker lives to take it; return at once.
+
+    `job` says where it is to be trained (see `sedcore.jobs.engine`); None: on this machine.
 
     Raises
     ------
@@ -30,8 +34,8 @@ def start_training(root: Path, config: TrainConfig, name: str = "") -> Run:
         Training is switched off, the configuration does not fit, or no worker could be started (the run waits).
     """
     need_training()
-    run = submit(root, config, name=name)
-    ensure_worker(root)
+    run = submit(root, config, name=name, job=job)
+    ensure_worker(root, job)
     return run
 
 
@@ -39,7 +43,7 @@ def resume_training(root: Path, run: Run) -> None:
     """Queue a run again from a page and see that a worker lives to take it. Raises as `queue.resume` does."""
     need_training()
     resume(root, run)
-    ensure_worker(root)
+    ensure_worker(root, run.info["job"])
 
 
 def need_training() -> None:
@@ -48,8 +52,8 @@ def need_training() -> None:
         raise SedcoreError(f"training is switched off here; the server's owner can set {SWITCH}=on")
 
 
-def command_line(config: TrainConfig) -> str:
-    """Return the shell command that trains the same, with the settings that differ from the defaults."""
+def command_line(config: TrainConfig, job: dict[str, Any] | None = None) -> str:
+    """Return the shell command that trains the same there, with the settings that differ from the defaults."""
     parts = [
         "python",
         "-m",
@@ -69,4 +73,7 @@ def command_line(config: TrainConfig) -> str:
         parts.append(f"--{field.name.replace('_', '-')}")
         if value is not True:
             parts.append(f"{value:g}" if isinstance(value, float) else str(value))
+    if engine_of(job) == RAY:
+        parts += ["--engine", RAY, "--cores", f"{job['cores']}", "--gpus", f"{job['gpus']:g}"]
+        parts += ["--ray-address", job["address"]] if job["address"] else []
     return shlex.join(parts)

@@ -27,6 +27,7 @@ from sedcore.artifacts.status import (
 )
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
+from sedcore.jobs import cluster
 from sedcore.training.config import TrainConfig
 from sedcore.training.start import check_fit, plan
 
@@ -153,6 +154,7 @@ def cancel(run: Run, at_once: bool = False) -> str:
     """
     if set_status(run.path, "cancelled", "cancelled before it began", only_from=("queued",)):
         runs.drop_reserve(run)
+        cluster.forget(run)
         return "cancelled"
     status = run.status()
     if status.state not in ("running", "cancelling"):
@@ -164,6 +166,8 @@ def cancel(run: Run, at_once: bool = False) -> str:
 
 
 def _kill(run: Run) -> str:
+    if stored_status(run.path).remote:
+        return cluster.stop(run)
     # Said first: should this process die before its last line, the worker still knows that it was on request.
     set_status(run.path, "cancelling", KILL_REQUESTED, only_from=("running", "cancelling"))
     lock, end = run.path / "lock", time.monotonic() + _DEATH_S

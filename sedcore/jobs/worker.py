@@ -16,17 +16,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.locks import FileLock, LockTaken, RunLock, lock_holder
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import LIVE_STATES, Status, set_status, stored_status
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import LOCAL, takes
 from sedcore.jobs.queue import KILL_REQUESTED, KILLED, Seen, queued_runs, stored_states
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
 from sedcore.training.course import TAKEN, WORKER, with_remedy
 
-LOOK_EVERY_S = 0.3
 TRAINER = "sedcore.training"
 
 
@@ -62,6 +63,8 @@ class Worker:
     announce : called with a line for each thing that happens.
     """
 
+    look_every_s = 0.3
+
     def __init__(
         self,
         root: Path,
@@ -78,6 +81,7 @@ class Worker:
         self._children: dict[str, _Child] = {}
         self._owed: dict[str, _LastWord] = {}  # what could not be written yet: a full or read-only disk
         self._seen: Seen = {}
+        self._asked: dict[str, dict | None] = {}  # run id to the job that the run asks for
         self._wake = threading.Event()
         self._name = ""
         self._signals = 0
@@ -89,8 +93,7 @@ class Worker:
         The first SIGINT or SIGTERM: take no more, and go when the running ones have ended. The second: go at once;
         they go on by themselves.
         """
-        note = {"jobs": self._jobs, "engine": "local"}
-        lock = register(self._root, note, alone=self._if_none)
+        lock = register(self._root, self._note(), alone=self._if_none)
         if lock is None:
             return
         self._name = lock.path.stem
@@ -99,12 +102,35 @@ class Worker:
             while self._signals < 2:
                 if self._round(lock):
                     return
-                self._wake.wait(LOOK_EVERY_S)
+                self._wake.wait(self.look_every_s)
                 self._wake.clear()
         finally:
             lock.release()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _note(self) -> dict[str, Any]:
+        """Return what this worker says of itself."""
+        return {"jobs": self._jobs, "engine": LOCAL}
+
+    def _busy(self) -> bool:
+        """Say whether runs train that this worker looks after."""
+        return bool(self._children)
+
+    def _mine(self) -> list[Run]:
+        """Return the runs that wait for a worker like this one and have hope, the next one first."""
+        waiting, note = [], self._note()
+        for run in queued_runs(self._root, self._seen):
+            if run.run_id in self._owed:
+                continue
+            try:
+                if run.run_id not in self._asked:
+                    self._asked[run.run_id] = run.info["job"]
+                if takes(note, self._asked[run.run_id]):
+                    waiting.append(run)
+            except SedcoreError:
+                continue  # deleted meanwhile, or broken: `runs` tells of those
+        return waiting
 
     def _listen(self) -> dict[int, object]:
         """Take SIGINT and SIGTERM; return what was there before. Python delivers them to the main thread only."""
@@ -126,17 +152,15 @@ class Worker:
                 self._start()
             elif lock.held:
                 lock.release()  # who queues a run from now on finds no worker and starts another
-                if self._children:
-                    self._say(
-                        f"takes no more, ends with {', '.join(self._children)}; a second signal: ends now"
-                    )
+                if self._busy():
+                    self._say(f"takes no more, ends with the running ones; a second signal: ends now")
             self._trouble = ""
-            return not self._children and self._may_go(lock)
+            return not self._busy() and self._may_go(lock)
         except (SedcoreError, OSError) as error:
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 self._say(f"{error}; the worker goes on trying")
-            return bool(self._signals) and not self._children
+            return bool(self._signals) and not self._busy()
 
     def _say(self, line: str) -> None:
         with contextlib.suppress(OSError):  # a full disk, a terminal that is gone
@@ -149,20 +173,30 @@ class Worker:
             return False
         # Under the guard: who submits after this look finds no worker and starts one.
         with workers_guard(self._root):
-            if any(run.run_id not in self._owed for run in queued_runs(self._root, self._seen)):
+            if self._mine():
                 return False
             lock.release()
         return True
 
     def _start(self) -> None:
-        room = self._jobs - len(self._children) - len(self._orphans())
-        for run in queued_runs(self._root, self._seen):
+        waiting = self._mine()
+        room = self._room() if waiting else 0
+        for run in waiting:
             if room < 1:
                 return
-            if run.run_id not in self._children and run.run_id not in self._owed:
+            if not self._started(run):
                 room -= self._start_one(run)
 
+    def _room(self) -> int:
+        """Return how many more trainings may begin."""
+        return self._jobs - len(self._children) - len(self._orphans())
+
+    def _started(self, run: Run) -> bool:
+        """Say whether this worker has started a run that still says it waits."""
+        return run.run_id in self._children
+
     def _start_one(self, run: Run) -> bool:
+        """Start a run that waits; say whether it takes room."""
         command = [sys.executable, "-m", self._trainer, run.run_id, "--artifacts", str(self._root)]
         try:
             attempt = stored_status(run.path).attempt
@@ -181,19 +215,22 @@ class Worker:
         except SedcoreError:
             return False  # deleted while it waited
         except OSError as error:
-            reason = f"the training process could not be started: {error.strerror or error}"
-            if run.path.exists():
-                self._write(run, _LastWord("failed", with_remedy(run, reason), "queued", attempt))
+            self._fail(run, f"the training process could not be started: {error.strerror or error}", attempt)
             return False
         self._say(f"{run.run_id} started")
         return True
+
+    def _fail(self, run: Run, reason: str, attempt: int) -> None:
+        """Say that a run that waited could not be started."""
+        if run.path.exists():
+            self._write(run, _LastWord("failed", with_remedy(run, reason), "queued", attempt))
 
     def _orphans(self) -> list[str]:
         """Return the runs that train on this machine for a worker that is gone."""
         running = [
             name
             for name, status in stored_states(self._root, self._seen).items()
-            if status.state in ("running", "cancelling") and name not in self._children
+            if status.state in ("running", "cancelling") and not status.remote and name not in self._children
         ]
         if not running:
             return []

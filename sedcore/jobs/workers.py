@@ -19,8 +19,16 @@ from typing import Any
 
 from sedcore.artifacts.locks import FileLock, folder_guard, lock_holder
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import LOCAL, RAY, engine_of, ray_address, takes
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+
+def same_work(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Say whether two workers, by their notes, take the same runs."""
+    return all(
+        one.get(key, usual) == other.get(key, usual) for key, usual in (("engine", LOCAL), ("address", None))
+    )
 
 
 @contextmanager
@@ -43,20 +51,22 @@ def living_workers(root: Path) -> list[dict[str, Any]]:
 
 
 def register(root: Path, note: dict[str, Any], alone: bool = False) -> FileLock | None:
-    """Enter this process as a worker and return its lock; None where `alone` is asked for and another lives."""
+    """Enter this process as a worker and return its lock; None where `alone` is asked for and its like lives."""
     with workers_guard(root) as folder:
         for file in folder.glob("[!.]*.lock"):
             if not lock_holder(file):
                 file.unlink(missing_ok=True)
-        if alone and living_workers(root):
+        if alone and any(same_work(worker, note) for worker in living_workers(root)):
             return None
         host = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"
         name = f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
         return FileLock(folder / f"{name}.lock", note=note | {"worker": name}).acquire()
 
 
-def ensure_worker(root: Path) -> None:
-    """Start a worker on this machine, detached, unless one lives; it goes when the queue is empty.
+def ensure_worker(root: Path, job: dict[str, Any] | None = None) -> None:
+    """Start a worker on this machine, detached, unless one lives that takes `job`; it goes when its queue is empty.
+
+    The worker of a cluster runs on this machine too: it hands runs over, and asks for no cores.
 
     Raises
     ------
@@ -64,10 +74,15 @@ def ensure_worker(root: Path) -> None:
         It could not be started; what waits goes on waiting.
     """
     with workers_guard(root) as folder:
-        if living_workers(root):
+        if any(takes(worker, job) for worker in living_workers(root)):
             return
         log_file = folder / "worker.log"
     root = Path(root).resolve()
+    engine = (
+        ["--engine", RAY, "--ray-address", ray_address((job or {}).get("address"))]
+        if engine_of(job) == RAY
+        else []
+    )
     # Should two be started at once, the second sees the first and goes.
     command = [
         sys.executable,
@@ -78,6 +93,7 @@ def ensure_worker(root: Path) -> None:
         "worker",
         "--until-empty",
         "--if-none",
+        *engine,
     ]
     try:
         with open(log_file, "ab") as log:

@@ -24,6 +24,7 @@ from sedcore.models.registry import build
 from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
 from sedcore.training.course import Course
+from sedcore.training.devices import AllDevices, OneDevice, devices
 from sedcore.training.progress import peak_memory_mb
 from sedcore.training.resume import Pace, SoFar, make_deterministic, restore, save
 from sedcore.training.scoring import SplitScorer
@@ -39,6 +40,7 @@ class _Training:
     dataset: DataSet
     reader: RowReader
     model: keras.Model
+    devices: OneDevice | AllDevices
 
     @property
     def run(self) -> Run:
@@ -83,8 +85,10 @@ def _prepare(course: Course) -> _Training:
     if config.deterministic:
         make_deterministic()
     keras.utils.set_random_seed(config.seed)
-    model = build(config.model, len(dataset.classes), reader.bands, reader.frames)
-    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss="binary_crossentropy")
+    where = devices(config.devices)
+    with where.scope():
+        model = build(config.model, len(dataset.classes), reader.bands, reader.frames)
+        model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss="binary_crossentropy")
     runs.update_info(
         run,
         classes=list(dataset.classes),
@@ -102,8 +106,9 @@ def _prepare(course: Course) -> _Training:
     )
     course.say(
         f"{config.model} with {model.count_params():,} parameters on {config.features} of {dataset.name}"
+        + (f", on {where.number} devices" if where.number > 1 else "")
     )
-    return _Training(course, config, dataset, reader, model)
+    return _Training(course, config, dataset, reader, model, where)
 
 
 def _enough(config: TrainConfig, so_far: SoFar) -> str:
@@ -139,27 +144,27 @@ def _epoch(
     batches = shuffled(
         np.arange(len(rows)), t.config.batch_size, np.random.default_rng([t.config.seed, epoch])
     )
-    t.model.reset_metrics()
     t.course.progress.begin(epoch, t.config.epochs, len(batches))
-    began, loss = time.monotonic(), math.nan
+    began, loss_sum, seen = time.monotonic(), 0.0, 0
     for number, (x, y) in enumerate(in_background((t.reader(rows[b]), truth[b]) for b in batches), start=1):
-        loss = float(t.model.train_on_batch(x, y))  # mean over the epoch so far
+        loss = t.devices.step(t.model, x, y)
         if not math.isfinite(loss):
             raise SedcoreError(
                 f"the loss became {loss} in epoch {epoch}, batch {number}: try a learning rate below "
                 f"{t.config.learning_rate:g}"
             )
+        loss_sum, seen = loss_sum + loss * len(x), seen + len(x)
         t.course.progress.step(number, len(x))
         if t.course.stop.wanted():
             return None
     seconds = time.monotonic() - began
     looks = {}
     for name, scorer in (("train", sample), ("validation", validation)):
-        scores = scorer(t.model, goes_on=lambda: not t.course.stop.wanted())
+        scores = scorer(t.devices.scoring(t.model), goes_on=lambda: not t.course.stop.wanted())
         if scores is None:
             return None
         looks[name] = _look(scores, scorer, t.config.threshold)
-    looks["train"]["loss"] = loss
+    looks["train"]["loss"] = loss_sum / seen  # of the batches as they were trained on, dropout and all
     return {
         "epoch": epoch,
         "seconds": round(seconds, 3),
@@ -201,7 +206,7 @@ def _keep(t: _Training, so_far: SoFar) -> None:
         t.course.progress.phase("scoring")
         scorer = SplitScorer(t.dataset, t.reader, split)
         began = time.monotonic()
-        predictions = scorer.predictions(t.model)
+        predictions = scorer.predictions(t.devices.scoring(t.model))
         ms_per_clip = 1000 * (time.monotonic() - began) / max(len(predictions.clip_ids), 1)
         runs.save_predictions(t.run, predictions)
         runs.update_info(t.run, ms_per_clip=round(ms_per_clip, 3), collapsed=collapsed(predictions.scores))

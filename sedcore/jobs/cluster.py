@@ -1,0 +1,290 @@
+"""Runs on a Ray cluster: handing one over, learning from Ray how it stands, stopping it.
+
+The trainer on the node is the same as here, and writes the same files: the artifact root is a path that all nodes
+share. What differs is who knows that it lives. A lock need not reach from one machine to another, so the run's status
+names its Ray job, and where Ray says that this job has ended while the run still trains, the run is *interrupted*.
+
+Nothing here is remembered: whoever asks next, a new worker too, finds all of it in the run folders and at Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+from sedcore.artifacts import runs
+from sedcore.artifacts.locks import is_locked
+from sedcore.artifacts.runs import Run
+from sedcore.artifacts.status import hand_over, set_status, stored_status
+from sedcore.errors import SedcoreError
+from sedcore.jobs.cluster_api import (
+    FAILED,
+    NO_ROOM,
+    STOPPED,
+    SUCCEEDED,
+    WAITING,
+    ClusterSilent,
+    RayJob,
+    RayJobs,
+)
+from sedcore.jobs.engine import RAY
+from sedcore.jobs.workers import PROJECT
+
+RUNTIME_ENV = "SEDCORE_RAY_RUNTIME_ENV"  # variable that names a JSON file: Ray's runtime_env for every job
+TRAINER = "sedcore.training"
+ASK_S = 3.0  # how long a page or a command waits for a cluster
+_STOP_S, _LOOK_S = 15.0, 0.3  # how long a stopped job may take to go, and how often to look
+_REST_S = 60.0  # a run whose files have not changed for so long shows no sign of life
+_RAYS_LINE = re.compile(r"\S+ \S+\tINFO job_manager\.py:|Running entrypoint for job ")
+_SIGNAL_EXIT = 128  # a shell's exit status of a process that a signal ended is this and the signal
+
+
+def start(run: Run, root: Path, cluster: RayJobs, trainer: str = TRAINER) -> bool:
+    """Hand a run that waits over to a cluster; say whether it was still there to be handed over.
+
+    The run names its Ray job first, and then the job is made: should this process die in between, the next worker
+    finds a job that Ray does not know, and puts the run back.
+
+    Raises
+    ------
+    SedcoreError
+        Ray refuses the job; the run waits as before. A ClusterSilent: the job may have been made or not, `settle`
+        will tell.
+    """
+    asked = run.info["job"] or {}
+    job_id = f"{run.run_id}-{secrets.token_hex(2)}"
+    if not hand_over(run.path, {"engine": RAY, "address": cluster.address, "job": job_id}):
+        return False
+    runs.append_log(run, f"handed over to the Ray cluster at {cluster.address} as job {job_id}")
+    cores, gpus = asked.get("cores", 1), asked.get("gpus", 0)
+    try:
+        cluster.submit(
+            job_id,
+            shlex.join(["python", "-m", trainer, run.run_id, "--artifacts", str(Path(root).resolve())]),
+            cores,
+            gpus,
+            runtime_env(cores, gpus),
+            {"run": run.run_id, "name": run.name},
+        )
+    except ClusterSilent:
+        raise
+    except SedcoreError as error:
+        set_status(run.path, "queued", str(error), ("queued",), stored_status(run.path).place, job_id)
+        raise
+    return True
+
+
+def runtime_env(cores: int, gpus: float) -> dict[str, Any]:
+    """Return Ray's runtime_env of a job: that of the file in the environment, and what keeps the job to its resources.
+
+    Ray reserves cores and GPUs but holds nobody to them; TensorFlow takes all that it sees.
+
+    Raises
+    ------
+    SedcoreError
+        The file is not a JSON object.
+    """
+    given: dict[str, Any] = {}
+    if file := os.environ.get(RUNTIME_ENV):
+        try:
+            given = json.loads(Path(file).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SedcoreError(
+                f"{RUNTIME_ENV} names {file}, which is no readable JSON file ({error})"
+            ) from None
+        if not isinstance(given, dict) or not isinstance(given.get("env_vars", {}), dict):
+            raise SedcoreError(
+                f"{RUNTIME_ENV} names {file}; wanted in it is an object as Ray's runtime_env is"
+            )
+    own = {
+        "PYTHONPATH": str(PROJECT),  # where the code lies on a shared path too; elsewhere it changes nothing
+        "OMP_NUM_THREADS": str(cores),
+        "TF_NUM_INTRAOP_THREADS": str(cores),
+        "TF_NUM_INTEROP_THREADS": str(cores),
+        **({} if gpus else {"CUDA_VISIBLE_DEVICES": "-1"}),
+    }
+    return given | {"env_vars": own | given.get("env_vars", {})}
+
+
+def settle(run: Run, cluster: RayJobs) -> str:
+    """Ask Ray for the job of a run that was handed over, write what follows from it, and return how the job stands.
+
+    "waiting": for room on a node; "running"; "ended": it is not handed over any more, whatever became of it.
+
+    Raises
+    ------
+    SedcoreError
+        The cluster does not answer (ClusterSilent), or the run's status cannot be read or written.
+    """
+    status = stored_status(run.path)
+    if status.remote is None or not status.live:
+        return "ended"
+    job_id = status.remote["job"]
+    job = cluster.look(job_id)
+    if job and not job.ended:
+        return "waiting" if job.state == WAITING else "running"
+    if is_locked(
+        run.path
+    ):  # where locks reach this far, they are faster than Ray: the trainer has its last words
+        return "running"
+    if status.state == "queued":
+        _never_began(run, job_id, job, cluster)
+    else:
+        _broke_off(run, job_id, job, cluster)
+    return "ended"
+
+
+def _never_began(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) -> None:
+    """Say what becomes of a run whose job has ended before its trainer claimed it."""
+    if job is None or job.error == NO_ROOM:
+        # At its place still where Ray lost it; behind the others where there was no room for it all the time.
+        place = stored_status(run.path).place if job is None else _last_place(run)
+        why = (
+            "the cluster did not know its job; waits again"
+            if job is None
+            else "the cluster had no room for it in the time that Ray allows; waits again"
+        )
+        _write(run, job_id, "queued", why, ("queued",), place)
+    elif job.state == STOPPED:
+        _write(run, job_id, "cancelled", "its Ray job was stopped before it began", ("queued",))
+    else:
+        _write(run, job_id, "failed", _last_words(job_id, job, cluster), ("queued",))
+
+
+def _broke_off(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) -> None:
+    """Say how a run ended whose trainer could not say it any more."""
+    living, failed = ("running", "cancelling"), job is not None and job.state == FAILED
+    if job is None:
+        why = f"the Ray cluster at {cluster.address} does not know its job any more; was it restarted?"
+        _write(run, job_id, "interrupted", why, living)
+        return
+    if job.state == STOPPED:
+        _write(run, job_id, "cancelled", "killed on request", ("cancelling",))
+        _write(run, job_id, "interrupted", "its Ray job was stopped", ("running",))
+        return
+    words = _last_words(job_id, job, cluster)
+    if job.state == SUCCEEDED or (failed and 0 < (job.exit_code or 0) < _SIGNAL_EXIT):
+        _write(run, job_id, "failed", words, living)
+    else:
+        _write(run, job_id, "interrupted", words, living)
+
+
+def _write(
+    run: Run, job_id: str, state: str, why: str, only_from: tuple[str, ...], place: int | None = None
+) -> None:
+    if set_status(run.path, state, why, only_from, place, job_id):
+        runs.append_log(run, f"{state}: {why}")
+
+
+def _last_place(run: Run) -> int:
+    from sedcore.jobs.queue import stored_states  # it knows of clusters, for cancelling
+
+    return 1 + max((s.place or 0 for s in stored_states(run.path.parents[1]).values()), default=0)
+
+
+def _last_words(job_id: str, job: RayJob, cluster: RayJobs) -> str:
+    """Return why a job ended, as well as it can be told from what it and Ray have printed."""
+    try:
+        own = own_lines(cluster.log(job_id))
+    except SedcoreError:
+        own = []
+    code = job.exit_code
+    if code is not None and (code < 0 or code >= _SIGNAL_EXIT):
+        number = -code if code < 0 else code - _SIGNAL_EXIT
+        killed = " (killed, or out of memory)" if number == 9 else ""
+        return f"the training process on the cluster was ended by signal {number}{killed}"
+    if code and own:
+        return f"{own[-1][:300]} (its Ray job {job_id} ended with exit status {code})"
+    message = [line.strip() for line in job.message.splitlines() if line.strip()]
+    return f"its Ray job {job_id} ended as {job.state}: {(own or message or ['without a word'])[-1][:300]}"
+
+
+def own_lines(log: str) -> list[str]:
+    """Return what a job itself has printed, without Ray's lines before it and empty ones."""
+    lines = (line.rstrip() for line in log.splitlines())
+    return [line for line in lines if line and not _RAYS_LINE.match(line)]
+
+
+def stop(run: Run, cluster: RayJobs | None = None) -> str:
+    """Kill the training of a run that was handed over: stop its Ray job, and wait until it is gone.
+
+    Returns "killed", or "" where it ended by itself meanwhile.
+
+    Raises
+    ------
+    SedcoreError
+        The cluster does not answer while the run shows signs of life, or the job does not end.
+    """
+    status = stored_status(run.path)
+    if status.remote is None:
+        return ""
+    cluster = cluster or RayJobs(status.remote["address"], ASK_S)
+    job_id, end = status.remote["job"], time.monotonic() + _STOP_S
+    set_status(run.path, "cancelling", "kill requested", ("running",), job=job_id)
+    try:
+        cluster.stop(job_id)
+        while (job := cluster.look(job_id)) and not job.ended:
+            if time.monotonic() > end:
+                raise SedcoreError(
+                    f"run {run.name}: its Ray job {job_id} has not ended within {_STOP_S:.0f} s"
+                )
+            time.sleep(_LOOK_S)
+    except ClusterSilent as error:
+        quiet = seconds_at_rest(run)
+        if quiet < _REST_S:
+            raise SedcoreError(f"{error} (the run's files changed {quiet:.0f} s ago, so it lives)") from error
+        why = f"given up: {error}"
+        _write(run, job_id, "interrupted", why, ("running", "cancelling"))
+        return "killed"
+    why = "killed on request"
+    done = set_status(run.path, "cancelled", why, ("running", "cancelling"), job=job_id)
+    if done:
+        runs.append_log(run, f"cancelled: {why}")
+    return "killed" if done else ""
+
+
+def forget(run: Run) -> None:
+    """Take a run that was cancelled before it began away from the cluster too, where that answers.
+
+    Where it does not, no harm is done: its trainer will find that it is not queued, and go.
+    """
+    status = stored_status(run.path)
+    if status.remote is not None:
+        try:
+            RayJobs(status.remote["address"], ASK_S).stop(status.remote["job"])
+        except SedcoreError as error:
+            runs.append_log(run, f"its Ray job was not stopped: {error}")
+
+
+def seconds_at_rest(run: Run) -> float:
+    """Return how long ago the trainer last wrote: progress, history, log or checkpoint."""
+    files = [run.path / name for name in ("progress.json", "history.jsonl", "checkpoint/state.npz", "lock")]
+    times = [file.stat().st_mtime for file in files if file.exists()]
+    return max(time.time() - max(times), 0.0) if times else float("inf")
+
+
+def refresh(root: Path) -> list[str]:
+    """Bring every run that was handed over up to what Ray says; return a sentence for each cluster that is silent.
+
+    A worker of the cluster does this all the time; a page and ``queue`` do it where none lives. Waits a few seconds
+    for each cluster at most.
+    """
+    from sedcore.jobs.queue import stored_states
+
+    silent: dict[str, str] = {}
+    for name, status in stored_states(root).items():
+        if status.remote is None or not status.live or status.remote["address"] in silent:
+            continue
+        try:
+            settle(Run(Path(root) / "runs" / name), RayJobs(status.remote["address"], ASK_S))
+        except ClusterSilent as error:
+            silent[status.remote["address"]] = f"{error} What is said of its runs may be old."
+        except SedcoreError:
+            continue  # deleted meanwhile, or broken: `runs` tells of those
+    return list(silent.values())

@@ -1,0 +1,139 @@
+"""Training on one device, or on all that the machine has: each batch is divided, and the gradients are added up.
+
+`devices = "all"` is TensorFlow's MirroredStrategy: every device holds the weights and takes a part of the batch. The
+step, the loss and the learning rate are those of the whole batch, so that the numbers are those of one device, but for
+dropout's random numbers and batch normalisation, whose means are those of each part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from sedcore.errors import SedcoreError
+
+
+class OneDevice:
+    """The usual way: Keras trains and scores where it finds its device."""
+
+    number = 1
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Return what a model is built and compiled in."""
+        return contextlib.nullcontext()
+
+    def step(self, model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
+        """Train a compiled model on a batch (batch, frames, bands), (batch, classes); return its mean loss."""
+        return float(model.train_on_batch(x, y))
+
+    def scoring(self, model: keras.Model) -> keras.Model:
+        """Return what scores a batch by `predict_on_batch`."""
+        return model
+
+
+class AllDevices:
+    """All GPUs of the machine; without one, all CPU devices that TensorFlow was told of.
+
+    Raises
+    ------
+    SedcoreError
+        Keras runs on another backend than TensorFlow.
+    """
+
+    def __init__(self) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise SedcoreError(
+                f"devices = all needs Keras on TensorFlow; here it runs on {keras.backend.backend()}"
+            )
+        import tensorflow as tf
+
+        self._tf = tf
+        gpus, cpus = tf.config.list_logical_devices("GPU"), tf.config.list_logical_devices("CPU")
+        self._strategy = tf.distribute.MirroredStrategy(
+            [device.name for device in gpus or cpus],
+            # TensorFlow's collective sum of CPU devices mixes up two models of one process (2.21)
+            cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice(),
+        )
+        self._steps: dict[keras.Model, Callable] = {}
+        self._scorings: dict[keras.Model, _Scoring] = {}  # kept: TensorFlow traces each anew
+
+    @property
+    def number(self) -> int:
+        return self._strategy.num_replicas_in_sync
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Return what a model is built and compiled in."""
+        return self._strategy.scope()
+
+    def step(self, model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
+        """Train a compiled model on a batch, a part of it on each device; return the batch's mean loss.
+
+        Keras' own train_on_batch would give every device the whole batch.
+        """
+        if model not in self._steps:
+            self._steps[model] = self._make_step(model)
+        parts = [self._shared_out(values) for values in (x, y, np.full(len(x), 1 / len(x), np.float32))]
+        return float(self._steps[model](*parts))
+
+    def _shared_out(self, values: np.ndarray):
+        """Give each device its part of an array; a device without any gets the first row with nothing in it.
+
+        Nothing: the weights, 1 / batch, are the array in which that row is made zero, so it counts for nothing.
+        """
+        parts = np.array_split(values, self.number)
+        spare = np.zeros_like(values[:1])
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: self._tf.constant(
+                part if len(part := parts[context.replica_id_in_sync_group]) else spare
+            )
+        )
+
+    def _make_step(self, model: keras.Model) -> Callable:
+        tf, strategy = self._tf, self._strategy
+        with (
+            strategy.scope()
+        ):  # else the first step would make the optimizer's variables, inside of its own graph
+            model.optimizer.build(model.trainable_variables)
+
+        def on_one(x, y, weights):
+            with tf.GradientTape() as tape:
+                of_clips = keras.losses.binary_crossentropy(y, model(x, training=True))
+                loss = tf.reduce_sum(of_clips * weights)
+                penalties = tf.add_n(model.losses) / self.number if model.losses else 0.0
+                total = loss + penalties
+            gradients = tape.gradient(total, model.trainable_variables)
+            model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))  # adds up those of all
+            return total
+
+        @tf.function(reduce_retracing=True)
+        def on_all(x, y, weights):
+            losses = strategy.run(on_one, args=(x, y, weights))
+            return strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+        return on_all
+
+    def scoring(self, model: keras.Model) -> _Scoring:
+        """Return what scores a batch by `predict_on_batch`, on one device.
+
+        Keras' own would have every device score the whole batch, and return the scores of all of them.
+        """
+        if model not in self._scorings:
+            scores = self._tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+            self._scorings[model] = _Scoring(scores)
+        return self._scorings[model]
+
+
+class _Scoring:
+    def __init__(self, scores: Callable):
+        self._scores = scores
+
+    def predict_on_batch(self, batch: np.ndarray) -> np.ndarray:
+        return np.asarray(self._scores(batch))
+
+
+def devices(which: str) -> OneDevice | AllDevices:
+    """Return what trains: "one" or "all"."""
+    return AllDevices() if which == "all" else OneDevice()
