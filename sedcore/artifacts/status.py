@@ -29,8 +29,8 @@ class Status:
 
     `place` orders the runs that wait, the lowest first; None where the run does not wait. `attempt` counts how often
     the run was put in the queue: who speaks for a trainer that died sees by it whether the run has gone on since.
-    `remote` names the cluster's job that a run was handed over to (engine, address, job): its liveness is that job's, since a lock need not reach
-    from one machine to another. None for a run of this machine.
+    `remote` names the cluster's job that a run was handed over to (engine, address, job): its liveness is that job's,
+    since a lock need not reach from one machine to another. None for a run of this machine.
     """
 
     state: str

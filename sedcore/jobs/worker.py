@@ -153,7 +153,7 @@ class Worker:
             elif lock.held:
                 lock.release()  # who queues a run from now on finds no worker and starts another
                 if self._busy():
-                    self._say(f"takes no more, ends with the running ones; a second signal: ends now")
+                    self._say("takes no more, ends with the running ones; a second signal: ends now")
             self._trouble = ""
             return not self._busy() and self._may_go(lock)
         except (SedcoreError, OSError) as error:
