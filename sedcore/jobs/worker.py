@@ -21,6 +21,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import set_status, stored_status
 from sedcore.errors import SedcoreError
 from sedcore.jobs.queue import Seen, queued_runs, stored_states
+from sedcore.jobs.sweeps.advance import Sweeps
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
 from sedcore.training.course import TAKEN, WORKER
 
@@ -57,6 +58,7 @@ class Worker:
         self._children: dict[str, subprocess.Popen] = {}
         self._hopeless: set[str] = set()  # runs that could be neither started nor marked as failed
         self._seen: Seen = {}
+        self._sweeps = Sweeps(self._root, announce)
         self._wake = threading.Event()
         self._name = ""
         self._signals = 0
@@ -77,6 +79,7 @@ class Worker:
             while self._signals < 2:
                 self._reap()
                 if not self._signals:
+                    self._sweeps.advance()
                     self._start()
                 if not self._children and self._may_go(lock):
                     return
@@ -101,6 +104,9 @@ class Worker:
         if self._signals:
             return True
         if not self._until_empty:
+            return False
+        self._sweeps.advance(now=True)
+        if self._sweeps.busy:
             return False
         # Under the guard: who submits after this look finds no worker and starts one.
         with workers_guard(self._root):
