@@ -21,6 +21,7 @@ A point's value is validation macro AP of the best epoch, the mean over its seed
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -219,3 +220,26 @@ def make_sweep(root: Path, spec: Spec) -> Sweep:
     """
     misfits(open_dataset(root, spec.dataset), spec)
     return create_sweep(root, spec.to_json(), spec.title())
+
+
+def to_toml(spec: Spec) -> str:
+    """Return the TOML file that describes the same sweep, without what is as usual."""
+    given = spec.to_json()
+    usual = {"name": "", "sampler": SAMPLERS[0], "pruner": PRUNERS[0]}
+    space = given.pop("space")
+    if spec.sampler == "grid":
+        del given["trials"]
+    if spec.seeds == tuple(range(len(spec.seeds))):
+        given["seeds"] = len(spec.seeds)
+    lines = [f"{key} = {_toml(value)}" for key, value in given.items() if usual.get(key) != value]
+    lines += ["", "[space]", *(f"{key} = {_toml(value)}" for key, value in space.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # JSON's text and numbers are TOML's too; of what Python writes as 1e-05, TOML takes that as well.
+    return json.dumps(value, ensure_ascii=False)
