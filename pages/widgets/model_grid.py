@@ -69,7 +69,7 @@ def model_grid(root: Path, dataset: DataSet, runs: list[Run]) -> None:
     cells, kinds = grid_cells(dataset, runs), dataset.feature_names()
     known = [cell.value for cell in cells.values() if cell.value is not None]
     st.html(GRID_CSS)
-    with st.container(key="model-grid", gap="xxsmall"):
+    with st.container(key="model-grid", gap="xxsmall", width=170 + 150 * len(kinds)):
         head = st.columns([1.3, *[1] * len(kinds)], gap="small")
         for column, kind in zip(head[1:], kinds):
             column.markdown(f":small[:gray[{fmt.escape_markdown(FEATURE_WORDS.get(kind, kind))}]]")

@@ -224,7 +224,7 @@ def points_table(points: pd.DataFrame, settings: Sequence[str]) -> None:
         placeholder=fmt.DASH,
         height=tables.height_of(len(frame), 12),
         column_config={
-            "Point": tables.name_column("Point", "Click for its runs.", click, show),
+            "Point": tables.name_column("Point", "Click for its runs.", click, show) | {"width": 64},
             "Macro AP": tables.number_column(help="Validation, best epoch, mean over seeds."),
             "SD": tables.number_column(help="Standard deviation over seeds."),
         },

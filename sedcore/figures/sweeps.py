@@ -77,13 +77,10 @@ def map_figure(points: pd.DataFrame, x: str, y: str) -> go.Figure:
     z = np.full((len(rows), len(columns)), np.nan)
     for cell in cells.itertuples():
         z[rows.index(cell.y), columns.index(cell.x)] = cell.mean
-    x_names, y_names = [setting_text(v) for v in columns], [setting_text(v) for v in rows]
     traces: list[dict] = [
         dict(
             type="heatmap",
             z=z,
-            x=x_names,
-            y=y_names,
             zmin=low,
             zmax=high,
             colorscale=[[0, faint(BLUE, 0.06)], [1, faint(BLUE, 0.95)]],
@@ -93,69 +90,66 @@ def map_figure(points: pd.DataFrame, x: str, y: str) -> go.Figure:
             hoverinfo="skip",
         )
     ]
+    at = {"x": cells["x"].map(columns.index).to_numpy(), "y": cells["y"].map(rows.index).to_numpy()}
     # Light writing where the blue is strong, the theme's own elsewhere.
-    strong = (cells["mean"] - low) / (high - low) > _STRONG
+    strong = ((cells["mean"] - low) / (high - low) > _STRONG).to_numpy()
     for mask, font in ((strong, {"color": "white"}), (~strong, {})):
-        part = cells[mask]
-        if len(part):
-            traces.append(
-                dict(
-                    type="scatter",
-                    x=[setting_text(v) for v in part["x"]],
-                    y=[setting_text(v) for v in part["y"]],
-                    mode="text",
-                    text=[_cell_text(cell) for cell in part.itertuples()],
-                    textfont={"size": SMALL} | font,
-                    hoverinfo="skip",
-                )
+        traces.append(
+            dict(
+                type="scatter",
+                x=at["x"][mask],
+                y=at["y"][mask],
+                mode="text",
+                text=[_cell_text(cell) for cell in cells[mask].itertuples()],
+                textfont={"size": SMALL} | font,
+                hoverinfo="skip",
             )
-    traces.append(
-        dict(
-            type="scatter",
-            x=[setting_text(v) for v in cells["x"]],
-            y=[setting_text(v) for v in cells["y"]],
-            mode="markers",
-            marker={"symbol": "square", "size": _CELL - 8, "opacity": 0, "color": NEUTRAL},
-            selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}},
-            customdata=[[index] for index in range(len(cells))],
-            hovertext=[_cell_hover(cell, x, y) for cell in cells.itertuples()],
-            hovertemplate="%{hovertext}<extra></extra>",
         )
-    )
-    if cells["mean"].notna().any():
-        traces.append(_frame_of_best(cells))
+    traces.append(_targets(cells, at, x, y))
     return drawn(
         traces,
         height=_CELL * len(rows) + 62,
         margin={"l": 8, "r": 8, "t": 6, "b": 46},
-        x=_categories(x, x_names),
-        y=_categories(y, y_names) | {"automargin": True, "ticksuffix": " "},
+        x=_categories(x, columns),
+        y=_categories(y, rows) | {"automargin": True, "ticksuffix": " "},
+        shapes=_frame_of_best(cells, at),
     )
 
 
-def _frame_of_best(cells: pd.DataFrame) -> dict:
-    best = cells.loc[cells["mean"].idxmax()]
+def _targets(cells: pd.DataFrame, at: Mapping[str, np.ndarray], x: str, y: str) -> dict:
+    """Return invisible markers, several side by side: cells are wider than high, and markers are squares."""
+    beside = np.linspace(-0.4, 0.4, 7)
+    many = len(beside)
     return dict(
         type="scatter",
-        x=[setting_text(best["x"])],
-        y=[setting_text(best["y"])],
+        x=(at["x"][:, None] + beside).ravel(),
+        y=np.repeat(at["y"], many),
         mode="markers",
-        marker={"symbol": "square-open", "size": _CELL - 12, "color": ORANGE, "line": {"width": 2}},
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
-        hoverinfo="skip",
+        marker={"symbol": "square", "size": _CELL - 6, "opacity": 0, "color": NEUTRAL},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=np.repeat(np.arange(len(cells)), many)[:, None].tolist(),
+        hovertext=np.repeat([_cell_hover(cell, x, y) for cell in cells.itertuples()], many).tolist(),
+        hovertemplate="%{hovertext}<extra></extra>",
     )
 
 
-def _categories(setting: str, names: Sequence[str]) -> dict:
+def _frame_of_best(cells: pd.DataFrame, at: Mapping[str, np.ndarray]) -> list[dict]:
+    if cells["mean"].isna().all():
+        return []
+    best = int(np.nanargmax(cells["mean"].to_numpy()))
+    x, y = float(at["x"][best]), float(at["y"][best])
+    corners = {"x0": x - 0.485, "x1": x + 0.485, "y0": y - 0.47, "y1": y + 0.47}
+    return [{"type": "rect", **corners, "line": {"color": ORANGE, "width": 2}}]
+
+
+def _categories(setting: str, values: Sequence[object]) -> dict:
     return {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": list(names),
+        "tickvals": list(range(len(values))),
+        "ticktext": [plain(setting_text(value)) for value in values],
         "title": axis_title(SETTING_TITLES.get(setting, setting)),
         "showgrid": False,
-        "range": [-0.5, len(names) - 0.5],
+        "range": [-0.5, len(values) - 0.5],
     }
 
 

@@ -41,7 +41,7 @@ def runs_of(root: Path, name: str, seen: Seen | None = None) -> list[Run]:
 def run_table(
     runs: Sequence[Run], spec: Spec, score: Callable[[Run], float | None] = best_score
 ) -> pd.DataFrame:
-    """Return a row a run: OWN_COLUMNS and a column for each setting that varies.
+    """Return a row a run, by trial and seed: OWN_COLUMNS and a column for each setting that varies.
 
     `value` is validation macro AP of the best epoch so far, NaN where there is none; `score` finds it.
     """
@@ -63,7 +63,7 @@ def run_table(
         }
         rows.append(row | {key: info["config"].get(key) for key in spec.space})
     frame = pd.DataFrame(rows, columns=[*OWN_COLUMNS, *spec.space])
-    return frame.astype({"value": float})
+    return frame.astype({"value": float}).sort_values(["trial", "seed"], ignore_index=True)
 
 
 def point_table(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:

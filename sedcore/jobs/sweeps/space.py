@@ -118,6 +118,8 @@ def _range(key: str, given: Mapping[str, Any]) -> Range:
             raise SedcoreError(f"space.{key}.step is above 0 and at most {high - low:g}; given {step!r}")
     if log and low <= 0:
         raise SedcoreError(f"space.{key} is logarithmic, so low must be above 0; given {low}")
+    if step is not None:
+        high = kind(Range(low, high, step=step).values[-1])  # what the steps reach
     return Range(low, high, log, None if step is None else kind(step))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -34,6 +33,8 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 RUN = "run-{}"  # of a seed: the id of its run
 PRUNED, WHY = "pruned", "why"  # the epoch after which it fell behind; why it has no runs or failed
 
+LEAST_POINTS = 8  # that importance is made from
+
 
 class _NoLock:
     """The writer holds the sweep's lock already."""
@@ -48,13 +49,12 @@ class _NoLock:
 def open_study(sweep: Sweep, spec: Spec) -> optuna.Study:
     """Return the study, made where there is none yet, to be written to. The caller holds the sweep's lock."""
     _mend(sweep)
-    return optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(sweep.journal), lock_obj=_NoLock())),
-        study_name=sweep.name,
-        direction="maximize",
-        load_if_exists=True,
-        pruner=_pruner(spec),
-    )
+    storage = JournalStorage(JournalFileBackend(str(sweep.journal), lock_obj=_NoLock()))
+    known = {"study_name": sweep.name, "storage": storage, "pruner": _pruner(spec)}
+    try:
+        return optuna.load_study(**known)
+    except KeyError:
+        return optuna.create_study(direction="maximize", **known)
 
 
 def read_study(sweep: Sweep) -> optuna.Study | None:
@@ -171,19 +171,13 @@ def handle(study: optuna.Study, trial: FrozenTrial) -> Trial:
     return Trial(study, trial._trial_id)
 
 
-def note(study: optuna.Study, trial: FrozenTrial, **notes: Any) -> None:
-    """Keep notes at a running trial."""
-    for key, value in notes.items():
-        handle(study, trial).set_user_attr(key.replace("_", "-"), value)
-
-
 def importances(study: optuna.Study) -> Mapping[str, float]:
     """Return how much each setting that varies matters for the value, as shares of 1, the largest first (PED-ANOVA).
 
-    Empty while fewer than four points are complete or only one setting varies: then there is nothing to say.
+    Empty while fewer than LEAST_POINTS are complete or only one setting varies: then there is little to say.
     Source: Watanabe, Bansal and Hutter 2023, https://arxiv.org/abs/2304.10255.
     """
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(done) < 4 or len(done[0].params) < 2 or len({trial.value for trial in done}) < 2:
+    if len(done) < LEAST_POINTS or len(done[0].params) < 2 or len({trial.value for trial in done}) < 2:
         return {}
     return optuna.importance.get_param_importances(study)
