@@ -1,7 +1,8 @@
-"""A trainer for tests that train often: the real one, forked from a process that has TensorFlow loaded already.
+"""A trainer for tests that train often: it has a run trained by a process that has TensorFlow loaded already.
 
-Loading TensorFlow costs ten times what a tiny training does. `serve` loads it once and forks for each run that
-``python -m tests.warm_trainer RUN --artifacts DIR`` asks for; the worker sees a trainer like any other.
+Loading TensorFlow costs ten times what a tiny training does. The warm processes load it once and train the runs
+that ``python -m tests.warm_trainer RUN --artifacts DIR`` brings, one after the other, by the real trainer's code; the
+worker sees a trainer like any other. (To fork them from one would be simpler, but TensorFlow hangs in a fork.)
 """
 
 from __future__ import annotations
@@ -19,47 +20,31 @@ REPO = Path(__file__).parents[1]
 
 
 @contextlib.contextmanager
-def warm(folder: Path) -> Iterator[dict[str, str]]:
-    """Run the loaded process; yields what a worker needs in its environment."""
+def warm(folder: Path, number: int) -> Iterator[dict[str, str]]:
+    """Run so many warm processes; yields what a worker needs in its environment."""
     address = str(folder / "warm.sock")
-    command = [sys.executable, "-m", "tests.warm_trainer", "serve", address]
-    process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout.readline() == b"ready\n"
+    with socket.socket(socket.AF_UNIX) as door, contextlib.ExitStack() as stack:
+        door.bind(address)
+        door.listen(16)
+        command = [sys.executable, "-m", "tests.warm_trainer", "serve", str(door.fileno())]
+        for _ in range(number):
+            process = subprocess.Popen(command, cwd=REPO, pass_fds=(door.fileno(),))
+            stack.callback(process.wait, timeout=30)
+            stack.callback(process.kill)
         yield {SOCKET: address}
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
-def serve(address: str) -> None:
-    """Fork a trainer for each line that arrives, and answer with its exit status."""
+def serve(descriptor: int) -> None:
+    """Train each run that arrives, and answer with the exit status."""
     from sedcore.models.backend import load_keras
 
     load_keras()
-    import sedcore.training.fit  # noqa: F401  what a training imports
-
-    waiting: dict[int, socket.socket] = {}
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(address)
-        door.listen(16)
-        print("ready", flush=True)
-        door.settimeout(0.05)
+    with socket.socket(fileno=descriptor) as door:
         while True:
-            with contextlib.suppress(TimeoutError):
-                asker, _ = door.accept()
-                words = asker.makefile().readline().split("\t")
-                child = os.fork()
-                if not child:
-                    door.close()
-                    os._exit(train([word.strip() for word in words]))
-                waiting[child] = asker
-            with contextlib.suppress(ChildProcessError):
-                child, status = os.waitpid(-1, os.WNOHANG)
-                if child in waiting:
-                    asker = waiting.pop(child)
-                    asker.sendall(str(os.waitstatus_to_exitcode(status)).encode())
-                    asker.close()
+            asker, _ = door.accept()
+            with asker:
+                words = asker.makefile().readline().strip().split("\t")
+                asker.sendall(str(train(words)).encode())
 
 
 def train(arguments: list[str]) -> int:
@@ -79,6 +64,6 @@ def ask(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        serve(sys.argv[2])
+        serve(int(sys.argv[2]))
     else:
         sys.exit(ask(sys.argv[1:]))

@@ -224,7 +224,9 @@ def points_table(points: pd.DataFrame, settings: Sequence[str]) -> None:
         placeholder=fmt.DASH,
         height=tables.height_of(len(frame), 12),
         column_config={
-            "Point": tables.name_column("Point", "Click for its runs.", click, show) | {"width": 64},
+            "Point": st.column_config.ButtonColumn(
+                help="Click for its runs.", type="tertiary", width=64, pinned=True, key=click, on_click=show
+            ),
             "Macro AP": tables.number_column(help="Validation, best epoch, mean over seeds."),
             "SD": tables.number_column(help="Standard deviation over seeds."),
         },

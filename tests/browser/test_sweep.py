@@ -45,7 +45,7 @@ def address(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     page += ["--server.port", str(port), "--server.headless", "true"]
     work = [sys.executable, "-m", "sedcore", "worker", "--jobs", "2", "--trainer", "tests.warm_trainer"]
     log = folder / "log.txt"
-    with open(log, "wb") as words, warm(folder) as environment:
+    with open(log, "wb") as words, warm(folder, 2) as environment:
         worker = subprocess.Popen(work, cwd=REPO, env=settings | environment, stdout=words, stderr=words)
         server = subprocess.Popen(page, cwd=REPO, env=settings, stdout=words, stderr=words)
         try:
