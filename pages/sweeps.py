@@ -35,6 +35,7 @@ from sedcore.jobs.sweeps.spec import Spec, parse_spec
 
 POLL_S = 2.0
 PARAM, _WIDGET, _LIVE, _SEEN = "sweep", "sweep-select", "sweep-live", "sweep-seen"
+_FORM = "sweep-form"
 
 
 def main() -> None:
@@ -75,18 +76,28 @@ def main() -> None:
 
 
 def new_button(root: Path) -> None:
-    """Show the button that opens the form."""
+    """Show the button that opens the form; the form stays open until it is answered or dismissed."""
 
-    @st.dialog("New sweep", width="large")
+    @st.dialog("New sweep", width="large", on_dismiss=close_form)
     def form() -> None:
         sweep_form(root, trained_runs(root), choose)
 
-    if st.button("New sweep", icon=":material/add:", key="sweep-new", type="primary"):
+    st.button("New sweep", icon=":material/add:", key="sweep-new", type="primary", on_click=open_form)
+    if st.session_state.get(_FORM):
         form()
+
+
+def open_form() -> None:
+    st.session_state[_FORM] = True
+
+
+def close_form() -> None:
+    st.session_state[_FORM] = False
 
 
 def choose(name: str) -> None:
     """Make a sweep the one that is shown."""
+    close_form()
     st.session_state.pop(_WIDGET, None)
     st.query_params[PARAM] = name
 
@@ -146,7 +157,7 @@ def map_settings(settings: list[str]) -> list[str]:
 
 def answer(name: str, points: pd.DataFrame, settings: list[str]) -> str:
     """Return the page's answer in words: the best point, and whether its lead exceeds what seeds change."""
-    known = points[points["mean"].notna()].sort_values("mean", ascending=False)
+    known = points[points["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
     title = f"**{fmt.escape_markdown(name)}**"
     if known.empty:
         return f"{title} has no result yet."

@@ -192,7 +192,7 @@ def picked_runs(table: pd.DataFrame, settings: Sequence[str]) -> None:
 
 def points_table(points: pd.DataFrame, settings: Sequence[str]) -> None:
     """Show a row a point, the best first."""
-    order = points.sort_values("mean", ascending=False, na_position="last")
+    order = points.sort_values("mean", ascending=False, na_position="last", kind="stable")
     frame = pd.DataFrame(
         {
             "Point": [str(trial) for trial in order["trial"]],
