@@ -10,7 +10,7 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import state
 from pages.widgets.datasets import choose_dataset
-from pages.widgets.guard import empty_state, guarded, show_error, show_note
+from pages.widgets.guard import empty_state, follow_to, guarded, show_error, show_note
 from pages.widgets.model_grid import model_grid
 from pages.widgets.sweep_charts import (
     PICKED,
@@ -28,13 +28,12 @@ from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, broken_sweeps, list_swe
 from sedcore.errors import SedcoreError
 from sedcore.figures.sweeps import SETTING_TITLES, setting_text
 from sedcore.jobs.launch import training_enabled
-from sedcore.jobs.queue import Seen
 from sedcore.jobs.sweeps.advance import stop_sweep
-from sedcore.jobs.sweeps.results import point_table, run_table, runs_of
+from sedcore.jobs.sweeps.results import Members, point_table, run_table, runs_of
 from sedcore.jobs.sweeps.spec import Spec, parse_spec
 
 POLL_S = 2.0
-PARAM, _WIDGET, _LIVE, _SEEN = "sweep", "sweep-select", "sweep-live", "sweep-seen"
+PARAM, _WIDGET, _LIVE, _MEMBERS = "sweep", "sweep-select", "sweep-live", "sweep-members"
 _FORM = "sweep-form"
 
 
@@ -126,12 +125,13 @@ def chosen_sweep(root: Path, sweeps: list[Sweep]) -> Sweep:
 
 def body(root: Path, sweep: Sweep) -> None:
     """Show how a sweep stands and what it has found."""
+    follow_to()
     info = sweep.read()
     if (info["state"] in LIVE_STATES) != st.session_state.get(_LIVE):
         st.rerun()  # it has ended: the page around follows, and stops polling
     spec, settings = parse_spec(info["spec"]), list(info["spec"]["space"])
-    seen: Seen = st.session_state.setdefault(_SEEN, {})
-    table = run_table(runs_of(root, sweep.name, seen), spec, score_of)
+    members: Members = st.session_state.setdefault(_MEMBERS, {})
+    table = run_table(runs_of(root, sweep.name, members), spec, score_of)
     points = point_table(table, spec)
     st.markdown(answer(sweep.name, points, settings))
     standing(root, sweep, info, spec, table)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import optuna
@@ -583,3 +585,12 @@ def test_a_sweep_of_an_unknown_schema_is_left_out_with_a_word(root, capsys):
     assert "has schema 2" in capsys.readouterr().err
     with pytest.raises(SedcoreError, match="has schema 2"):
         set_sweep_state(sweep, "open")
+
+
+def test_optuna_is_loaded_only_where_a_sweep_is_worked_on():
+    code = (
+        "import sys, sedcore.cli, sedcore.jobs.worker, sedcore.jobs.sweeps.listing, sedcore.figures.sweeps\n"
+        "print('optuna' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -38,7 +38,8 @@ def _sweeps(args) -> None:
     from sedcore.jobs.sweeps.listing import sweep_row
 
     root = artifact_root(args.artifacts)
-    rows = [sweep_row(root, sweep) for sweep in list_sweeps(root)]
+    members: dict[str, str | None] = {}  # so that each run is read once
+    rows = [sweep_row(root, sweep, members) for sweep in list_sweeps(root)]
     for path, problem in broken_sweeps(root):
         tell(f"{path.name} left out: {problem}")
     if args.json:

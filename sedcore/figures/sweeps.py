@@ -34,9 +34,9 @@ _LOG_SPAN = 20  # from this ratio of highest to lowest on, an axis of numbers is
 
 
 def setting_text(value: object) -> str:
-    """Return a value of a setting as it is read: 1e-05, 0.001, 32, ann."""
+    """Return a value of a setting as it is read: 1e-5, 0.001, 32, ann."""
     return (
-        f"{value:g}"
+        f"{value:g}".replace("e-0", "e-")
         if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         else str(value)
     )
@@ -290,9 +290,8 @@ def parallel_figure(points: pd.DataFrame, settings: Sequence[str]) -> go.Figure:
             y=at,
             text=plain(shortened(text, 12)),
             showarrow=False,
-            xanchor="right" if place == len(axes) - 1 else "left",
-            xshift=-7 if place == len(axes) - 1 else 7,
-            yshift=9 if at < 0.97 else -9,
+            xanchor="center",
+            yshift=12 if at > 0.97 else -12,
             font={"size": SMALL, "color": NEUTRAL},
         )
         for place, (_, _, ticks) in enumerate(axes)
@@ -309,7 +308,7 @@ def parallel_figure(points: pd.DataFrame, settings: Sequence[str]) -> go.Figure:
             "side": "top",
             "range": [-0.02, len(axes) - 0.98],
         },
-        y={"visible": False, "range": [-0.05, 1.05]},
+        y={"visible": False, "range": [-0.12, 1.12]},
         annotations=notes,
     )
 

@@ -8,16 +8,21 @@ from typing import Any
 
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.sweeps import Sweep
-from sedcore.jobs.sweeps.results import best_score, point_table, run_table, runs_of
+from sedcore.jobs.sweeps.results import Members, best_score, point_table, run_table, runs_of
 from sedcore.jobs.sweeps.spec import parse_spec
 
 
-def sweep_row(root: Path, sweep: Sweep, score: Callable[[Run], float | None] = best_score) -> dict[str, Any]:
+def sweep_row(
+    root: Path,
+    sweep: Sweep,
+    members: Members | None = None,
+    score: Callable[[Run], float | None] = best_score,
+) -> dict[str, Any]:
     """Return name, state, reason, created, dataset, sampler, pruner, points, runs (at most), given, finished, and
     best: the highest mean over seeds of a point all of whose runs have ended, None where there is none."""
     info = sweep.read()
     spec = parse_spec(info["spec"])
-    table = run_table(runs_of(root, sweep.name), spec, score)
+    table = run_table(runs_of(root, sweep.name, members), spec, score)
     points = point_table(table, spec)
     ended = points[points["ended"]]["mean"].dropna()
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pandas as pd
 
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
-from sedcore.jobs.queue import Seen, stored_states
 from sedcore.jobs.sweeps.spec import Spec
 
+Members = dict[str, str | None]  # run id: the sweep that it belongs to
 OWN_COLUMNS = ("run_id", "trial", "seed", "state", "since", "value")
 
 
@@ -25,17 +26,32 @@ def best_score(run: Run) -> float | None:
     return float(values.max())
 
 
-def runs_of(root: Path, name: str, seen: Seen | None = None) -> list[Run]:
-    """Return the runs of a sweep, the oldest first."""
+def runs_of(root: Path, name: str, members: Members | None = None) -> list[Run]:
+    """Return the runs of a sweep, the oldest first.
+
+    With `members`, kept by the caller from call to call, only the files of new runs are read: a run never changes
+    its sweep.
+    """
+    known = {} if members is None else members
     found = []
-    for run_id in sorted(stored_states(root, seen)):
+    for run_id in sorted(known_run_ids(root)):
         run = Run(Path(root) / "runs" / run_id)
-        try:
-            if (run.info["sweep"] or {}).get("name") == name:
-                found.append(run)
-        except SedcoreError:
-            continue
+        if run_id not in known:
+            try:
+                known[run_id] = (run.info["sweep"] or {}).get("name")
+            except SedcoreError:
+                continue
+        if known[run_id] == name:
+            found.append(run)
     return found
+
+
+def known_run_ids(root: Path) -> list[str]:
+    """Return the names of all run folders."""
+    try:
+        return [entry.name for entry in os.scandir(Path(root) / "runs") if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return []
 
 
 def run_table(
