@@ -18,7 +18,10 @@ PAGES = {
         ("confusion", "Confusion", ":material/grid_view:"),
         ("verdicts", "Verdicts", ":material/balance:"),
     ],
-    "Train": [("new_run", "New run", ":material/play_circle:")],
+    "Train": [
+        ("new_run", "New run", ":material/play_circle:"),
+        ("sweeps", "Sweeps", ":material/grid_on:"),
+    ],
     "Data": [
         ("data_sets", "Data sets", ":material/library_music:"),
         ("import_scores", "Import scores", ":material/upload_file:"),
@@ -30,7 +33,7 @@ FRAME_CSS = """<style>
 .stMainBlockContainer {padding-left: 2.5rem; padding-right: 2.5rem; max-width: 1600px}
 @media (max-width: 640px) {.stMainBlockContainer {padding-left: 1rem; padding-right: 1rem}}
 </style>"""
-NEEDS_TRAINING = {"new_run", "import_scores"}
+NEEDS_TRAINING = {"new_run", "sweeps", "import_scores"}
 
 
 def navigation_pages() -> dict[str, list]:

@@ -10,9 +10,10 @@ from pages.widgets.bar import context_bar, no_runs, run_mark
 from pages.widgets.guard import empty_state, guarded
 from pages.widgets.scene import Scene
 from sedcore.artifacts.runs import Run
+from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
-from sedcore.figures.curves import MEASURES, History, curves_figure
+from sedcore.figures.curves import MEASURES, History, curves_figure, mean_history
 
 OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
 LIVE_SECONDS = 5.0
@@ -30,7 +31,7 @@ def main() -> None:
 
 def body(scene: Scene) -> None:
     """Show what the histories hold; polled while a chosen run trains."""
-    histories, without = [], []
+    found, without = {}, []
     for run in scene.chosen:
         try:
             table = run.history()
@@ -41,16 +42,37 @@ def body(scene: Scene) -> None:
             without.append((run, why_no_history(run)))
         else:
             best = run.info["best_epoch"] or best_epoch(table)
-            histories.append(History(scene.labels[run.run_id], scene.ink(run), table, best))
-    if not histories:
+            found[run.run_id] = History(scene.labels[run.run_id], scene.ink(run), table, best)
+    if not found:
         box = empty_state("None of the chosen runs has a history", "A history grows while a run trains.")
         box.markdown("\n".join(f"- {run_mark(scene, r)}: {fmt.escape_markdown(why)}" for r, why in without))
         return
+    groups = seed_groups([run for run in scene.chosen if run.run_id in found])
+    several = any(len(group) > 1 for group in groups)
+    histories = seeds_as_one(groups, found) if several and as_one() else list(found.values())
     st.markdown(answer(histories))
     if without:
         parts = [f"{run_mark(scene, run)} ({fmt.escape_markdown(why)})" for run, why in without]
         st.caption(f"Left out, having no history: {fmt.listing(parts)}.")
-    show(histories, **controls())
+    show(histories, **controls(several))
+
+
+def as_one() -> bool:
+    """Say whether seeds of one configuration are shown as one."""
+    return st.session_state.get("curves-seeds", True)
+
+
+def seeds_as_one(groups: list[list[Run]], found: dict[str, History]) -> list[History]:
+    """Return the histories, those of several seeds of one configuration as their mean."""
+    histories = []
+    for group in groups:
+        first = found[group[0].run_id]
+        if len(group) == 1:
+            histories.append(first)
+        else:
+            tables = [found[run.run_id].table for run in group]
+            histories.append(mean_history(group_label(group, first.label), first.ink, tables))
+    return [history for history in histories if len(history.table)]
 
 
 def why_no_history(run: Run) -> str:
@@ -121,7 +143,7 @@ def overfits(history: History) -> bool:
     return held[-1] > OVERFIT * held[turn] and fitted[-1] < fitted[min(turn, len(fitted) - 1)]
 
 
-def controls() -> dict:
+def controls(several_seeds: bool) -> dict:
     """Show the choices of the page; return them."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         measures = st.pills(
@@ -158,6 +180,13 @@ def controls() -> dict:
         train = st.toggle(
             "Train", value=True, key="curves-train", help="Show the dashed lines of the train split."
         )
+        if several_seeds:
+            st.toggle(
+                "Seeds as one",
+                value=True,
+                key="curves-seeds",
+                help="Runs that differ in their seed only: their mean, shaded from the lowest seed to the highest.",
+            )
         smoothing = st.slider(
             "Smoothing",
             0.0,
@@ -188,8 +217,10 @@ def show(
 ) -> None:
     """Show a panel a measure, or a panel a measure and run."""
     options = {"by_minutes": by_minutes, "train": train, "smoothing": smoothing}
+    seeds = "Shaded: lowest to highest seed, over the epochs that all seeds have. "
+    seeds = seeds if any(history.members for history in histories) else ""
     st.caption(
-        f"{'Solid: validation, dashed: train. ' if train else 'Validation. '}The marker is the best epoch, by "
+        f"{'Solid: validation, dashed: train. ' if train else 'Validation. '}{seeds}The marker is the best epoch, by "
         "validation macro AP: the one whose weights are kept."
     )
     if not apart:
@@ -220,10 +251,11 @@ def value_range(histories: list[History], measure: str, train: bool) -> tuple[fl
     """Return one range for all panels of a measure, so that they compare."""
     parts = ("train", "validation") if train else ("validation",)
     columns = [
-        h.table[f"{p}.{measure}"].to_numpy(float)
+        table[f"{p}.{measure}"].to_numpy(float)
         for h in histories
+        for table in (h.table, *h.members)
         for p in parts
-        if f"{p}.{measure}" in h.table
+        if f"{p}.{measure}" in table
     ]
     values = np.concatenate(columns) if columns else np.array([])
     values = values[np.isfinite(values)]

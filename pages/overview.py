@@ -12,6 +12,7 @@ from pages.widgets.guard import guarded, open_run
 from pages.widgets.reported import reported
 from pages.widgets.resampled import macro_ap_interval, train_priors, trivial_baselines
 from pages.widgets.scene import Scene, Scored, group_differences, score
+from pages.widgets.seed_table import seeds_table
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.baselines import below
@@ -56,6 +57,7 @@ def main() -> None:
             frame.insert(0, "run_id", ids + [""] * (len(frame) - len(ids)))
             tables.csv_button(frame, f"runs-{scene.split}.csv", f"overview-csv-{number}")
         leaderboard(scene, scored, others, number)
+        seeds_table(scored, f"overview-seeds-{number}")
     reported(scene)
 
 

@@ -11,10 +11,10 @@ import argparse
 import os
 import sys
 
-from sedcore.commands import audit, data, queueing, results, runs, thresholds, training
+from sedcore.commands import audit, data, queueing, results, runs, sweeping, thresholds, training
 from sedcore.errors import SedcoreError
 
-GROUPS = (data, training, queueing, runs, results, thresholds, audit)  # in the order of the help
+GROUPS = (data, training, queueing, sweeping, runs, results, thresholds, audit)  # in the order of the help
 
 
 class _Parser(argparse.ArgumentParser):

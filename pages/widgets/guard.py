@@ -39,6 +39,12 @@ def go_to(page: str, **params: str) -> None:
     st.session_state[_NEXT] = (page, params)
 
 
+def follow_to() -> None:
+    """Go where a callback within a fragment asked for: only the page around a fragment can leave."""
+    if _NEXT in st.session_state:
+        st.rerun()
+
+
 def open_run(runs: Sequence[Run], click: str) -> None:
     """Open the run whose name was clicked in a table; rows below the runs (trivial baselines) have no page."""
     row = st.session_state[click]["row"]

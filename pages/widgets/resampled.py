@@ -19,7 +19,7 @@ from pages.widgets import format as fmt
 from pages.widgets.scene import Scored
 from sedcore.artifacts.cache import read_cache, write_cache
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.seeds import seed_groups
+from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.data.store import open_dataset
 from sedcore.data.summary import balance_table
 from sedcore.errors import SedcoreError
@@ -121,9 +121,7 @@ def contenders(group: Sequence[Scored], average_seeds: bool = True) -> list[Cont
     found = []
     for runs in sets:
         members = tuple(by_id[run.run_id] for run in runs)
-        label = members[0].label
-        if len(members) > 1:
-            label = f"{runs[0].info['model'] or label}, {len(members)} seeds"
+        label = group_label(runs, members[0].label)
         mean = draws[runs[0].run_id] if len(runs) == 1 else seed_mean([draws[run.run_id] for run in runs])
         classes = tuple(sorted(members[0].evaluation.classes))
         found.append(Contender(label, members[0].ink, members, mean, classes))

@@ -41,3 +41,16 @@ def seed_groups(runs: Sequence[Run]) -> list[list[Run]]:
         else:
             groups.append((wanted, [run]))
     return [members for _, members in groups]
+
+
+def group_label(members: Sequence[Run], single: str) -> str:
+    """Return the name of a group: `single`, that of its run, or what its runs share and their number.
+
+    Runs of a sweep are named by sweep and trial, others by the model.
+    """
+    if len(members) < 2:
+        return single
+    info = members[0].info
+    sweep = info["sweep"]
+    shared = f"{sweep['name']} {sweep['trial']}" if sweep else info["model"] or single
+    return f"{shared}, {len(members)} seeds"

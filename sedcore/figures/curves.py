@@ -20,12 +20,34 @@ HEIGHT = 320
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """A run's history: a row an epoch with ``epoch``, ``train.loss``, ``validation.mAP`` and so on."""
+    """A run's history: a row an epoch with ``epoch``, ``train.loss``, ``validation.mAP`` and so on.
+
+    With `members`, the histories of several seeds, it is that of their mean (see `mean_history`).
+    """
 
     label: str
     ink: Ink
     table: pd.DataFrame
     best_epoch: int | None = None
+    members: tuple[pd.DataFrame, ...] = ()
+
+
+def mean_history(label: str, ink: Ink, tables: Sequence[pd.DataFrame]) -> History:
+    """Return the mean over seeds, of the epochs that all of them have; its best epoch is that of the mean macro AP.
+
+    A mean over fewer seeds towards the end would jump where one of them stopped early.
+    """
+    shared = [table.drop_duplicates("epoch").set_index("epoch") for table in tables]
+    epochs = shared[0].index
+    for table in shared[1:]:
+        epochs = epochs.intersection(table.index)
+    columns = [c for c in shared[0].columns if all(c in table for table in shared)]
+    members = [table.loc[epochs, columns] for table in shared]
+    mean = sum(members) / len(members)
+    score = mean.get("validation.mAP")
+    best = None if score is None or score.isna().all() else int(score.idxmax())
+    whole = tuple(table.reset_index() for table in members)
+    return History(label, ink, mean.reset_index(), best, whole)
 
 
 def minutes(table: pd.DataFrame) -> np.ndarray:
@@ -71,6 +93,8 @@ def curves_figure(
                 continue
             raw = table[f"{part}.{measure}"].to_numpy(dtype=float)
             _lines(traces, history, x, raw, smoothing, f"{part} {MEASURES[measure].lower()}", dash, width)
+            if part == "validation" and history.members:
+                _band(traces, history, x, measure, smoothing)
             if part == "validation" and not np.isnan(raw).all():
                 line = smoothed(raw, smoothing)
                 _mark_best(traces, history, x, line)
@@ -120,6 +144,27 @@ def _lines(
             marker={"color": color},
             opacity=0.75 if meaning.startswith("train") else 1,
             hovertemplate=hover,
+        )
+    )
+
+
+def _band(traces: list[dict], history: History, x: np.ndarray, measure: str, smoothing: float) -> None:
+    """Shade from the lowest seed to the highest."""
+    seeds = np.stack(
+        [smoothed(t[f"validation.{measure}"].to_numpy(dtype=float), smoothing) for t in history.members]
+    )
+    known = ~np.isnan(seeds).any(axis=0)
+    low, high, at = seeds.min(axis=0)[known], seeds.max(axis=0)[known], np.asarray(x)[known]
+    traces.append(
+        dict(
+            type="scatter",
+            x=np.concatenate([at, at[::-1]]),
+            y=np.concatenate([high, low[::-1]]),
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=faint(history.ink.color, 0.16),
+            hoverinfo="skip",
         )
     )
 

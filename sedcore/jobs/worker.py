@@ -25,6 +25,7 @@ from sedcore.artifacts.status import LIVE_STATES, Status, set_status, stored_sta
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import LOCAL, takes
 from sedcore.jobs.queue import KILL_REQUESTED, KILLED, Seen, queued_runs, stored_states
+from sedcore.jobs.sweeps.advance import Sweeps
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
 from sedcore.training.course import TAKEN, WORKER, with_remedy
 
@@ -82,6 +83,7 @@ class Worker:
         self._owed: dict[str, _LastWord] = {}  # what could not be written yet: a full or read-only disk
         self._seen: Seen = {}
         self._asked: dict[str, dict | None] = {}  # run id to the job that the run asks for
+        self._sweeps = Sweeps(self._root, self._say)
         self._wake = threading.Event()
         self._name = ""
         self._signals = 0
@@ -149,6 +151,7 @@ class Worker:
             for name, word in list(self._owed.items()):
                 self._write(Run(self._root / "runs" / name), word)
             if not self._signals:
+                self._sweeps.advance()
                 self._start()
             elif lock.held:
                 lock.release()  # who queues a run from now on finds no worker and starts another
@@ -170,6 +173,9 @@ class Worker:
         if self._signals:
             return True
         if not self._until_empty:
+            return False
+        self._sweeps.advance(now=True)
+        if self._sweeps.busy:
             return False
         # Under the guard: who submits after this look finds no worker and starts one.
         with workers_guard(self._root):
