@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.widgets.watch import watch
 from sedcore.jobs.launch import training_enabled
 
 HERE = Path(__file__).parent
@@ -18,7 +19,10 @@ PAGES = {
         ("confusion", "Confusion", ":material/grid_view:"),
         ("verdicts", "Verdicts", ":material/balance:"),
     ],
-    "Train": [("new_run", "New run", ":material/play_circle:")],
+    "Train": [
+        ("new_run", "New run", ":material/play_circle:"),
+        ("queue", "Queue", ":material/queue:"),
+    ],
     "Data": [
         ("data_sets", "Data sets", ":material/library_music:"),
         ("import_scores", "Import scores", ":material/upload_file:"),
@@ -30,7 +34,7 @@ FRAME_CSS = """<style>
 .stMainBlockContainer {padding-left: 2.5rem; padding-right: 2.5rem; max-width: 1600px}
 @media (max-width: 640px) {.stMainBlockContainer {padding-left: 1rem; padding-right: 1rem}}
 </style>"""
-NEEDS_TRAINING = {"new_run", "import_scores"}
+NEEDS_TRAINING = {"new_run", "queue", "import_scores"}
 
 
 def navigation_pages() -> dict[str, list]:
@@ -58,3 +62,4 @@ st.set_page_config(layout="wide", page_icon=str(WIDGETS / "icon.svg"), initial_s
 st.logo(str(WIDGETS / "logo.svg"), icon_image=str(WIDGETS / "icon.svg"), size="medium")
 st.html(FRAME_CSS)
 chosen_page.run()
+watch(chosen_page.title)  # tells on every page when a training ends
