@@ -32,6 +32,7 @@ PAGES = {
 # The frame of all pages: less empty margin than Streamlit's, for tables with many columns.
 FRAME_CSS = """<style>
 .stMainBlockContainer {padding-left: 2.5rem; padding-right: 2.5rem; max-width: 1600px}
+[class*="st-key-pulse-"] {position: absolute}
 @media (max-width: 640px) {.stMainBlockContainer {padding-left: 1rem; padding-right: 1rem}}
 </style>"""
 NEEDS_TRAINING = {"new_run", "queue", "import_scores"}

@@ -84,7 +84,7 @@ def _table(root: Path, ended: list[tuple[Run, Status]], labels: dict[str, str], 
         column_config={
             tables.MARK: tables.mark_column({run.run_id: inks[run.run_id] for run in runs}),
             "Run": tables.name_column("Run", "Click a name to open the run.", "past-open", _open, runs),
-            "State": st.column_config.TextColumn(width=100),
+            "State": st.column_config.TextColumn(width=130),
             "How it ended": st.column_config.TextColumn(width="medium"),
             "Resume": button(
                 "past-resume", "Go on from the last checkpoint", lambda run: resume_from_page(root, run), 80

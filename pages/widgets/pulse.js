@@ -5,22 +5,44 @@
 
 const PATIENCE_MS = 20000; // an answer that has not come by then was lost
 
-export default function ({ data, setTriggerValue }) {
-  const answered = Date.now();
-  let timer = setTimeout(beat, data.every_ms);
+const pulses = new WeakMap();
 
-  function beat() {
-    clearTimeout(timer);
-    if (document.visibilityState !== "visible") return;
-    setTriggerValue("beat", data.number);
-    timer = setTimeout(beat, PATIENCE_MS);
+export default function ({ data, parentElement, setTriggerValue }) {
+  let pulse = pulses.get(parentElement);
+  if (!pulse) pulses.set(parentElement, (pulse = new Pulse()));
+  pulse.ask = () => setTriggerValue("beat", data.number);
+  pulse.receive(data);
+  return () => pulse.end(); // called when the element goes, not between two answers
+}
+
+class Pulse {
+  constructor() {
+    this.number = 0; // of the last answer
+    this.seen = () => {
+      if (document.visibilityState === "visible" && Date.now() >= this.due) this.beat();
+    };
+    document.addEventListener("visibilitychange", this.seen);
   }
-  function seen() {
-    if (Date.now() - answered >= data.every_ms) beat();
+
+  receive({ number, every_ms }) {
+    if (number === this.number) return; // drawn again, not answered
+    this.number = number;
+    this.wait(every_ms);
   }
-  document.addEventListener("visibilitychange", seen);
-  return () => {
-    clearTimeout(timer);
-    document.removeEventListener("visibilitychange", seen);
-  };
+
+  wait(ms) {
+    clearTimeout(this.timer);
+    this.due = Date.now() + ms;
+    this.timer = setTimeout(this.seen, ms + 1);
+  }
+
+  beat() {
+    this.wait(PATIENCE_MS);
+    this.ask();
+  }
+
+  end() {
+    clearTimeout(this.timer);
+    document.removeEventListener("visibilitychange", this.seen);
+  }
 }

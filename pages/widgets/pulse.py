@@ -26,10 +26,10 @@ def _beat(draw: Callable[[], float | None], key: str) -> None:
     number = st.session_state.get(f"{key}-number", 0) + 1
     st.session_state[f"{key}-number"] = number
     _pulse(
-        key=key,
+        key=f"pulse-{key}",  # the frame's CSS takes it out of the layout
         data={"number": number, "every_ms": round(1000 * every_s)},
         on_beat_change=_asked,
-        height=1,  # nothing to see
+        height=1,
     )
 
 
