@@ -81,7 +81,7 @@ def worker_note(root: Path, shown: Look) -> None:
     if not shown.waiting or shown.workers:
         return
     if not shown.unattended:
-        st.caption(":material/hourglass_top: A worker is starting.")
+        st.caption(":material/hourglass_top: Waiting for a worker.")
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="queue-no-worker"):
         st.markdown(

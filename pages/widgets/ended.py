@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import loading, tables
-from pages.widgets.guard import go_to, show_error
+from pages.widgets.guard import go_to, pressed_row, show_error
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.manage import delete_run
 from sedcore.artifacts.runs import Run
@@ -72,7 +72,7 @@ def _table(root: Path, ended: list[tuple[Run, Status]], labels: dict[str, str], 
 
     def button(key: str, help: str, act, width: int) -> dict:
         return st.column_config.ButtonColumn(
-            "", help=help, type="tertiary", key=key, on_click=_act, args=(key, runs, act), width=width
+            "", help=help, type="tertiary", key=key, on_click=pressed_row, args=(key, runs, act), width=width
         )
 
     st.dataframe(
@@ -123,12 +123,6 @@ def _row(run: Run, status: Status, label: str) -> dict[str, object]:
 def clone(run: Run) -> None:
     """Open New run with the settings of a run."""
     go_to("new_run", like=run.run_id)
-
-
-def _act(key: str, runs: list[Run], act) -> None:
-    click = st.session_state[key]
-    if click["label"]:
-        act(runs[click["row"]])
 
 
 def _open(runs: list[Run]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,6 +15,7 @@ from pages.widgets import state
 from pages.widgets.format import escape_markdown
 from sedcore.errors import SedcoreError
 
+Row = TypeVar("Row")
 _NEXT = "next-page"
 
 
@@ -36,6 +38,17 @@ def guarded(page: Callable[[], None]) -> None:
 def go_to(page: str, **params: str) -> None:
     """Ask, from a callback (which cannot leave the page itself), for another page: "run", run=ID."""
     st.session_state[_NEXT] = (page, params)
+
+
+def pressed_row(key: str, rows: Sequence[Row], act: Callable[[Row], None]) -> None:
+    """Do what a button in a row of a table is for; a callback. Errors are told by toast; an empty cell does nothing."""
+    click = st.session_state[key]
+    if not click["label"]:
+        return
+    try:
+        act(rows[click["row"]])
+    except SedcoreError as error:
+        st.toast(escape_markdown(str(error)), icon=":material/error:", duration="long")
 
 
 def show_error(error: SedcoreError | str) -> None:

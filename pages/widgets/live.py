@@ -135,7 +135,7 @@ class _Drawn:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _drawn(path: str, _history_time: int, label: str, ink: Ink) -> _Drawn | None:
+def _drawn(path: str, history_time: int, label: str, ink: Ink) -> _Drawn | None:
     run = Run(Path(path))
     history = run.history()
     if history.empty or "epoch" not in history:

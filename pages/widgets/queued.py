@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import tables
-from pages.widgets.guard import go_to
+from pages.widgets.guard import go_to, pressed_row
 from pages.widgets.watch import LiveRun
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.runs import Run
@@ -25,12 +25,13 @@ SETTINGS = ("epochs", "learning_rate", "batch_size", "seed")
 def queued_table(root: Path, waiting: list[LiveRun], labels: dict[str, str], inks: dict[str, Ink]) -> None:
     """Show the runs that wait, the next one first, with buttons in each row."""
     runs = [live.run for live in waiting]
+    steps = moves(root, runs)
     frame = pd.DataFrame([_row(place, live, labels) for place, live in enumerate(waiting, start=1)])
     frame.insert(0, tables.MARK, tables.mark_cells([run.run_id for run in runs]))
 
     def button(key: str, help: str, act: Callable[[Run], None]) -> dict:
         return st.column_config.ButtonColumn(
-            "", help=help, type="tertiary", key=key, on_click=_act, args=(key, runs, act), width=52
+            "", help=help, type="tertiary", key=key, on_click=pressed_row, args=(key, runs, act), width=52
         )
 
     st.dataframe(
@@ -43,20 +44,16 @@ def queued_table(root: Path, waiting: list[LiveRun], labels: dict[str, str], ink
             tables.MARK: tables.mark_column({run.run_id: inks[run.run_id] for run in runs}),
             "Run": tables.name_column("Run", "Click a name to open the run.", "queued-open", _open, runs),
             "Place": st.column_config.NumberColumn(help="1 is trained next.", width=60),
-            "Up": button(
-                "queued-up", "One place forward", lambda run: move(root, run, place_of(runs, run) - 1)
-            ),
-            "Down": button(
-                "queued-down", "One place back", lambda run: move(root, run, place_of(runs, run) + 1)
-            ),
-            "First": button("queued-first", "To the top: trained next", lambda run: move(root, run, 1)),
+            "Up": button("queued-up", "One place forward", steps["queued-up"]),
+            "Down": button("queued-down", "One place back", steps["queued-down"]),
+            "First": button("queued-first", "To the top: trained next", steps["queued-first"]),
             "Edit": button("queued-edit", "Change its settings while it waits", edit),
             "Remove": st.column_config.ButtonColumn(
                 "",
                 help="Take it out of the queue; it can be resumed or deleted below.",
                 type="tertiary",
                 key="queued-remove",
-                on_click=_act,
+                on_click=pressed_row,
                 args=("queued-remove", runs, remove),
                 width=90,
             ),
@@ -98,9 +95,14 @@ def settings_text(config: dict) -> str:
     return ", ".join(filter(None, parts))
 
 
-def place_of(runs: list[Run], run: Run) -> int:
-    """Return the place of a run among those that wait, from 1."""
-    return [waiting.run_id for waiting in runs].index(run.run_id) + 1
+def moves(root: Path, runs: list[Run]) -> dict[str, Callable[[Run], None]]:
+    """Return what the buttons do that change the order, by the key of their column; `runs` wait in this order."""
+    place = {run.run_id: number for number, run in enumerate(runs, start=1)}
+    return {
+        "queued-up": lambda run: move(root, run, place[run.run_id] - 1),
+        "queued-down": lambda run: move(root, run, place[run.run_id] + 1),
+        "queued-first": lambda run: move(root, run, 1),
+    }
 
 
 def edit(run: Run) -> None:
@@ -113,16 +115,6 @@ def remove(run: Run) -> None:
     if run.status().state != "queued":
         raise SedcoreError(f"run {run.name} waits no more; it is {run.status().state}")
     cancel(run)
-
-
-def _act(key: str, runs: list[Run], act: Callable[[Run], None]) -> None:
-    click = st.session_state[key]
-    if not click["label"]:
-        return
-    try:
-        act(runs[click["row"]])
-    except SedcoreError as error:
-        st.toast(fmt.escape_markdown(str(error)), icon=":material/error:")
 
 
 def _open(runs: list[Run]) -> None:
