@@ -27,7 +27,7 @@ from sedcore.figures.palette import Ink
 from sedcore.jobs.queue import cancel
 
 FASTEST_S, SLOWEST_S = 5.0, 60.0  # between two drawings of the figures: about an epoch
-MOST_MATRICES = 6  # classes with a 2x2, those with the most errors first
+MOST_MATRICES = 10  # classes with a 2x2, those with the most errors first
 PHASES = {"validating": "looks how it went", "scoring": "scores validation and test"}
 CANCEL_HELP = (
     "It ends after the batch in hand and keeps its best epoch as a run that can be used, and resumed."

@@ -27,6 +27,8 @@ def queued_table(root: Path, waiting: list[LiveRun], labels: dict[str, str], ink
     runs = [live.run for live in waiting]
     steps = moves(root, runs)
     frame = pd.DataFrame([_row(place, live, labels) for place, live in enumerate(waiting, start=1)])
+    if frame["Note"].isna().all():
+        del frame["Note"]
     frame.insert(0, tables.MARK, tables.mark_cells([run.run_id for run in runs]))
 
     def button(key: str, help: str, act: Callable[[Run], None]) -> dict:

@@ -349,3 +349,30 @@ def test_names_are_shown_as_they_are(root):
     with training(run):
         assert ":red[x]" not in text_of(run_page())
     assert len(list_runs(root)) == 1
+
+
+def test_the_page_of_an_interrupted_run_offers_to_go_on(root):
+    run = queue(root, "half")
+    with training(run, epochs=2):
+        pass
+    page = AppTest.from_file(PAGE.replace("queue.py", "run.py"), default_timeout=60)
+    page.query_params["run"] = run.run_id
+    checked(page)
+    assert {"run-resume", "run-clone"} <= set(buttons(page))
+    page.button(key="run-resume").click()
+    checked(page)
+    assert run.status().state == "queued"
+    assert "run-resume" not in buttons(page)
+
+
+def test_curves_show_the_classes_by_epoch(root):
+    run = queue(root, "learned")
+    with training(run, epochs=2):
+        page = AppTest.from_file(PAGE.replace("queue.py", "curves.py"), default_timeout=60)
+        page.query_params["runs"] = run.run_id
+        checked(page)
+        heat = charts(page)[2]
+        assert heat["data"][0]["z"][0] == [0.1, 0.3]
+        assert [(shape["x0"], shape["x1"]) for shape in heat["layout"]["shapes"]] == [(1.5, 2.5)]
+        assert pulses(page) == 1
+    assert pulses(checked(page)) == 0
