@@ -18,7 +18,7 @@ def test_rows_are_classes_and_the_last_values_stand_beside_them():
     figure = class_epochs_figure(table, 2)
     heat = figure.data[0]
     assert heat.z.tolist()[0] == [0.1, 0.25] and np.isnan(heat.z[1]).all()
-    assert heat.text[1] == ("&lt;b&gt;", "&lt;b&gt;")
+    assert list(heat.text[1]) == ["&lt;b&gt;", "&lt;b&gt;"]
     assert [note.text for note in figure.layout.annotations] == ["0.25", "–"]
     assert list(figure.layout.yaxis.ticktext) == ["Dog bark", "&lt;b&gt;"]
     assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (1.5, 2.5)
