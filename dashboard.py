@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.widgets.watch import watch
 from sedcore.jobs.launch import training_enabled
 
 HERE = Path(__file__).parent
@@ -20,6 +21,7 @@ PAGES = {
     ],
     "Train": [
         ("new_run", "New run", ":material/play_circle:"),
+        ("queue", "Queue", ":material/queue:"),
         ("sweeps", "Sweeps", ":material/grid_on:"),
     ],
     "Data": [
@@ -31,9 +33,10 @@ PAGES = {
 # The frame of all pages: less empty margin than Streamlit's, for tables with many columns.
 FRAME_CSS = """<style>
 .stMainBlockContainer {padding-left: 2.5rem; padding-right: 2.5rem; max-width: 1600px}
+[class*="st-key-pulse-"] {position: absolute}
 @media (max-width: 640px) {.stMainBlockContainer {padding-left: 1rem; padding-right: 1rem}}
 </style>"""
-NEEDS_TRAINING = {"new_run", "sweeps", "import_scores"}
+NEEDS_TRAINING = {"new_run", "queue", "sweeps", "import_scores"}
 
 
 def navigation_pages() -> dict[str, list]:
@@ -61,3 +64,4 @@ st.set_page_config(layout="wide", page_icon=str(WIDGETS / "icon.svg"), initial_s
 st.logo(str(WIDGETS / "logo.svg"), icon_image=str(WIDGETS / "icon.svg"), size="medium")
 st.html(FRAME_CSS)
 chosen_page.run()
+watch(chosen_page.title)  # tells on every page when a training ends

@@ -8,12 +8,14 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets.bar import context_bar, no_runs, run_mark
 from pages.widgets.guard import empty_state, guarded
+from pages.widgets.pulse import pulsed
 from pages.widgets.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import MEASURES, History, curves_figure, mean_history
+from sedcore.figures.epochs import class_epochs_figure
 
 OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
 LIVE_SECONDS = 5.0
@@ -25,12 +27,17 @@ def main() -> None:
     if not scene.runs:
         no_runs(scene)
         return
-    live = any(run.status().live for run in scene.chosen)
-    st.fragment(body, run_every=LIVE_SECONDS if live else None)(scene)
+    pulsed(lambda: body(scene), "curves")
 
 
-def body(scene: Scene) -> None:
-    """Show what the histories hold; polled while a chosen run trains."""
+def body(scene: Scene) -> float | None:
+    """Show what the histories hold; return in how many seconds again, while a chosen run is live."""
+    show_histories(scene)
+    return LIVE_SECONDS if any(run.status().live for run in scene.chosen) else None
+
+
+def show_histories(scene: Scene) -> None:
+    """Show the curves of the chosen runs, and their classes over the epochs."""
     found, without = {}, []
     for run in scene.chosen:
         try:
@@ -55,6 +62,28 @@ def body(scene: Scene) -> None:
         parts = [f"{run_mark(scene, run)} ({fmt.escape_markdown(why)})" for run, why in without]
         st.caption(f"Left out, having no history: {fmt.listing(parts)}.")
     show(histories, **controls(several))
+    class_maps(scene, [run for run in scene.chosen if run not in [left for left, _ in without]])
+
+
+def class_maps(scene: Scene, runs: list[Run]) -> None:
+    """Show validation AP of every class by epoch, a heat map a run that recorded it."""
+    found = [(run, table) for run in runs if not (table := run.class_history("ap")).empty]
+    if not found:
+        return
+    st.subheader("Classes by epoch", anchor=False)
+    left_out = len(runs) - len(found)
+    st.caption(
+        "Average precision of each class on validation; the best epoch is framed, the last value stands beside it."
+        + (f" {fmt.plural(left_out, 'run')} did not record it." if left_out else "")
+    )
+    columns = st.columns(min(len(found), 2), gap="medium")
+    for number, (run, table) in enumerate(found):
+        with columns[number % len(columns)]:
+            st.markdown(run_mark(scene, run))
+            best = run.info["best_epoch"] or best_epoch(run.history())
+            st.plotly_chart(
+                class_epochs_figure(table, best), key=f"curves-classes-{number}", config=style.CONFIG
+            )
 
 
 def as_one() -> bool:

@@ -1,7 +1,8 @@
-"""What shall I train, and how long will it take? Data, model, features, settings; live and past runs below."""
+"""What shall I train, and how long will it take? Data, model, features, settings."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +12,7 @@ from pages.widgets import state
 from pages.widgets.datasets import choose_dataset, opened
 from pages.widgets.estimates import best_results, estimate, speeds_by_model
 from pages.widgets.guard import guarded, link_to
+from pages.widgets.prefill import edit_part, take_link
 from pages.widgets.scene import unique_labels
 from pages.widgets.train_form import (
     EPOCHS,
@@ -22,8 +24,10 @@ from pages.widgets.train_form import (
     choose_model,
     settings,
     take_defaults,
+    where_it_is,
 )
-from pages.widgets.trainings import live_trainings, past_trainings, trained_runs
+from pages.widgets.trainings import trained_runs
+from pages.widgets.watch import AWAY_S, Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
 from sedcore.data import summary
@@ -34,6 +38,7 @@ from sedcore.figures.data import balance_bar
 from sedcore.jobs.launch import training_enabled
 from sedcore.models.catalog import MODELS, ModelCard
 
+TITLE = "New run"
 MOST_CLASSES = 20  # in the small figure
 CARDS_CSS = """<style>
 @media (max-width: 640px) {
@@ -44,14 +49,16 @@ CARDS_CSS = """<style>
 
 
 def main() -> None:
-    st.title("New run", anchor=False)
+    st.title(TITLE, anchor=False)
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line trains all the same.")
         return
     state.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
-    runs = trained_runs(root)
+    runs, shown = trained_runs(root), look(root)
     top = st.container()
+    with top:
+        edited = take_link(root)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         dataset = choose_dataset()
@@ -62,13 +69,13 @@ def main() -> None:
             data_part(dataset)
             model_cards(expected)
         with right:
-            settings(root, dataset, expected, runs)
-        top.markdown(answer(dataset, expected, unique_labels(runs)))
+            end = None if edited is None else functools.partial(edit_part, root, edited)
+            settings(root, dataset, expected, shown, end)
         with top:
+            st.markdown(answer(dataset, expected, unique_labels(runs)) if edited is None else editing(edited))
             started(root)
-    with right:
-        live_trainings(root, runs)
-    past_trainings(root, runs)
+            queue_line(shown)
+    watch(TITLE, shown, lambda _now: AWAY_S)
 
 
 def expect(dataset: DataSet, runs: list[Run]) -> Expected:
@@ -108,8 +115,16 @@ def answer(dataset: DataSet, expected: Expected, labels: dict[str, str]) -> str:
     return words + (" Nothing has been trained on this data yet." if not expected.best else "")
 
 
+def editing(run: Run) -> str:
+    """Return what is being edited, in words."""
+    name = fmt.escape_markdown(run.name)
+    if run.status().state != "queued":
+        return f"**{name}** is {run.status().state} by now and can no longer be edited; start another run instead."
+    return f"You change the settings of **{name}**, which waits in the queue and keeps its place."
+
+
 def started(root: Path) -> None:
-    """Say that a training has begun, with the way to it."""
+    """Say where the run is that was started last, as long as it is live, with the way to it."""
     run_id = st.session_state.get(STARTED)
     if not run_id:
         return
@@ -122,8 +137,25 @@ def started(root: Path) -> None:
         del st.session_state[STARTED]
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="new-notice"):
-        st.markdown(f":material/check_circle: **{name}** has started. It goes on when you leave this page.")
-        link_to("run", "Open it", icon=":material/description:", query_params={"run": run_id})
+        st.markdown(
+            f":material/check_circle: **{name}** {where_it_is(root, run)}. It goes on when you leave this page.",
+            width="stretch",
+        )
+        link_to("queue", "Queue", icon=":material/queue:")
+
+
+def queue_line(shown: Look) -> None:
+    """Say in a line what the queue does, with the way to it; nothing where it is empty."""
+    if not shown.runs or st.session_state.get(STARTED):
+        return
+    parts = [
+        f"{fmt.count(len(runs))} {verb}{'s' if len(runs) == 1 else ''}"
+        for runs, verb in ((shown.training, "train"), (shown.waiting, "wait"))
+        if runs
+    ]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="new-queue"):
+        st.markdown(f":small[:gray[{', '.join(parts)}]]")
+        link_to("queue", "Queue", icon=":material/queue:")
 
 
 def data_part(dataset: DataSet) -> None:

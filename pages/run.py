@@ -10,11 +10,14 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import loading, state
 from pages.widgets.bar import no_runs, swatch
+from pages.widgets.ended import clone, resume_from_page
 from pages.widgets.guard import empty_state, guarded, link_to, show_error
 from pages.widgets.scene import Scene, build_scene
+from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
+from sedcore.artifacts.status import RESUMABLE_STATES
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import History, curves_figure
@@ -142,7 +145,22 @@ def numbers(scene: Scene, run: Run) -> None:
 
 def actions(run: Run) -> None:
     """Offer what changes the run; shown only where the server may write."""
-    with st.container(horizontal=True, gap="small"):
+    status = run.status()
+    trained = run.info["kind"] == "trained"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if trained and status.live:
+            link_to("queue", "Queue", icon=":material/queue:")
+        if trained and status.state in RESUMABLE_STATES:
+            st.button(
+                "Resume",
+                icon=":material/resume:",
+                key="run-resume",
+                help="It goes on from its last checkpoint." if has_checkpoint(run) else "It begins again.",
+                on_click=resume_from_page,
+                args=(artifact_root(), run),
+            )
+        if trained:
+            st.button("Clone", icon=":material/content_copy:", key="run-clone", on_click=clone, args=(run,))
         with st.popover("Rename", icon=":material/edit:"):
             name = st.text_input("Name", value=run.info["name"], key="run-name")
             if st.button("Save name", key="run-name-save"):
@@ -157,7 +175,7 @@ def actions(run: Run) -> None:
             note = st.text_area("Note", value=run.info["note"], key="run-note")
             if st.button("Save note", key="run-note-save"):
                 attempt(note_run, run, note)
-        if st.button("Delete", icon=":material/delete:", disabled=run.status().live, key="run-delete"):
+        if st.button("Delete", icon=":material/delete:", disabled=status.live, key="run-delete"):
             confirm_delete(run)
 
 

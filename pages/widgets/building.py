@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.widgets.format import duration, escape_markdown
 from pages.widgets.guard import empty_state, show_error
+from pages.widgets.pulse import pulsed
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.jobs.build import DEMO, Build, build_state, demo_command_line, is_demo, start_demo
@@ -39,7 +40,7 @@ def build_button(root: Path, dataset: DataSet | None) -> None:
     name = dataset.name if dataset else DEMO
     build = build_state(root, name)
     if build.state == "running":
-        _watch(root, name)
+        pulsed(lambda: _watch(root, name), f"build-{name}")
         return
     if build.state == "ended" and build.words:
         show_error(f"The last try ended so: {build.words.splitlines()[-1][:400]}")
@@ -57,8 +58,7 @@ def _start(root: Path, dataset: DataSet | None) -> None:
         st.session_state["build-problem"] = str(error)
 
 
-@st.fragment(run_every=POLL_S)
-def _watch(root: Path, name: str) -> None:
+def _watch(root: Path, name: str) -> float:
     build: Build = build_state(root, name)
     if build.state != "running":
         st.rerun()
@@ -66,3 +66,4 @@ def _watch(root: Path, name: str) -> None:
         f":material/hourglass_top: {escape_markdown(name)} is being built, "
         f"for {duration(max(time.time() - build.since, 0))} now. It goes on when you leave the page."
     )
+    return POLL_S

@@ -53,6 +53,12 @@ def choose_dataset(on_change: Callable[[], None] | None = None) -> DataSet | Non
     return opened(root, name)
 
 
+def choose(name: str) -> None:
+    """Take a data set for all pages that ask, before `choose_dataset` shows it."""
+    st.session_state[_CHOSEN] = name
+    _write(name)
+
+
 def opened(root: Path, name: str) -> DataSet:
     """Return a data set, read once for each state of its folder."""
     path = datasets_folder(root) / name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,6 +16,7 @@ from pages.widgets.format import escape_markdown
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
+Row = TypeVar("Row")
 _NEXT = "next-page"
 
 
@@ -50,6 +52,17 @@ def open_run(runs: Sequence[Run], click: str) -> None:
     row = st.session_state[click]["row"]
     if row < len(runs):
         go_to("run", run=runs[row].run_id)
+
+
+def pressed_row(key: str, rows: Sequence[Row], act: Callable[[Row], None]) -> None:
+    """Do what a button in a row of a table is for; a callback. Errors are told by toast; an empty cell does nothing."""
+    click = st.session_state[key]
+    if not click["label"]:
+        return
+    try:
+        act(rows[click["row"]])
+    except SedcoreError as error:
+        st.toast(escape_markdown(str(error)), icon=":material/error:", duration="long")
 
 
 def show_error(error: SedcoreError | str) -> None:

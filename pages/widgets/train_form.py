@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,19 +17,21 @@ from pages.widgets import format as fmt
 from pages.widgets.building import features_missing
 from pages.widgets.estimates import Estimate
 from pages.widgets.guard import show_error, show_note
+from pages.widgets.watch import Look
 from sedcore.artifacts.manage import NAME_LENGTH
 from sedcore.artifacts.runs import Run
 from sedcore.data.features import DERIVED_FROM
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.jobs.launch import command_line, start_training
+from sedcore.jobs.queue import queued_runs
 from sedcore.models.catalog import MODELS, ModelCard
 from sedcore.training.config import TrainConfig
 
 RECOMMENDED = next(iter(MODELS))
 MODEL, FEATURES, EPOCHS, RATE = "new-model", "new-features", "new-epochs", "new-rate"
 BATCH, SEED, NAME, PATIENCE, THRESHOLD = "new-batch", "new-seed", "new-name", "new-patience", "new-threshold"
-STARTED, _PROBLEM = "new-started", "new-problem"
+DETERMINISTIC, STARTED, PROBLEM = "new-deterministic", "new-started", "new-problem"
 FEATURE_WORDS = {
     "logmel": "log-mel",
     "mel": "mel power",
@@ -71,8 +74,17 @@ def choose_model(name: str) -> None:
     st.query_params["model"] = name
 
 
-def settings(root: Path, dataset: DataSet, expected: Expected, runs: list[Run]) -> None:
-    """Show features and settings, the command that does the same, and the button that starts."""
+def settings(
+    root: Path,
+    dataset: DataSet,
+    expected: Expected,
+    shown: Look,
+    end: Callable[[TrainConfig | None, str], None] | None = None,
+) -> None:
+    """Show features and settings, the command that does the same, and the button that starts.
+
+    end : shows other buttons in its place, given the configuration and what is wrong with it.
+    """
     card = MODELS[st.session_state[MODEL]]
     with st.container(border=True, key="new-settings"):
         st.markdown(f"**Train {fmt.escape_markdown(card.title)} on {fmt.escape_markdown(dataset.name)}**")
@@ -97,28 +109,31 @@ def settings(root: Path, dataset: DataSet, expected: Expected, runs: list[Run]) 
             st.code(full_command(config), language=None, wrap_lines=True)
         if problem:
             show_error(problem)
-        live = [run for run in runs if run.status().live]
-        same = next(
-            (run for run in live if config and run.info["config"] == config.resolved().to_json()), None
-        )
-        if same:
-            name = fmt.escape_markdown(same.name)
-            show_note(f"{name} trains exactly this right now; another seed makes another run.")
-        elif live:
-            words = fmt.plural(len(live), "training")
-            show_note(f"{words} under way already: they share the processors and take longer.")
-        st.button(
-            "Start training",
-            type="primary",
-            icon=":material/play_arrow:",
-            key="new-start",
-            disabled=bool(problem or same),
-            on_click=start,
-            args=(root, config, st.session_state.get(NAME) or ""),
-        )
-        failed = st.session_state.pop(_PROBLEM, None)
+        if end is not None:
+            end(config, problem)
+        else:
+            start_part(root, config, problem, shown)
+        failed = st.session_state.pop(PROBLEM, None)
         if failed:
             show_error(failed)
+
+
+def start_part(root: Path, config: TrainConfig | None, problem: str, shown: Look) -> None:
+    """Show the button that puts the training into the queue."""
+    wanted = config.resolved().to_json() if config else None
+    same = next((seen.run for seen in shown.runs if seen.run.info["config"] == wanted), None)
+    if same:
+        name = fmt.escape_markdown(same.name)
+        show_note(f"{name} is exactly this and has not ended; another seed makes another run.")
+    st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="new-start",
+        disabled=bool(problem or same),
+        on_click=start,
+        args=(root, config, st.session_state.get(NAME) or ""),
+    )
 
 
 def features_part(dataset: DataSet) -> None:
@@ -211,6 +226,12 @@ def folded_fields() -> None:
         persist_state="session",
         help="Only for the curves: scores are kept, and thresholds are set later on the pages.",
     )
+    st.toggle(
+        "Deterministic",
+        key=DETERMINISTIC,
+        persist_state="session",
+        help="The same numbers each time on the same machine, to the last digit; slower.",
+    )
 
 
 def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[TrainConfig | None, str]:
@@ -227,6 +248,7 @@ def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[
         seed=values[SEED],
         patience=values[PATIENCE],
         threshold=values[THRESHOLD],
+        deterministic=values[DETERMINISTIC],
     )
     try:
         config.resolved()
@@ -257,12 +279,23 @@ def full_command(config: TrainConfig) -> str:
 
 
 def start(root: Path, config: TrainConfig, name: str) -> None:
-    """Start the training; whatever goes wrong is said beside the button, and the form stays as it is."""
+    """Queue the training; whatever goes wrong is said beside the button, and the form stays as it is."""
     try:
         run = start_training(root, config, name=name)
     except SedcoreError as error:
-        st.session_state[_PROBLEM] = str(error)
+        st.session_state[PROBLEM] = str(error)
         return
     st.session_state[STARTED] = run.run_id
     st.session_state[NAME] = ""
-    st.toast(f"Started {fmt.escape_markdown(run.name)}", icon=":material/play_arrow:")
+    st.toast(f"**{fmt.escape_markdown(run.name)}** {where_it_is(root, run)}.", icon=":material/queue:")
+
+
+def where_it_is(root: Path, run: Run) -> str:
+    """Return where a run is in the queue, as what follows its name: "is next", "is 3rd in the queue"."""
+    waiting = [other.run_id for other in queued_runs(root)]
+    if run.run_id not in waiting:
+        return {"running": "trains now", "cancelling": "is being cancelled"}.get(
+            run.status().state, "has ended"
+        )
+    place = waiting.index(run.run_id) + 1
+    return "is next" if place == 1 else f"is {fmt.ordinal(place)} in the queue"

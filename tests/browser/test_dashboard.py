@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: every page, a threshold that moves, links that hold, a training."""
+"""The dashboard in a real browser: every page, a threshold that moves, links that hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from sedcore.artifacts.runs import find_run, list_runs
+from sedcore.artifacts.runs import list_runs
 from sedcore.data.store import list_datasets
 from sedcore.evaluation.evaluate import evaluate
 from tests.serving import PHONE, SMALL_CLIPS, SMALL_DEMO, WIDE
@@ -20,6 +20,7 @@ PAGES = {
     "thresholds": "Thresholds",
     "confusion": "Confusion",
     "new_run": "New run",
+    "queue": "Queue",
     "data_sets": "Data sets",
 }
 
@@ -141,63 +142,3 @@ def test_a_link_works_for_somebody_else(visitors, root):
 
     other.until(lambda: shown() == [pytest.approx(macro_f1(run, 0.15))], "macro F1 of the run at 0.15")
     other.check()
-
-
-def test_a_training_started_from_the_page_ends_in_overview(visitors, root):
-    visitor = visitors()
-    page = visitor.open(f"new_run?data={SMALL_DEMO}&model=rnn_time")
-    epochs = page.get_by_role("spinbutton", name="Epochs at most")
-    expect(epochs).to_have_value("60")
-    epochs.fill("1")
-    epochs.press("Enter")
-    name = page.get_by_role("textbox", name="Name")
-    name.fill("one epoch")
-    name.press("Enter")
-    command = page.locator(".st-key-new-settings pre code")
-    expect(command).to_contain_text("--epochs 1")
-    expect(command).to_contain_text("--name 'one epoch'")
-    page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_text("one epoch has started")).to_be_visible()
-    run = find_run(root, "one epoch")
-    expect(page.locator(f".st-key-live-{run.run_id}")).to_be_visible()
-    page.reload()  # what is shown comes from the run folder, not from this session
-    visitor.settle()
-    visitor.until(lambda: not run.status().live, "the training ends")
-    assert run.status().state == "finished", run.log_tail()
-    expect(page.locator(f".st-key-live-{run.run_id}")).to_have_count(0)
-    visitor.until(
-        lambda: any(
-            row["Run"] == "one epoch" and row["State"] == "finished" for row in visitor.table("How it ended")
-        ),
-        "the run among the past ones",
-    )
-    visitor.check()
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Overview", exact=True).click()
-    expect(page.locator("h1").first).to_have_text("Overview")
-    visitor.settle()
-    visitor.until(
-        lambda: any(row["Name"].startswith("one epoch") for row in visitor.table("Name", "Macro AP")),
-        "the finished run in the leaderboard",
-    )
-    visitor.check()
-    page = visitor.open(f"run?run={run.run_id}")
-    expect(page.locator("h1").first).to_contain_text("one epoch")
-    visitor.check()
-
-
-def test_a_training_can_be_stopped_from_the_page(visitors, root):
-    visitor = visitors(PHONE)
-    page = visitor.open(f"new_run?data={SMALL_DEMO}&model=rnn_time")
-    name = page.get_by_role("textbox", name="Name")
-    name.fill("stopped")
-    name.press("Enter")
-    expect(page.locator(".st-key-new-settings pre code")).to_contain_text("--name stopped")
-    page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_text("stopped has started")).to_be_visible()
-    run = find_run(root, "stopped")
-    expect(page.locator(f".st-key-live-{run.run_id}").get_by_text("batch").first).to_be_visible()
-    page.locator(f".st-key-stop-{run.run_id}").get_by_role("button", name="Stop").click()
-    visitor.until(lambda: not run.status().live, "the training ends")
-    assert run.status().state == "cancelled", run.status()
-    expect(page.locator(f".st-key-live-{run.run_id}")).to_have_count(0)
-    visitor.check()

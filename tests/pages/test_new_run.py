@@ -1,45 +1,23 @@
-"""The page that starts trainings, run without a browser; the process that trains is replaced."""
+"""The page that starts trainings, run without a browser; the worker's process is replaced."""
 
 from __future__ import annotations
 
 import shutil
-import subprocess
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sedcore.artifacts.files import write_json
 from sedcore.artifacts.locks import RunLock
-from sedcore.artifacts.runs import append_history, create_run, list_runs, write_progress
+from sedcore.artifacts.runs import append_history, create_run, list_runs
 from sedcore.artifacts.status import set_status
-from sedcore.jobs import build, launch
+from sedcore.jobs.queue import submit
 from sedcore.models.catalog import MODELS
+from sedcore.training.config import TrainConfig
+from tests.pages.no_process import NoProcess, no_memory, replace_process
 from tests.small_sets import small_set
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "new_run.py")
-
-
-class NoProcess:
-    """Stands in for the training process."""
-
-    started: list[list[str]] = []
-
-    def __init__(self, command: list[str], **_: object):
-        self.started.append(command)
-
-
-def replace_process(monkeypatch: pytest.MonkeyPatch, popen: object) -> None:
-    """Put `popen` in place of subprocess.Popen, where trainings and builds start and nowhere else."""
-    for module in (launch, build):
-        fake = SimpleNamespace(Popen=popen, DEVNULL=subprocess.DEVNULL)
-        monkeypatch.setattr(module, "subprocess", fake)
-
-
-def no_memory(*_: object, **__: object) -> None:
-    raise OSError(12, "no memory")
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +33,7 @@ def root(data, tmp_path, monkeypatch) -> Path:
     shutil.copytree(data / "datasets", tmp_path / "datasets")
     monkeypatch.setenv("SEDCORE_ARTIFACTS", str(tmp_path))
     monkeypatch.setenv("SEDBOARD_TRAINING", "on")
-    replace_process(monkeypatch, NoProcess)
-    NoProcess.started.clear()
+    replace_process(monkeypatch)
     return tmp_path
 
 
@@ -110,7 +87,7 @@ def test_a_link_chooses_the_model(root):
     assert "**CRNN over time**" in run_page(model="<b>").markdown[0].value
 
 
-def test_start_makes_a_queued_run_with_these_settings(root):
+def test_start_queues_a_run_with_these_settings_and_starts_a_worker(root):
     page = run_page(model="rnn_time")
     page.number_input(key="new-epochs").set_value(1).run()
     page.number_input(key="new-batch").set_value(8).run()
@@ -118,16 +95,29 @@ def test_start_makes_a_queued_run_with_these_settings(root):
     page.button(key="new-start").click().run()
     assert not page.exception
     (run,) = list_runs(root)
-    assert run.status().state == "queued"
+    assert (run.status().state, run.status().place) == ("queued", 1)
     assert run.info["name"] == "first *try*"
     config = run.info["config"]
     assert (config["model"], config["epochs"], config["batch_size"]) == ("rnn_time", 1, 8)
-    assert len(NoProcess.started) == 1 and run.run_id in NoProcess.started[0]
-    assert "has started" in text_of(page)
+    (command,) = NoProcess.started
+    assert "worker" in command and str(root) in command
+    assert "is next" in text_of(page)
     assert page.number_input(key="new-epochs").value == 1
-    assert page.button(key="new-start").disabled  # the same is under way
+    assert page.button(key="new-start").disabled  # the same waits
     page.number_input(key="new-seed").set_value(1).run()
-    assert not page.button(key="new-start").disabled
+    page.button(key="new-start").click().run()
+    assert "is 2nd in the queue" in text_of(page)
+    assert [run.status().place for run in list_runs(root)] in ([2, 1], [1, 2])
+
+
+def test_a_line_says_what_the_queue_does(root):
+    assert "wait" not in text_of(run_page())
+    for seed in range(3):
+        submit(root, TrainConfig("birds", "cnn", seed=seed))
+    training = make_run(root, "cnn", "queued")
+    with RunLock(training.path):
+        set_status(training.path, "running")
+        assert "1 trains, 3 wait" in text_of(run_page())
 
 
 def test_an_error_keeps_the_form(root, monkeypatch):
@@ -138,6 +128,59 @@ def test_an_error_keeps_the_form(root, monkeypatch):
     assert not page.exception
     assert "no memory" in page.error[0].value
     assert page.number_input(key="new-epochs").value == 7
+
+
+CLONED = TrainConfig("birds", "rnn_time", "mfcc", 3, 8, 0.5, 7, 2, 0.25, True)
+
+
+def test_a_link_takes_the_settings_of_a_run(root):
+    run = submit(root, CLONED, name="old")
+    set_status(run.path, "cancelled")
+    page = run_page(data="short", like=run.run_id)
+    page.button(key="new-start").click().run()
+    assert not page.exception and not page.error
+    (copy,) = [found for found in list_runs(root) if found.run_id != run.run_id]
+    assert copy.info["config"] == run.info["config"] == CLONED.to_json()
+    assert copy.info["name"] == ""
+
+
+@pytest.mark.parametrize("kind", ["like", "edit"])
+@pytest.mark.parametrize("asked", ["../../etc", "20250101-000000-cnn-0000", "<b>", "imported"])
+def test_a_link_to_no_training_is_said(root, kind, asked):
+    create_run(root, {"kind": "imported", "run_id": "imported"}, state="finished")
+    page = run_page(**{kind: asked})
+    assert "The link cannot be followed" in page.warning[0].value
+    assert not page.button(key="new-start").disabled
+
+
+def test_a_link_to_settings_that_cannot_be_read_is_said(root):
+    run = make_run(root, "cnn", config={"dataset": "birds", "model": "cnn", "epoch": 3})
+    assert "did you mean" in run_page(like=run.run_id).warning[0].value
+
+
+def test_a_run_that_waits_can_be_edited(root):
+    first, run = submit(root, TrainConfig("birds", "ann")), submit(root, CLONED, name="wrong")
+    page = run_page(data="short", edit=run.run_id)
+    assert "You change the settings of **wrong**" in text_of(page)
+    assert page.number_input(key="new-epochs").value == 3
+    page.number_input(key="new-epochs").set_value(5).run()
+    page.text_input(key="new-name").set_value("right").run()
+    page.button(key="new-save").click().run()
+    assert len(page.exception) == 1  # it leads to the queue, and the page alone knows no other
+    assert run.info["config"]["epochs"] == 5 and run.name == "right"
+    assert (run.status().state, run.status().place) == ("queued", 2)
+    assert first.info["config"]["model"] == "ann"
+    assert not NoProcess.started
+
+
+def test_a_run_that_has_begun_is_not_edited(root):
+    run = submit(root, CLONED, name="quick")
+    page = run_page(edit=run.run_id)
+    with RunLock(run.path):
+        set_status(run.path, "running")
+        page.button(key="new-save").click().run()
+        assert "has begun" in page.error[0].value
+        assert run.info["config"] == CLONED.to_json()
 
 
 def test_a_model_that_does_not_fit_says_why_and_cannot_start(root):
@@ -177,61 +220,6 @@ def test_time_follows_earlier_runs(root):
     page = run_page()
     # 40 epochs of 66 s and 8 s to begin
     assert "takes about 44 min here for 40 epochs" in page.markdown[0].value
-
-
-def test_a_running_training_shows_how_far_it_is(root):
-    run = make_run(root, "cnn", "queued", name="slow one", config={"epochs": 10})
-    with RunLock(run.path):
-        set_status(run.path, "running")
-        looks = {"train": {"loss": 0.5, "mAP": 0.2}, "validation": {"loss": 0.6, "mAP": 0.1}}
-        append_history(run, {"epoch": 1, "seconds": 2.0, **looks})
-        record = {
-            "phase": "training",
-            "epoch": 2,
-            "epochs": 10,
-            "batch": 3,
-            "batches": 19,
-            "clips_per_s": 41.2,
-        }
-        write_progress(run, record | {"seconds_left": 75.0})
-        page = run_page()
-        bar = page.get("progress")[0].proto
-        assert bar.text == "Epoch 2 of 10 · batch 3 of 19 · 41 clips/s · 1 min 15 s left at most"
-        assert bar.value == 11  # per cent: (1 + 3 / 19) of 10 epochs
-        assert len(page.get("plotly_chart")) == 3  # balance, loss, macro AP
-        page.button(key=f"stop-{run.run_id}").click().run()
-        assert run.status().state == "cancelling"
-        assert page.button(key=f"stop-{run.run_id}").disabled
-
-
-def test_a_waiting_run_whose_process_never_came_can_be_cancelled(root):
-    run = make_run(root, "cnn", "queued")
-    old = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    write_json(run.path / "status.json", {"state": "queued", "since": old, "reason": ""})
-    page = run_page()
-    assert "not begun" in page.get("progress")[0].proto.text
-    page.button(key=f"stop-{run.run_id}").click().run()
-    assert run.status().state == "cancelled"
-
-
-def test_past_runs_say_how_they_ended(root):
-    make_run(root, "cnn", "failed", name="bad")
-    set_status(list_runs(root)[0].path, "failed", "the loss became nan in epoch 2")
-    page = run_page()
-    table = page.dataframe[0].value
-    assert table["Run"].tolist() == ["bad"]
-    assert table["How it ended"].tolist() == ["the loss became nan in epoch 2"]
-
-
-def test_deleting_asks_first(root):
-    run = make_run(root, "cnn", name="old")
-    page = run_page()
-    page.session_state["delete-run"] = run.run_id
-    page.run()
-    assert "This cannot be undone" in text_of(page)
-    assert run.path.exists()
-    page.button(key="past-delete-yes").click().run()
-    assert not run.path.exists()
 
 
 def test_without_training_the_page_does_nothing(root, monkeypatch):

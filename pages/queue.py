@@ -1,0 +1,116 @@
+"""What trains, what waits, and how did the others end?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.widgets import format as fmt
+from pages.widgets import state
+from pages.widgets.ended import ended_runs
+from pages.widgets.guard import empty_state, guarded, link_to
+from pages.widgets.live import live_card, progress_line
+from pages.widgets.queued import queued_table
+from pages.widgets.scene import unique_labels
+from pages.widgets.trainings import own_inks, trained_runs
+from pages.widgets.watch import Look, look, watch
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import Run
+from sedcore.errors import SedcoreError
+from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.workers import ensure_worker
+
+TITLE = "Queue"
+TRAINING_S, WAITING_S = 2.0, 4.0  # between two looks, while something trains and while all wait
+
+
+def main() -> None:
+    st.title(TITLE, anchor=False)
+    if not training_enabled():
+        st.markdown("Training is switched off on this server; the command line has `queue` all the same.")
+        return
+    state.current()  # the runs chosen on other pages stay in the URL
+    root = artifact_root()
+    runs, shown = trained_runs(root), look(root)
+    live = {seen.run.run_id for seen in shown.runs}
+    ended = [run for run in runs if run.run_id not in live and not run.status().live]
+    everyone = [*runs, *(seen.run for seen in shown.runs if seen.run.run_id not in {r.run_id for r in runs})]
+    labels, inks = unique_labels(everyone), own_inks(root)
+    st.markdown(answer(shown, ended, labels))
+    worker_note(root, shown)
+    places = {}
+    if shown.training:
+        st.subheader("Running", anchor=False)
+        for seen in shown.training:
+            places[seen.run.run_id] = live_card(seen, labels[seen.run.run_id], inks[seen.run.run_id])
+    if shown.waiting:
+        st.subheader("Waiting", anchor=False)
+        queued_table(root, shown.waiting, labels, inks)
+    if ended:
+        st.subheader("Ended", anchor=False)
+        ended_runs(root, ended, labels, inks)
+    if not shown.runs and not ended:
+        nothing_yet()
+
+    def draw(now: Look) -> float:
+        for seen in now.training:
+            progress_line(places[seen.run.run_id], seen)
+        return TRAINING_S if now.training else WAITING_S
+
+    watch(TITLE, shown, draw)
+
+
+def answer(shown: Look, ended: list[Run], labels: dict[str, str]) -> str:
+    """Return the page's answer in words."""
+    training, waiting = shown.training, len(shown.waiting)
+    if not training:
+        if waiting:
+            return f"Nothing trains; {fmt.plural(waiting, 'run waits', 'runs wait')}."
+        if not ended:
+            return "Nothing trains and nothing waits."
+        return f"Nothing trains and nothing waits; {fmt.plural(len(ended), 'training has', 'trainings have')} ended."
+    names = [f"**{fmt.escape_markdown(labels[seen.run.run_id])}**" for seen in training]
+    verb = "trains" if len(names) == 1 else "train"
+    wait = f"{fmt.plural(waiting, 'run waits', 'runs wait')} behind" if waiting else "nothing waits"
+    return f"{fmt.listing(names, 4)} {verb}; {wait}."
+
+
+def worker_note(root: Path, shown: Look) -> None:
+    """Say that runs wait in vain, where no worker lives, with the button that starts one."""
+    if not shown.waiting or shown.workers:
+        return
+    if not shown.unattended:
+        st.caption(":material/hourglass_top: Waiting for a worker.")
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="queue-no-worker"):
+        st.markdown(
+            ":material/pause_circle: No worker is there to take what waits. It was ended, or nobody started one.",
+            width="stretch",
+        )
+        st.button(
+            "Start a worker", icon=":material/play_arrow:", key="start-worker", on_click=_start, args=(root,)
+        )
+
+
+def _start(root: Path) -> None:
+    try:
+        ensure_worker(root)
+    except SedcoreError as error:
+        st.toast(fmt.escape_markdown(str(error)), icon=":material/error:", duration="long")
+    else:
+        st.toast("A worker is starting.", icon=":material/play_arrow:")
+
+
+def nothing_yet() -> None:
+    """Say what the page is for, and how something gets here."""
+    box = empty_state(
+        "Nothing has been trained here yet",
+        "Trainings wait here, run one after the other, and go on when you close the page.",
+        ":material/queue:",
+    )
+    with box:
+        link_to("new_run", "Start a training", icon=":material/play_circle:")
+
+
+guarded(main)
