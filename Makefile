@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 ARTIFACTS := $(or $(SEDCORE_ARTIFACTS),artifacts)
 DEMO := artifacts/datasets/demo/features/logmel.npy
 
-.PHONY: dashboard test lint demo-runs chromium
+.PHONY: dashboard test test-long lint demo-runs chromium
 .DELETE_ON_ERROR:
 
 # Training is switched on because the page is open to this machine alone.
@@ -17,6 +17,10 @@ dashboard: $(VENV)/installed $(if $(SEDCORE_ARTIFACTS),,$(DEMO))
 test: $(VENV)/installed-tests chromium
 	$(RUN) -m ruff check .
 	$(RUN) -m pytest -n 2 --dist loadfile
+
+# More jobs, more faults, longer trainings: minutes to an hour.
+test-long: $(VENV)/installed-tests chromium
+	$(RUN) -m pytest -n 2 --dist loadfile -m "long or not long"
 
 lint: $(VENV)/installed-tests
 	$(RUN) -m ruff check .
@@ -43,6 +47,6 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-tests: requirements-test.txt $(VENV)/installed | $(VENV)/bin/python
+$(VENV)/installed-tests: requirements-test.txt requirements-cluster.txt $(VENV)/installed | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
