@@ -143,9 +143,9 @@ def body(root: Path, sweep: Sweep) -> None:
         st.markdown("**" + " × ".join(SETTING_TITLES[s] for s in map_settings(settings)) + "**")
         map_part(points, settings, f"sweep-{sweep.name}")
         picked_runs(table, settings)
+        importance_part(sweep)
     with right:
         points_table(points, settings)
-        importance_part(sweep)
     charts_part(points, settings, info["created"], f"sweep-{sweep.name}")
 
 

@@ -23,7 +23,8 @@ DEVIATION = "SD {}"
 
 
 def seeds_frame(scored: Sequence[Scored], measures: Values = MEASURES) -> pd.DataFrame:
-    """Return a row a configuration with several seeds: its name, seeds, and of each measure mean and deviation.
+    """Return a row a configuration with several seeds: its name, seeds, and of each measure mean and deviation;
+    the best by the first measure comes first.
 
     The deviation is that of the sample (divided by seeds minus 1). Without such a configuration it is empty.
     """
@@ -38,6 +39,7 @@ def seeds_frame(scored: Sequence[Scored], measures: Values = MEASURES) -> pd.Dat
             known = np.array([value(s) for s in members], dtype=float)
             row[title], row[DEVIATION.format(title)] = known.mean(), known.std(ddof=1)
         rows.append(row)
+    rows.sort(key=lambda row: -np.nan_to_num(row[next(iter(measures))], nan=-1))
     return pd.DataFrame(rows)
 
 

@@ -122,8 +122,8 @@ def importance_part(sweep: Sweep) -> None:
         importance_figure(shares), key="sweep-importance", config=style.CONFIG, alt="Importance of settings"
     )
     st.caption(
-        "Share of each setting in what tells the best points from the others (PED-ANOVA, as Optuna computes it); "
-        "with few points it is rough."
+        "Share of each setting in what makes the points differ (f-ANOVA, as Optuna computes it); rough with few "
+        "points, and what seeds change is in it."
     )
 
 

@@ -170,9 +170,9 @@ def _what_it_takes(root: Path, spec: Spec, runs: list[Run], unfit: dict[tuple[st
     seconds = _seconds_a_run(root, dataset, spec, runs)
     points = fmt.plural(spec.trials, "point")
     words = f"{points}, {fmt.plural(len(spec.seeds), 'seed')} each: **{fmt.plural(spec.runs, 'run')}**"
-    st.markdown(
-        f"{words}, about {fmt.duration(60 * max(round(seconds * spec.runs / 60), 1))} one after the other."
-    )
+    minutes = max(round(seconds * spec.runs / 60), 1)
+    time = f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+    st.markdown(f"{words}, about {time} one after the other.")
     for (model, features), why in unfit.items():
         show_note(f"{model} on {features} is skipped: {fmt.escape_markdown(why)}")
 

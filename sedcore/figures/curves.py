@@ -15,6 +15,7 @@ from sedcore.figures.style import SMALL, axis_title, drawn, plain, shortened, sp
 # measure in a history: its title
 MEASURES = {"loss": "Loss", "mAP": "Macro AP", "micro_f1": "Micro F1", "macro_f1": "Macro F1"}
 MOST_LABELS = 8
+LABEL = 14  # characters of a direct label
 HEIGHT = 320
 
 
@@ -198,17 +199,25 @@ def _end_labels(
     """Return each run's name, to the right of the axes at the height of its line's end."""
     values = np.concatenate([np.asarray(trace["y"], dtype=float) for trace in traces])
     span = float(np.nanmax(values) - np.nanmin(values)) or 1.0
+    names = [shortened(history.label, LABEL) for history, _, _ in ends]
+    if len(set(names)) < len(names):  # runs of one sweep: what tells them apart stands at the end
+        names = [_end_of(history.label) for history, _, _ in ends]
     places = spread_labels([value for _, _, value in ends], span * 15 / max(height - 60, 1))
     return [
         {
             "x": 1.01,
             "xref": "paper",
             "y": place,
-            "text": f"{history.ink.glyph} {shortened(history.label, 14)}",
+            "text": f"{history.ink.glyph} {name}",
             "font": {"color": history.ink.color, "size": SMALL},
             "showarrow": False,
             "xanchor": "left",
             "yanchor": "middle",
         }
-        for (history, _, _), place in zip(ends, places)
+        for (history, _, _), name, place in zip(ends, names, places)
     ]
+
+
+def _end_of(label: str) -> str:
+    """Return the last characters of a label that is too long."""
+    return plain(label if len(label) <= LABEL else "…" + label[1 - LABEL :])
