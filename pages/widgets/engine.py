@@ -11,7 +11,7 @@ import streamlit as st
 from pages.widgets.format import escape_markdown
 from sedcore.errors import SedcoreError
 from sedcore.jobs.cluster import refresh
-from sedcore.jobs.engine import ADDRESS, LOCAL, MOST_CORES, MOST_GPUS, RAY, engine_of, ray_address, ray_job
+from sedcore.jobs.engine import ADDRESS, LOCAL, MOST_CORES, MOST_GPUS, RAY, engine_of, ray_job
 
 _WORDS = {LOCAL: "this machine", RAY: "a Ray cluster"}
 
@@ -46,7 +46,9 @@ def engine_choice(before: dict[str, Any] | None = None, key: str = "engine") -> 
         "GPUs", 0.0, float(MOST_GPUS), float(before["gpus"]), step=1.0, format="%g", key=f"{key}_gpus"
     )
     try:
-        return ray_job(int(cores), gpus, ray_address(address.strip()))
+        if not address.strip():
+            raise SedcoreError("which cluster? Give the address of its dashboard")
+        return ray_job(int(cores), gpus, address)
     except SedcoreError as error:
         st.caption(f":red[{escape_markdown(str(error))}]")
         raise
