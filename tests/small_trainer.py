@@ -1,6 +1,6 @@
 """A trainer without TensorFlow, for tests of queue and worker: ``worker --trainer tests.small_trainer``.
 
-A run of the model SMALL is trained here, in milliseconds an epoch, through the same frame, files and locks as a real
+A run on the data set SMALL is trained here, in milliseconds an epoch, through the same frame, files and locks as a real
 one; every other goes to the real trainer. What is "learned" is a chain of digests: each epoch's follows from the
 one before, so that the history and the weights show whether every epoch was done once and in order. Each process
 also leaves its witness outside the run folder, by none of the code under test.
@@ -25,7 +25,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.training.course import Course, follow, trainer_main
 
-SMALL = "ann"
+SMALL = "tiny"
 BATCHES = 3
 BATCH_S = 0.004  # what a batch of training costs
 CHECKPOINT_EVERY = 2  # so that a resumed run has epochs in its history that its checkpoint does not know
@@ -107,7 +107,7 @@ def _witness(root: Path, run: Run, epoch: int) -> None:
 
 def train_run(root: Path, run: Run) -> str:
     """Train a queued run, small or real."""
-    if run.info["model"] == SMALL:
+    if run.info["dataset"] == SMALL:
         return follow(learn, root, run)
     from sedcore.training import start
 
