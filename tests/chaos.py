@@ -46,7 +46,7 @@ def processes(root: Path, module: str) -> dict[int, list[str]]:
 class Chaos:
     """Jobs on a root, the processes that train them, and what befalls them."""
 
-    def __init__(self, root: Path, seed: int):
+    def __init__(self, root: Path, seed: int, real_blows: int = 1):
         self.root, self._random = root.resolve(), random.Random(seed)
         self.jobs: dict[str, Run] = {}
         self._small: list[str] = []
@@ -54,7 +54,7 @@ class Chaos:
         self._dashboard: subprocess.Popen | None = None
         self.counts: Counter = Counter()
         self._whole: set = set()
-        self._real_blows_left = 2  # each costs a start of TensorFlow
+        self._real_blows_left = real_blows  # each costs a start of TensorFlow
         self._seed = seed
 
     # ---- what takes part

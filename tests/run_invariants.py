@@ -157,13 +157,15 @@ def witnessed(root: Path) -> None:
         done: list[tuple] = []  # trainers that another has followed
         before = None
         for line in lines:
-            who = (line["pid"], line["started"])
+            who = (line["pid"], line["began"])
             if before is None or who != before[0]:
                 need(who not in done, file.name, "was trained by two processes at once")
                 done.append(who)
                 need(before is None or line["epoch"] <= before[1], file.name, "lost an epoch")
             else:
-                need(line["epoch"] == before[1] + 1, file.name, "skipped or repeated an epoch in one process")
+                need(
+                    line["epoch"] == before[1] + 1, file.name, "skipped or repeated an epoch in one training"
+                )
             before = (who, line["epoch"])
 
 
