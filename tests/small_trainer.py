@@ -1,6 +1,6 @@
 """A trainer without TensorFlow, for tests of queue and worker: ``worker --trainer tests.small_trainer``.
 
-A run of the model SMALL is trained here, in milliseconds an epoch, through the same frame, files and locks as a real
+A run on the data set SMALL is trained here, in milliseconds an epoch, through the same frame, files and locks as a real
 one; every other goes to the real trainer. What is "learned" is a chain of digests: each epoch's follows from the
 one before, so that the history and the weights show whether every epoch was done once and in order. Each process
 also leaves its witness outside the run folder, by none of the code under test.
@@ -25,7 +25,8 @@ from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.training.course import Course, follow, trainer_main
 
-SMALL = "ann"
+SMALL = "tiny"
+EXPLODES = "explodes"  # name of a run whose real model has lost all measure
 BATCHES = 3
 BATCH_S = 0.004  # what a batch of training costs
 CHECKPOINT_EVERY = 2  # so that a resumed run has epochs in its history that its checkpoint does not know
@@ -49,7 +50,8 @@ def learn(course: Course) -> tuple[str, str]:
     done = checkpoint.note["epoch"] if checkpoint else 0
     digest = checkpoint.arrays["digest"].tobytes() if checkpoint else first_digest(config["seed"])
     runs.keep_history(run, done)
-    _witness(course.root, run, done)
+    began = time.time_ns()
+    _witness(course.root, run, began, done)
     for epoch in range(done + 1, config["epochs"] + 1):
         course.progress.begin(epoch, config["epochs"], BATCHES)
         for batch in range(1, BATCHES + 1):
@@ -65,7 +67,7 @@ def learn(course: Course) -> tuple[str, str]:
                 return "cancelled", f"stopped by request in epoch {epoch}"
         digest = next_digest(digest, epoch)
         runs.append_history(run, _record(epoch, digest, dataset.classes))
-        _witness(course.root, run, epoch)
+        _witness(course.root, run, began, epoch)
         if epoch % CHECKPOINT_EVERY == 0:
             state = {"digest": np.frombuffer(digest, np.uint8)}
             best = [np.frombuffer(digest, np.uint8)] if epoch == CHECKPOINT_EVERY else None
@@ -92,10 +94,10 @@ def _keep(run: Run, dataset: DataSet, digest: bytes, epoch: int) -> None:
     runs.update_info(run, epochs_run=epoch, best_epoch=min(epoch, CHECKPOINT_EVERY), wall_s=epoch * 0.01)
 
 
-def _witness(root: Path, run: Run, epoch: int) -> None:
-    """Leave a line: this process has done so many epochs of this run. In one write, to a file that grows only."""
+def _witness(root: Path, run: Run, began: int, epoch: int) -> None:
+    """Leave a line: this training has done so many epochs of this run. In one write, to a file that grows only."""
     folder = Path(root) / "witness"
-    line = json.dumps({"pid": os.getpid(), "started": _STARTED, "epoch": epoch}) + "\n"
+    line = json.dumps({"pid": os.getpid(), "began": began, "epoch": epoch}) + "\n"
     try:
         folder.mkdir(exist_ok=True)
         descriptor = os.open(folder / f"{run.run_id}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -105,16 +107,25 @@ def _witness(root: Path, run: Run, epoch: int) -> None:
         pass  # the faults of the disk are those of the run's own files
 
 
+def _exploded(model):
+    """Return the model after a step that was far too large."""
+    model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
+    return model
+
+
 def train_run(root: Path, run: Run) -> str:
     """Train a queued run, small or real."""
-    if run.info["model"] == SMALL:
+    if run.info["dataset"] == SMALL:
         return follow(learn, root, run)
     from sedcore.training import start
 
+    if run.name == EXPLODES:
+        from sedcore.models import registry
+
+        built = registry.BUILDERS[run.info["model"]]
+        registry.BUILDERS[run.info["model"]] = lambda *size: _exploded(built(*size))
     return start.train_run(root, run)
 
-
-_STARTED = time.time_ns()
 
 if __name__ == "__main__":
     sys.exit(trainer_main(train_run))

@@ -46,7 +46,7 @@ with RunLock(Path(sys.argv[1]), note=json.loads(sys.argv[2])):
 
 
 def small(epochs: int = 4, **settings) -> TrainConfig:
-    return TrainConfig("tiny", small_trainer.SMALL, epochs=epochs, **settings)
+    return TrainConfig(small_trainer.SMALL, "ann", epochs=epochs, **settings)
 
 
 def ids(found: list[Run]) -> list[str]:
@@ -256,7 +256,7 @@ def test_a_run_that_vanishes_while_runs_are_listed_is_left_out(tiny, monkeypatch
 
 # ---- locks and processes --------------------------------------------------------------------------------------
 
-FORK = """
+FORK = r"""
 import os, subprocess, sys
 from pathlib import Path
 from sedcore.artifacts.locks import RunLock

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sedcore.data.store import DataSet
+from sedcore.errors import SedcoreError
 
 _AHEAD = 2  # batches prepared while one is trained on
 
@@ -28,6 +29,7 @@ class RowReader:
     """
 
     def __init__(self, dataset: DataSet, features: str):
+        self._name = f"the features {features} of data set {dataset.name}"
         self.array = dataset.open_features(features)
         info = dataset.feature_info(features)
         _, self.frames, self.bands = self.array.shape
@@ -38,13 +40,25 @@ class RowReader:
             self.mean, self.std = np.zeros(self.bands, np.float32), np.ones(self.bands, np.float32)
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows with these numbers, (len(rows), frames, bands) float32."""
+        """Return the rows with these numbers, (len(rows), frames, bands) float32.
+
+        Raises
+        ------
+        SedcoreError
+            A value is no number. Many layers would hide that (TensorFlow's ReLU makes 0 of it on a CPU).
+        """
         batch = np.empty((len(rows), self.frames, self.bands), np.float32)
         for place, row in enumerate(rows):
             batch[place] = self.array[row]
         batch -= self.mean
         batch /= self.std
         self._give_back()
+        finite = np.isfinite(batch).all(axis=(1, 2))
+        if not finite.all():
+            row = rows[np.argmin(finite)]
+            raise SedcoreError(
+                f"{self._name} hold a value that is no number in row {row}; import the data set again"
+            )
         return batch
 
     def _give_back(self) -> None:

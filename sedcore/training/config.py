@@ -85,7 +85,7 @@ class TrainConfig:
             if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
                 raise SedcoreError(f"{name} is a whole number from {lowest} to {highest}; given {value!r}")
         rate = filled.learning_rate
-        if not isinstance(rate, (int, float)) or not 0 < rate <= 100:
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= 100:
             raise SedcoreError(f"learning_rate is a number above 0 and at most 100; given {rate!r}")
         if not isinstance(filled.threshold, (int, float)) or not math.isfinite(filled.threshold):
             raise SedcoreError(f"threshold is a finite number; given {filled.threshold!r}")
@@ -93,7 +93,8 @@ class TrainConfig:
             raise SedcoreError(f"deterministic is true or false; given {filled.deterministic!r}")
         if filled.devices not in DEVICES:
             raise SedcoreError(f"devices is one of {', '.join(DEVICES)}; given {filled.devices!r}")
-        return filled
+        # A whole number, as JSON and TOML have it, is a rate too.
+        return dataclasses.replace(filled, learning_rate=float(rate))
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as plain values."""

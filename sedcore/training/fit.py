@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from sedcore.artifacts import runs
+from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.files import atomic_path
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
@@ -81,6 +82,11 @@ def _prepare(course: Course) -> _Training:
     config = TrainConfig.from_json(run.info["config"]).resolved()
     dataset = open_dataset(course.root, config.dataset)
     check_fit(dataset, config)  # again: it may have waited for long
+    if has_checkpoint(run) and run.info["data_fingerprint"] != dataset.fingerprint:
+        raise SedcoreError(
+            f"data set {dataset.name} is no longer the one that run {run.run_id} was trained on so far; put that one "
+            "back and resume, or clone the run to train from the beginning"
+        )
     reader = RowReader(dataset, config.features)
     if config.deterministic:
         make_deterministic()

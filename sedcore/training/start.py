@@ -109,6 +109,8 @@ def train_run(
 
 
 def _learn(course: Course) -> tuple[str, str]:
+    config = TrainConfig.from_json(course.run.info["config"])
+    check_fit(open_dataset(course.root, config.dataset), config)  # it may have waited for long
     load_keras()  # after the run was claimed: it takes seconds
     from sedcore.training.fit import learn
 
