@@ -1,5 +1,6 @@
 """The entry of the dashboard: its pages and the frame around them. Start: streamlit run dashboard.py"""
 
+import gc
 from pathlib import Path
 
 import streamlit as st
@@ -65,3 +66,4 @@ st.logo(str(WIDGETS / "logo.svg"), icon_image=str(WIDGETS / "icon.svg"), size="m
 st.html(FRAME_CSS)
 chosen_page.run()
 watch(chosen_page.title)  # tells on every page when a training ends
+gc.collect()  # in place of Streamlit's own, which would come after every fragment as well (config.toml)

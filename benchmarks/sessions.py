@@ -167,7 +167,10 @@ async def session(address: str, beats: list[int], opened: asyncio.Event) -> None
     """Open the page Queue and answer its pulses, as pages/widgets/pulse.js does."""
     timers: dict[str, asyncio.Task] = {}
     url = f"ws://{address}/_stcore/stream"
-    async with websockets.connect(url, subprotocols=["streamlit"], max_size=None) as socket:
+    async with (
+        websockets.connect(url, subprotocols=["streamlit"], max_size=None) as socket,
+        asyncio.TaskGroup() as group,  # its end is theirs
+    ):
         asked = BackMsg()
         asked.rerun_script.page_name = "queue"
         await socket.send(asked.SerializeToString())
@@ -181,7 +184,7 @@ async def session(address: str, beats: list[int], opened: asyncio.Event) -> None
             pulse, data = element.bidi_component.id, json.loads(element.bidi_component.json)
             if pulse in timers:
                 timers[pulse].cancel()
-            timers[pulse] = asyncio.create_task(beat(socket, message.delta.fragment_id, pulse, data, beats))
+            timers[pulse] = group.create_task(beat(socket, message.delta.fragment_id, pulse, data, beats))
 
 
 async def beat(socket, fragment: str, pulse: str, data: dict, beats: list[int]) -> None:

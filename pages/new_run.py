@@ -27,7 +27,7 @@ from pages.widgets.train_form import (
     where_it_is,
 )
 from pages.widgets.trainings import trained_runs
-from pages.widgets.watch import AWAY_S, Look, look, watch
+from pages.widgets.watch import Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
 from sedcore.data import summary
@@ -75,7 +75,7 @@ def main() -> None:
             st.markdown(answer(dataset, expected, unique_labels(runs)) if edited is None else editing(edited))
             started(root)
             queue_line(shown)
-    watch(TITLE, shown, lambda _now: AWAY_S)
+    watch(TITLE, shown, lambda _now: None)  # nothing moves here but the line above
 
 
 def expect(dataset: DataSet, runs: list[Run]) -> Expected:

@@ -22,7 +22,6 @@ from sedcore.jobs.launch import training_enabled
 from sedcore.jobs.workers import ensure_worker
 
 TITLE = "Queue"
-TRAINING_S, WAITING_S = 2.0, 4.0  # between two looks, while something trains and while all wait
 
 
 def main() -> None:
@@ -53,10 +52,9 @@ def main() -> None:
     if not shown.runs and not ended:
         nothing_yet()
 
-    def draw(now: Look) -> float:
+    def draw(now: Look) -> None:
         for seen in now.training:
             progress_line(places[seen.run.run_id], seen)
-        return TRAINING_S if now.training else WAITING_S
 
     watch(TITLE, shown, draw)
 

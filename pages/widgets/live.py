@@ -26,7 +26,8 @@ from sedcore.figures.epochs import class_epochs_figure
 from sedcore.figures.palette import Ink
 from sedcore.jobs.queue import cancel
 
-FASTEST_S, SLOWEST_S = 5.0, 60.0  # between two drawings of the figures: about an epoch
+FASTEST_S, SLOWEST_S = 10.0, 60.0  # between two drawings of the figures: about an epoch
+FIRST_S = 5.0  # before the end of the first epoch, when there is little to draw
 MOST_MATRICES = 10  # classes with a 2x2, those with the most errors first
 PHASES = {"validating": "looks how it went", "scoring": "scores validation and test"}
 CANCEL_HELP = (
@@ -112,14 +113,14 @@ def _figures(run: Run, label: str, ink: Ink) -> float:
         log = run.log_tail(30)
     except SedcoreError as error:
         show_error(error)  # its folder changed under our hands; the next look tells more
-        return FASTEST_S
+        return FIRST_S
     if drawn is None:
         st.caption("Curves begin with the end of the first epoch.")
     else:
         _show(run, drawn)
     with st.expander("Log", key=f"log-{run.run_id}"):
         st.code(log or "Nothing yet.", language=None, height=260)
-    return float(np.clip(drawn.epoch_s if drawn else FASTEST_S, FASTEST_S, SLOWEST_S))
+    return FIRST_S if drawn is None else float(np.clip(drawn.epoch_s, FASTEST_S, SLOWEST_S))
 
 
 @dataclass(frozen=True, eq=False)

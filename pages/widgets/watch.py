@@ -24,7 +24,7 @@ from sedcore.jobs.listing import live_runs
 from sedcore.jobs.workers import living_workers
 
 LOOK_S = 1.0  # one read serves all sessions for so long
-AWAY_S = 4.0  # between two looks of a page that is not about the queue: the truth within 5 s
+EVERY_S = 3.0  # between two looks of a page; with what others saw a second before, the truth within 5 s
 STARTING_S = 15.0  # a worker may take so long to come
 TOLD = {"finished": "Done", "failed": "Failed", "interrupted": "Interrupted"}
 ICONS = {"finished": ":material/check_circle:", "failed": ":material/error:"}
@@ -104,14 +104,14 @@ def _seen(root: str) -> dict:
     return {}
 
 
-def watch(title: str, shown: Look | None = None, draw: Callable[[Look], float] | None = None) -> None:
+def watch(title: str, shown: Look | None = None, draw: Callable[[Look], None] | None = None) -> None:
     """Tell the end of trainings by toast and in the browser's title, for as long as something is live.
 
     Parameters
     ----------
     title : of the page, which the browser shows.
-    shown, draw : a page about the queue says what it shows, draws here what moves, and returns in how many seconds
-        again. It is run as a whole where a run has come, gone or changed its state.
+    shown, draw : a page about the queue says what it shows, and draws here what moves. It is run as a whole where
+        a run has come, gone or changed its state.
     """
     if st.session_state.pop(_WATCHED, False) and draw is None:
         return  # the page did it
@@ -138,7 +138,9 @@ def watch(title: str, shown: Look | None = None, draw: Callable[[Look], float] |
             _set_title(title, now)
         if not now.runs:
             return None
-        return draw(now) if draw is not None else AWAY_S
+        if draw is not None:
+            draw(now)
+        return EVERY_S
 
     pulsed(again, "watch")
 
