@@ -31,7 +31,7 @@ class ClusterWorker(Worker):
     Parameters
     ----------
     address : of the cluster's dashboard, http://HOST:8265.
-    jobs : runs handed over at once, at most; the cluster's room is the other limit.
+    jobs : runs handed over at once, at most; None: as many as the cluster has room for.
     """
 
     look_every_s = 1.0
@@ -46,7 +46,8 @@ class ClusterWorker(Worker):
         trainer: str = cluster.TRAINER,
         announce: Callable[[str], None] = print,
     ):
-        super().__init__(root, jobs or MOST_JOBS, until_empty, if_none, trainer, announce)
+        super().__init__(root, MOST_JOBS if jobs is None else jobs, until_empty, if_none, trainer, announce)
+        self._limit = jobs
         self._cluster = RayJobs(
             checked_address(address), timeout_s=20
         )  # a young cluster is slow to take its first job
@@ -54,7 +55,7 @@ class ClusterWorker(Worker):
         self._silence = ""
 
     def _note(self) -> dict[str, Any]:
-        return super()._note() | {"engine": RAY, "address": self._cluster.address}
+        return super()._note() | {"jobs": self._limit, "engine": RAY, "address": self._cluster.address}
 
     def _busy(self) -> bool:
         return bool(self._handed)
