@@ -9,6 +9,7 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import state
 from pages.widgets.ended import ended_runs
+from pages.widgets.engine import cluster_notes
 from pages.widgets.guard import empty_state, guarded, link_to
 from pages.widgets.live import live_card, progress_line
 from pages.widgets.queued import queued_table
@@ -18,7 +19,9 @@ from pages.widgets.watch import Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import engine_of
 from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.queue import queued_runs
 from sedcore.jobs.workers import ensure_worker
 
 TITLE = "Queue"
@@ -37,6 +40,7 @@ def main() -> None:
     everyone = [*runs, *(seen.run for seen in shown.runs if seen.run.run_id not in {r.run_id for r in runs})]
     labels, inks = unique_labels(everyone), own_inks(root)
     st.markdown(answer(shown, ended, labels))
+    cluster_notes(root)
     worker_note(root, shown)
     places = {}
     if shown.training:
@@ -93,7 +97,9 @@ def worker_note(root: Path, shown: Look) -> None:
 
 def _start(root: Path) -> None:
     try:
-        ensure_worker(root)
+        asked = [run.info["job"] for run in queued_runs(root)]
+        for job in {(engine_of(job), (job or {}).get("address")): job for job in asked}.values():
+            ensure_worker(root, job)
     except SedcoreError as error:
         st.toast(fmt.escape_markdown(str(error)), icon=":material/error:", duration="long")
     else:

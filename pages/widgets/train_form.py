@@ -10,11 +10,13 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets.building import features_missing
+from pages.widgets.engine import engine_choice
 from pages.widgets.estimates import Estimate
 from pages.widgets.guard import show_error, show_note
 from pages.widgets.watch import Look
@@ -102,23 +104,37 @@ def settings(
             placeholder="optional; else the run's id",
             persist_state="session",
         )
+        job, engine_problem = None, ""
         with st.expander("More settings"):
             folded_fields()
+            if end is None:  # a run that waits keeps its engine
+                job, engine_problem = asked_engine()
         config, problem = read_config(dataset, card, expected)
+        problem = problem or engine_problem
         if config:
-            st.code(full_command(config), language=None, wrap_lines=True)
+            st.code(full_command(config, job), language=None, wrap_lines=True)
         if problem:
             show_error(problem)
         if end is not None:
             end(config, problem)
         else:
-            start_part(root, config, problem, shown)
+            start_part(root, config, job, problem, shown)
         failed = st.session_state.pop(PROBLEM, None)
         if failed:
             show_error(failed)
 
 
-def start_part(root: Path, config: TrainConfig | None, problem: str, shown: Look) -> None:
+def asked_engine() -> tuple[dict[str, Any] | None, str]:
+    """Ask where it is to be trained; return the run's job, and what is wrong with it ("" where nothing is)."""
+    try:
+        return engine_choice(), ""
+    except SedcoreError as error:
+        return None, str(error)
+
+
+def start_part(
+    root: Path, config: TrainConfig | None, job: dict[str, Any] | None, problem: str, shown: Look
+) -> None:
     """Show the button that puts the training into the queue."""
     wanted = config.resolved().to_json() if config else None
     same = next((seen.run for seen in shown.runs if seen.run.info["config"] == wanted), None)
@@ -132,7 +148,7 @@ def start_part(root: Path, config: TrainConfig | None, problem: str, shown: Look
         key="new-start",
         disabled=bool(problem or same),
         on_click=start,
-        args=(root, config, st.session_state.get(NAME) or ""),
+        args=(root, config, job, st.session_state.get(NAME) or ""),
     )
 
 
@@ -265,23 +281,23 @@ def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[
     return config, ""
 
 
-def full_command(config: TrainConfig) -> str:
+def full_command(config: TrainConfig, job: dict[str, Any] | None = None) -> str:
     """Return the command that does the same, in a shell that knows nothing of this server's settings."""
-    words = shlex.split(command_line(config))
+    words = shlex.split(command_line(config, job))
     if st.session_state.get(NAME):
         words += ["--name", st.session_state[NAME]]
     root = os.environ.get("SEDCORE_ARTIFACTS")
     if root and Path(root) != Path("artifacts"):
         words += ["--artifacts", root]
-    first = next(place for place, word in enumerate(words) if word.startswith("--"))
-    options = [shlex.join(words[place : place + 2]) for place in range(first, len(words), 2)]
-    return " \\\n  ".join([shlex.join(words[:first]), *options])
+    starts = [place for place, word in enumerate(words) if word.startswith("--")]
+    lines = [words[: starts[0]], *(words[one:end] for one, end in zip(starts, [*starts[1:], len(words)]))]
+    return " \\\n  ".join(map(shlex.join, lines))
 
 
-def start(root: Path, config: TrainConfig, name: str) -> None:
+def start(root: Path, config: TrainConfig, job: dict[str, Any] | None, name: str) -> None:
     """Queue the training; whatever goes wrong is said beside the button, and the form stays as it is."""
     try:
-        run = start_training(root, config, name=name)
+        run = start_training(root, config, name, job)
     except SedcoreError as error:
         st.session_state[PROBLEM] = str(error)
         return
