@@ -23,6 +23,7 @@ from sedcore.artifacts.status import set_status
 from sedcore.artifacts.sweeps import find_sweep, list_sweeps, set_sweep_state
 from sedcore.cli import main
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import ray_job, takes
 from sedcore.jobs.queue import queued_runs, resume
 from sedcore.jobs.sweeps import advance, study
 from sedcore.jobs.sweeps.advance import Sweeps, stop_sweep
@@ -521,6 +522,18 @@ def test_names_are_numbered_where_they_are_taken(root):
     assert names == ["ann-rate-batch", "ann-rate-batch-2", "ann-rate-batch-3"]
     with pytest.raises(SedcoreError, match="no sweep 'x'.*there are ann-rate-batch, "):
         find_sweep(root, "x")
+
+
+def test_a_sweep_for_a_cluster_is_left_to_the_workers_of_one(root):
+    job = ray_job(2, 0, "http://head:8265")
+    sweep = make_sweep(root, parse_spec(GRID), job)
+    here = Sweeps(root, mine=lambda asked: takes({"engine": "local"}, asked))
+    here.advance(now=True)
+    assert not queued_runs(root) and not here.busy  # else it would never go
+    there = Sweeps(root, mine=lambda asked: takes({"engine": "ray", "address": "http://head:8265"}, asked))
+    there.advance(now=True)
+    assert len(queued_runs(root)) == 8 and there.busy
+    assert all(run.info["job"] == job for run in runs_of(root, sweep.name))
 
 
 # ---- what pages read

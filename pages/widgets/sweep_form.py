@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets.datasets import opened
+from pages.widgets.engine import engine_choice
 from pages.widgets.estimates import estimate, speeds_by_model
 from pages.widgets.guard import show_error, show_note
 from pages.widgets.train_form import FEATURE_WORDS
@@ -42,6 +43,12 @@ def sweep_form(root: Path, runs: list[Run], begun: Callable[[str], None]) -> Non
         st.markdown("There is no data set yet; Data sets says how one comes to be.")
         return
     given, problem = _fields(root, names)
+    job = None
+    with st.expander("Where it trains"):
+        try:
+            job = engine_choice(key="sweep")
+        except SedcoreError as error:
+            problem = problem or str(error)
     spec = None
     if not problem:
         try:
@@ -61,8 +68,8 @@ def sweep_form(root: Path, runs: list[Run], begun: Callable[[str], None]) -> Non
     ):
         try:
             need_training()
-            sweep = make_sweep(root, spec)
-            ensure_worker(root)
+            sweep = make_sweep(root, spec, job)
+            ensure_worker(root, job)
         except SedcoreError as error:
             show_error(error)
             return

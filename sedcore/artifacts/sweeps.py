@@ -39,7 +39,7 @@ class Sweep:
         return self.path / "optuna.log"
 
     def read(self) -> dict[str, Any]:
-        """Return sweep.json: name, created, state, since, reason and ``spec`` (see `sedcore.jobs.sweeps.spec`).
+        """Return sweep.json: name, created, state, since, reason, job and ``spec`` (see `sedcore.jobs.sweeps.spec`).
 
         Raises
         ------
@@ -52,11 +52,13 @@ class Sweep:
                 f"sweep {self.name}: {self.path / _FILE} has state {info.get('state')!r} and needs one of "
                 f"{', '.join(STATES)}, and a spec"
             )
-        return {"created": "", "since": "", "reason": ""} | info
+        return {"created": "", "since": "", "reason": "", "job": None} | info
 
 
-def create_sweep(root: Path, spec: dict[str, Any], name: str) -> Sweep:
+def create_sweep(root: Path, spec: dict[str, Any], name: str, job: dict[str, Any] | None = None) -> Sweep:
     """Make the folder of an open sweep and return it; a name that is taken gets a number.
+
+    `job` is what each of its runs asks for: engine and resources; None: this machine.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def create_sweep(root: Path, spec: dict[str, Any], name: str) -> Sweep:
                 free = f"{name}-{number}"
             created = now()
             info = {"name": free, "created": created, "state": "open", "since": created, "reason": ""}
-            write_json(filling / _FILE, info | {"spec": spec})
+            write_json(filling / _FILE, info | {"job": job, "spec": spec})
             os.rename(filling, parent / safe_name(free, "sweep name"))
     except OSError as error:
         raise SedcoreError(

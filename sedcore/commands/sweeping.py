@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sedcore.artifacts.root import artifact_root
-from sedcore.commands.common import Adder, print_json, tell
+from sedcore.commands.common import Adder, asked_job, engine_arguments, print_json, tell
 
 
 def register(add: Adder, commands, group) -> None:
@@ -14,6 +14,7 @@ def register(add: Adder, commands, group) -> None:
         commands, "sweep", _sweep, "begin a search over settings; a worker trains it; prints the sweep's name"
     )
     sweep.add_argument("file", type=Path, metavar="FILE.toml")
+    engine_arguments(sweep)
     listing = add(commands, "sweeps", _sweeps, "list sweeps; stop one")
     listing.add_argument("--json", action="store_true")
     actions = listing.add_subparsers(metavar="ACTION")
@@ -22,14 +23,16 @@ def register(add: Adder, commands, group) -> None:
 
 
 def _sweep(args) -> None:
+    from sedcore.jobs.engine import takes
     from sedcore.jobs.sweeps.spec import make_sweep, read_spec
     from sedcore.jobs.workers import living_workers
 
-    root, spec = artifact_root(args.artifacts), read_spec(args.file)
-    sweep = make_sweep(root, spec)
+    root, spec, job = artifact_root(args.artifacts), read_spec(args.file), asked_job(args)
+    sweep = make_sweep(root, spec, job)
     tell(f"{spec.trials} points, {len(spec.seeds)} runs each: {spec.runs} runs")
-    if not living_workers(root):
-        tell("no worker gives and takes its runs; start one: python -m sedcore worker")
+    if not any(takes(worker, job) for worker in living_workers(root)):
+        engine = f" --engine ray --ray-address {job['address'] or 'URL'}" if job else ""
+        tell(f"no worker gives and takes its runs; start one: python -m sedcore worker{engine}")
     print(sweep.name)
 
 

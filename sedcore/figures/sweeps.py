@@ -25,6 +25,7 @@ SETTING_TITLES = {
     "patience": "Patience",
     "threshold": "Threshold",
     "deterministic": "Deterministic",
+    "devices": "Devices",
 }
 VALUE = "macro AP"
 MOST_VALUES = 12  # on an axis of a map of cells; more are drawn as points in the plane

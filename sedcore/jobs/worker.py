@@ -83,7 +83,7 @@ class Worker:
         self._owed: dict[str, _LastWord] = {}  # what could not be written yet: a full or read-only disk
         self._seen: Seen = {}
         self._asked: dict[str, dict | None] = {}  # run id to the job that the run asks for
-        self._sweeps = Sweeps(self._root, self._say)
+        self._sweeps = Sweeps(self._root, self._say, lambda job: takes(self._note(), job))
         self._wake = threading.Event()
         self._name = ""
         self._signals = 0

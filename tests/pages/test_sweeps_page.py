@@ -48,8 +48,8 @@ def root(data, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("SEDCORE_ARTIFACTS", str(tmp_path))
     monkeypatch.setenv("SEDBOARD_TRAINING", "on")
     started: list[Path] = []
-    monkeypatch.setattr(launch, "ensure_worker", started.append)
-    monkeypatch.setattr("pages.widgets.sweep_form.ensure_worker", started.append)
+    monkeypatch.setattr(launch, "ensure_worker", lambda root, job=None: started.append(root))
+    monkeypatch.setattr("pages.widgets.sweep_form.ensure_worker", lambda root, job=None: started.append(root))
     return tmp_path
 
 

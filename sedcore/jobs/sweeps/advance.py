@@ -22,6 +22,7 @@ from sedcore.artifacts.status import set_status
 from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, list_sweeps, set_sweep_state
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import takes
 from sedcore.jobs.queue import Seen, cancel, stored_states, submit
 from sedcore.jobs.sweeps.results import best_score
 from sedcore.jobs.sweeps.spec import Spec, misfits, parse_spec
@@ -36,13 +37,26 @@ _AHEAD = 8  # runs that wait at least, where what they are does not hang on how 
 _MOST_ASKED = 4  # trials at most, as a multiple of the points wanted: skipped and repeated ones are no points
 
 Say = Callable[[str], None]
+Job = dict[str, Any] | None
+
+
+def _any(_job: Job) -> bool:
+    return True
 
 
 class Sweeps:
-    """The sweeps of a root, as one worker advances them."""
+    """The sweeps of a root, as one worker advances them.
 
-    def __init__(self, root: Path, say: Say = lambda line: None):
-        self._root, self._say = Path(root), say
+    Parameters
+    ----------
+    root : artifact root.
+    say : called with a line for each sweep that ends.
+    mine : whether the worker takes runs with this job. Other sweeps are left to the workers that take theirs: this one
+        would wait for runs that it cannot train.
+    """
+
+    def __init__(self, root: Path, say: Say = lambda line: None, mine: Callable[[Job], bool] = _any):
+        self._root, self._say, self._mine = Path(root), say, mine
         self._looked = -math.inf
         self._busy = False
         self._seen: Seen = {}
@@ -54,7 +68,8 @@ class Sweeps:
         if not now and time.monotonic() - self._looked < LOOK_EVERY_S:
             return
         self._looked, self._busy = time.monotonic(), False
-        live = [sweep for sweep in list_sweeps(self._root) if sweep.read()["state"] in LIVE_STATES]
+        known = [(sweep, sweep.read()) for sweep in list_sweeps(self._root)]
+        live = [s for s, info in known if info["state"] in LIVE_STATES and self._mine(info["job"])]
         if not live:
             self._studies.clear()
             return
@@ -91,15 +106,18 @@ class Sweeps:
 
     def _advance_one(self, sweep: Sweep, runs: dict[tuple[int, int], Run]) -> bool:
         with FileLock(sweep.path / "lock"):
-            state = sweep.read()["state"]
+            info = sweep.read()
+            state = info["state"]
             if state not in LIVE_STATES:
                 return False
             from sedcore.jobs.sweeps.study import open_study
 
-            spec = parse_spec(sweep.read()["spec"])
+            spec = parse_spec(info["spec"])
             if sweep.name not in self._studies:
                 self._studies[sweep.name] = open_study(sweep, spec)
-            step = _Step(self._root, sweep, spec, self._studies[sweep.name], runs, state == "open")
+            step = _Step(
+                self._root, sweep, spec, self._studies[sweep.name], runs, state == "open", info["job"]
+            )
             busy, done = step.take()
             if done and set_sweep_state(sweep, *_ending(state, step), only_from=(state,)):
                 self._say(f"sweep {sweep.name} {sweep.read()['state']}")
@@ -144,11 +162,12 @@ def _ending(state: str, step: _Step) -> tuple[str, str]:
 class _Step:
     """One look at one sweep, under its lock."""
 
-    def __init__(self, root: Path, sweep: Sweep, spec: Spec, study: Study, runs: dict, gives: bool):
+    def __init__(self, root: Path, sweep: Sweep, spec: Spec, study: Study, runs: dict, gives: bool, job: Job):
         from sedcore.jobs.sweeps import study as optuna_side
 
         self._root, self._sweep, self._spec, self._study = root, sweep, spec, study
         self._runs, self._gives, self._side = runs, gives, optuna_side
+        self._job = job
         self._states = optuna_side.TrialState
         self._misfits: dict[tuple[str, str], str] | None = None
 
@@ -186,7 +205,8 @@ class _Step:
     def _wants_more(self) -> bool:
         if not self._points_left():
             return False
-        jobs = sum(worker.get("jobs") or 1 for worker in living_workers(self._root)) or 1
+        takers = [worker for worker in living_workers(self._root) if takes(worker, self._job)]
+        jobs = sum(worker.get("jobs") or 1 for worker in takers) or 1
         blind = self._spec.sampler != "tpe" and self._spec.pruner == "none"
         waiting = 0
         for trial in self._trials(self._states.RUNNING):
@@ -245,7 +265,7 @@ class _Step:
             run_id = new_run_id(config.model)
         name = f"{self._sweep.name} {trial.number}" + (f", seed {seed}" if len(self._spec.seeds) > 1 else "")
         member = {"name": self._sweep.name, "trial": trial.number, "seed": seed}
-        run = submit(self._root, config, safe_name(run_id, "run id"), name, sweep=member)
+        run = submit(self._root, config, safe_name(run_id, "run id"), name, self._job, member)
         self._runs[trial.number, seed] = run
         self._note(trial, self._side.RUN.format(seed), run.run_id)
         return run

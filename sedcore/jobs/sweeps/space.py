@@ -23,6 +23,7 @@ SETTINGS: dict[str, type] = {
     "patience": int,
     "threshold": float,
     "deterministic": bool,
+    "devices": str,
 }
 MOST_POINTS = 10_000  # of a grid
 _RANGE_KEYS = ("low", "high", "log", "step")

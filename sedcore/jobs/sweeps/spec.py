@@ -210,8 +210,8 @@ def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
     return found
 
 
-def make_sweep(root: Path, spec: Spec) -> Sweep:
-    """Check a sweep against its data set and make its folder; a worker then gives its runs.
+def make_sweep(root: Path, spec: Spec, job: dict[str, Any] | None = None) -> Sweep:
+    """Check a sweep against its data set and make its folder; a worker that takes its `job` then gives its runs.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def make_sweep(root: Path, spec: Spec) -> Sweep:
         The data set or its features do not exist, or no model fits them.
     """
     misfits(open_dataset(root, spec.dataset), spec)
-    return create_sweep(root, spec.to_json(), spec.title())
+    return create_sweep(root, spec.to_json(), spec.title(), job)
 
 
 def to_toml(spec: Spec) -> str:
