@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -76,7 +77,7 @@ def answer(shown: Look, ended: list[Run], labels: dict[str, str]) -> str:
 
 def worker_note(root: Path, shown: Look) -> None:
     """Say that runs wait in vain, where no worker lives, with the button that starts one."""
-    if not shown.waiting or shown.workers:
+    if not shown.jobs:
         return
     if not shown.unattended:
         st.caption(":material/hourglass_top: Waiting for a worker.")
@@ -87,13 +88,18 @@ def worker_note(root: Path, shown: Look) -> None:
             width="stretch",
         )
         st.button(
-            "Start a worker", icon=":material/play_arrow:", key="start-worker", on_click=_start, args=(root,)
+            "Start a worker",
+            icon=":material/play_arrow:",
+            key="start-worker",
+            on_click=_start,
+            args=(root, shown.jobs),
         )
 
 
-def _start(root: Path) -> None:
+def _start(root: Path, jobs: Sequence[dict | None]) -> None:
     try:
-        ensure_worker(root)
+        for job in jobs:
+            ensure_worker(root, job)
     except SedcoreError as error:
         st.toast(fmt.escape_markdown(str(error)), icon=":material/error:", duration="long")
     else:

@@ -48,7 +48,7 @@ def root(data, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("SEDCORE_ARTIFACTS", str(tmp_path))
     monkeypatch.setenv("SEDBOARD_TRAINING", "on")
     started: list[Path] = []
-    monkeypatch.setattr(launch, "ensure_worker", started.append)
+    monkeypatch.setattr(launch, "ensure_worker", lambda root, job: started.append(root))
     monkeypatch.setattr("pages.widgets.sweep_form.ensure_worker", started.append)
     return tmp_path
 
