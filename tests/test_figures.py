@@ -45,6 +45,13 @@ def test_pareto_figure_of_one_point_and_of_equal_ones():
         assert isinstance(pareto_figure(points, "minutes"), go.Figure)
 
 
+def test_of_many_points_only_the_front_and_the_chosen_are_named():
+    many = [Point(f"p{i}", 10 + i, 0.5 - i / 100, palette.UNCHOSEN) for i in range(20)]
+    figure = pareto_figure([*many, Point("chosen", 99, 0.1, INK)], "minutes").to_plotly_json()
+    named = [name for trace in figure["data"] for name in trace.get("text", ())]
+    assert [name for name in named if name] == ["p0", "chosen"] and len(named) == 21
+
+
 def test_smoothing_keeps_a_constant_and_skips_gaps():
     assert np.allclose(smoothed(np.full(5, 0.3), 0.9), 0.3)
     values = smoothed(np.array([1.0, np.nan, 0.0]), 0.5)

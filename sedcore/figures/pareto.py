@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from sedcore.figures.palette import NEUTRAL, Ink
+from sedcore.figures.palette import NEUTRAL, UNCHOSEN, Ink
 from sedcore.figures.style import axis_title, drawn, plain, shortened
+
+
+MOST_NAMES = 12  # points that all have their names beside them
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,16 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
 
 
 def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str = "Macro AP") -> go.Figure:
-    """Return the figure; the cost axis is logarithmic, since costs differ by orders."""
+    """Return the figure; the cost axis is logarithmic, since costs differ by orders.
+
+    Of many points only those on the front and the chosen ones have their names beside them; all have them on hover.
+    """
     traces: list[dict] = []
     front = pareto_front(points)
+    names = [
+        shortened(p.label) if len(points) <= MOST_NAMES or p in front or p.ink != UNCHOSEN else ""
+        for p in points
+    ]
     if len(front) > 1:
         traces.append(
             dict(
@@ -53,16 +63,15 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
     def place(p: Point) -> tuple[float, float]:
         return (math.log10(p.cost) - left) / (right - left), (p.quality - low) / (high - low)
 
-    lengths = [len(shortened(p.label)) for p in points]
-    sides = _label_sides([place(p) for p in points], lengths, [place(p) for p in front])
-    for point, side in zip(points, sides):
+    sides = _label_sides([place(p) for p in points], list(map(len, names)), [place(p) for p in front])
+    for point, name, side in zip(points, names, sides):
         traces.append(
             dict(
                 type="scatter",
                 x=[point.cost],
                 y=[point.quality],
                 mode="markers+text",
-                text=[shortened(point.label)],
+                text=[name],
                 textposition=side,
                 marker={"color": point.ink.color, "symbol": point.ink.symbol, "size": 11},
                 hovertemplate="<br>".join([f"<b>{plain(point.label)}</b>", *map(plain, point.hover)])
