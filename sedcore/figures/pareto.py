@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from sedcore.figures.palette import NEUTRAL, UNCHOSEN, Ink
 from sedcore.figures.style import axis_title, drawn, plain, shortened
 
-
 MOST_NAMES = 12  # points that all have their names beside them
 
 
