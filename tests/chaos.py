@@ -22,25 +22,13 @@ from sedcore.jobs import queue
 from sedcore.training.config import TrainConfig
 from tests import run_invariants
 from tests.serving import free_port, wait_until_served
-from tests.waiting import wait_until
+from tests.waiting import end_trainers, processes, wait_until
 
 REPO = Path(__file__).parents[1]
 SMALL = "tests.small_trainer"
 # what may happen, and how often beside the others
 BLOWS = {"kill trainer": 6, "kill worker": 4, "stop trainer": 1, "cancel": 4, "cancel twice": 2, "resume": 6}
 BLOWS |= {"move": 2, "edit": 1, "delete": 1, "second worker": 2}
-
-
-def processes(root: Path, module: str) -> dict[int, list[str]]:
-    """Return pid and words of the living processes that work on a root as this module."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
-                if str(root) in words and module in words:
-                    found[int(entry.name)] = words
-    return found
 
 
 class Chaos:
@@ -97,9 +85,7 @@ class Chaos:
         for process in (*self._workers, *([self._dashboard] if self._dashboard else [])):
             process.kill()
             process.wait()
-        for pid in processes(self.root, SMALL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        end_trainers(self.root, SMALL)
 
     # ---- the course of things
 

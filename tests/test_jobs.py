@@ -28,7 +28,7 @@ from sedcore.jobs.workers import ensure_worker, living_workers, register
 from sedcore.training.config import TrainConfig
 from sedcore.training.course import TAKEN, trainer_main
 from tests import small_trainer
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import PATIENCE_S, end_trainers, wait_until
 
 REPO = Path(__file__).parents[1]
 SMALL = "tests.small_trainer"
@@ -59,6 +59,13 @@ def python(code: str, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments], cwd=REPO, stdin=pipe, stdout=pipe, text=True
     )
+
+
+@pytest.fixture(autouse=True)
+def none_left(tmp_path):
+    """What a failed test leaves training ends with it."""
+    yield
+    end_trainers(tmp_path, SMALL)
 
 
 @pytest.fixture
