@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -19,9 +20,7 @@ from pages.widgets.watch import Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
-from sedcore.jobs.engine import engine_of
 from sedcore.jobs.launch import training_enabled
-from sedcore.jobs.queue import queued_runs
 from sedcore.jobs.workers import ensure_worker
 
 TITLE = "Queue"
@@ -80,7 +79,7 @@ def answer(shown: Look, ended: list[Run], labels: dict[str, str]) -> str:
 
 def worker_note(root: Path, shown: Look) -> None:
     """Say that runs wait in vain, where no worker lives, with the button that starts one."""
-    if not shown.waiting or shown.workers:
+    if not shown.jobs:
         return
     if not shown.unattended:
         st.caption(":material/hourglass_top: Waiting for a worker.")
@@ -91,14 +90,17 @@ def worker_note(root: Path, shown: Look) -> None:
             width="stretch",
         )
         st.button(
-            "Start a worker", icon=":material/play_arrow:", key="start-worker", on_click=_start, args=(root,)
+            "Start a worker",
+            icon=":material/play_arrow:",
+            key="start-worker",
+            on_click=_start,
+            args=(root, shown.jobs),
         )
 
 
-def _start(root: Path) -> None:
+def _start(root: Path, jobs: Sequence[dict | None]) -> None:
     try:
-        asked = [run.info["job"] for run in queued_runs(root)]
-        for job in {(engine_of(job), (job or {}).get("address")): job for job in asked}.values():
+        for job in jobs:
             ensure_worker(root, job)
     except SedcoreError as error:
         st.toast(fmt.escape_markdown(str(error)), icon=":material/error:", duration="long")

@@ -12,6 +12,7 @@ from pages.widgets import state
 from pages.widgets.datasets import choose_dataset
 from pages.widgets.guard import empty_state, follow_to, guarded, show_error, show_note
 from pages.widgets.model_grid import model_grid
+from pages.widgets.pulse import pulsed
 from pages.widgets.sweep_charts import (
     PICKED,
     charts_part,
@@ -51,8 +52,12 @@ def main() -> None:
         sweep = chosen_sweep(root, sweeps)
         live = sweep.read()["state"] in LIVE_STATES
         st.session_state[_LIVE] = live
-        # Polled only while the sweep has something to do.
-        st.fragment(body, run_every=POLL_S if live else None)(root, sweep)
+
+        def again() -> float | None:
+            body(root, sweep)
+            return POLL_S if live else None  # polled only while the sweep has something to do
+
+        pulsed(again, "sweep")
     else:
         box = empty_state(
             "No sweep yet",

@@ -19,6 +19,7 @@ from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import Status
 from sedcore.errors import SedcoreError
+from sedcore.jobs.engine import takes
 from sedcore.jobs.launch import training_enabled
 from sedcore.jobs.listing import live_runs
 from sedcore.jobs.workers import living_workers
@@ -26,6 +27,7 @@ from sedcore.jobs.workers import living_workers
 LOOK_S = 1.0  # one read serves all sessions for so long
 EVERY_S = 3.0  # between two looks of a page; with what others saw a second before, the truth within 5 s
 STARTING_S = 15.0  # a worker may take so long to come
+MOST_ASKED = 20  # runs that wait whose wishes are read at each look
 TOLD = {"finished": "Done", "failed": "Failed", "interrupted": "Interrupted"}
 ICONS = {"finished": ":material/check_circle:", "failed": ":material/error:"}
 _KNOWN, _DONE, _OWN_RERUN, _WATCHED = "watch-known", "watch-done", "watch-own-rerun", "watch-this-page"
@@ -50,8 +52,8 @@ class Look:
     """All that is live: what trains, the oldest first, then what waits, the next one first."""
 
     runs: tuple[LiveRun, ...]
-    workers: tuple[dict[str, Any], ...]
-    unattended: bool = False  # runs wait, no worker lives, and one should have come by now
+    jobs: tuple[dict[str, Any] | None, ...] = ()  # what runs that wait ask for and no living worker takes
+    unattended: bool = False  # ... and a worker should have come by now
 
     @property
     def training(self) -> list[LiveRun]:
@@ -66,7 +68,7 @@ class Look:
     @property
     def outline(self) -> tuple:
         """What a page is built from, beside progress: where it is another, the page is out of date."""
-        return (bool(self.workers), self.unattended, *((r.run.run_id, r.status.state) for r in self.runs))
+        return (bool(self.jobs), self.unattended, *((r.run.run_id, r.status.state) for r in self.runs))
 
 
 def look(root: Path, fresh: bool = True) -> Look:
@@ -86,9 +88,24 @@ def _look(root: str) -> Look:
         except SedcoreError:
             continue  # deleted meanwhile
     runs = tuple(live for live in found if live.status.live)
-    workers = tuple(living_workers(Path(root)))
-    waits_s = min((_age_s(live.status) for live in runs if live.waits), default=0.0)
-    return Look(runs, workers, unattended=not workers and waits_s > STARTING_S)
+    in_vain = _in_vain(Path(root), [live for live in runs if live.waits][:MOST_ASKED])
+    jobs = [
+        job for place, (job, _) in enumerate(in_vain) if job not in [other for other, _ in in_vain[:place]]
+    ]
+    return Look(runs, tuple(jobs), unattended=max((age for _, age in in_vain), default=0.0) > STARTING_S)
+
+
+def _in_vain(root: Path, waiting: list[LiveRun]) -> list[tuple[dict[str, Any] | None, float]]:
+    """Return what each run asks for that no living worker takes, and for how many seconds it has waited."""
+    workers, found = living_workers(root), []
+    for live in waiting:
+        try:
+            job = live.run.info["job"]
+        except SedcoreError:
+            continue  # deleted meanwhile
+        if not any(takes(worker, job) for worker in workers):
+            found.append((job, _age_s(live.status)))
+    return found
 
 
 def _age_s(status: Status) -> float:
