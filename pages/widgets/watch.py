@@ -88,14 +88,24 @@ def _look(root: str) -> Look:
         except SedcoreError:
             continue  # deleted meanwhile
     runs = tuple(live for live in found if live.status.live)
-    jobs, waits_s = [], 0.0
-    workers = living_workers(Path(root))
-    for live in [live for live in runs if live.waits][:MOST_ASKED]:
-        job = live.run.info["job"]
+    in_vain = _in_vain(Path(root), [live for live in runs if live.waits][:MOST_ASKED])
+    jobs = [
+        job for place, (job, _) in enumerate(in_vain) if job not in [other for other, _ in in_vain[:place]]
+    ]
+    return Look(runs, tuple(jobs), unattended=max((age for _, age in in_vain), default=0.0) > STARTING_S)
+
+
+def _in_vain(root: Path, waiting: list[LiveRun]) -> list[tuple[dict[str, Any] | None, float]]:
+    """Return what each run asks for that no living worker takes, and for how many seconds it has waited."""
+    workers, found = living_workers(root), []
+    for live in waiting:
+        try:
+            job = live.run.info["job"]
+        except SedcoreError:
+            continue  # deleted meanwhile
         if not any(takes(worker, job) for worker in workers):
-            jobs += [job] if job not in jobs else []
-            waits_s = max(waits_s, _age_s(live.status))
-    return Look(runs, tuple(jobs), unattended=waits_s > STARTING_S)
+            found.append((job, _age_s(live.status)))
+    return found
 
 
 def _age_s(status: Status) -> float:
