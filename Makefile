@@ -16,11 +16,11 @@ dashboard: $(VENV)/installed $(if $(SEDCORE_ARTIFACTS),,$(DEMO))
 
 test: $(VENV)/installed-tests chromium
 	$(RUN) -m ruff check .
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # More jobs, more faults, longer trainings: minutes to an hour.
 test-long: $(VENV)/installed-tests chromium
-	$(RUN) -m pytest -n 2 --dist loadfile -m "long or not long"
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
 
 lint: $(VENV)/installed-tests
 	$(RUN) -m ruff check .

@@ -21,10 +21,11 @@ from typing import Any
 from sedcore.artifacts import runs
 from sedcore.artifacts.locks import FileLock, LockTaken, RunLock, lock_holder
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import LIVE_STATES, Status, set_status, stored_status
+from sedcore.artifacts.status import LIVE_STATES, set_status, stored_status
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import LOCAL, takes
-from sedcore.jobs.queue import KILL_REQUESTED, KILLED, Seen, queued_runs, stored_states
+from sedcore.jobs.last_words import LastWord, last_word
+from sedcore.jobs.queue import Seen, queued_runs, stored_states
 from sedcore.jobs.sweeps.advance import Sweeps
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
 from sedcore.training.course import TAKEN, WORKER, with_remedy
@@ -39,16 +40,6 @@ class _Child:
     process: subprocess.Popen
     attempt: int
     log_from: int
-
-
-@dataclass(frozen=True)
-class _LastWord:
-    """How a run ended whose trainer could not say it: state and reason, and the state and attempt that it is about."""
-
-    state: str
-    reason: str
-    only_from: str
-    attempt: int
 
 
 class Worker:
@@ -80,7 +71,7 @@ class Worker:
         self._root, self._jobs, self._trainer = Path(root).resolve(), jobs, trainer
         self._until_empty, self._if_none, self._announce = until_empty, if_none, announce
         self._children: dict[str, _Child] = {}
-        self._owed: dict[str, _LastWord] = {}  # what could not be written yet: a full or read-only disk
+        self._owed: dict[str, LastWord] = {}  # what could not be written yet: a full or read-only disk
         self._seen: Seen = {}
         self._asked: dict[str, dict | None] = {}  # run id to the job that the run asks for
         self._sweeps = Sweeps(self._root, self._say, lambda job: takes(self._note(), job))
@@ -229,7 +220,7 @@ class Worker:
     def _fail(self, run: Run, reason: str, attempt: int) -> None:
         """Say that a run that waited could not be started."""
         if run.path.exists():
-            self._write(run, _LastWord("failed", with_remedy(run, reason), "queued", attempt))
+            self._write(run, LastWord("failed", with_remedy(run, reason), "queued", attempt))
 
     def _orphans(self) -> list[str]:
         """Return the runs that train on this machine for a worker that is gone."""
@@ -259,14 +250,14 @@ class Worker:
                 status = stored_status(run.path)
                 # Where it waits for another attempt, or another trainer has it, there is nothing to say.
                 if code != TAKEN and status.state in LIVE_STATES and status.attempt == child.attempt:
-                    self._write(run, _last_word(run, status, code, _words(run, child.log_from)))
+                    self._write(run, last_word(run, status, code, child.log_from))
                 else:
                     self._say(f"{run_id} {status.state}" + (f": {status.reason}" if status.reason else ""))
             except SedcoreError as error:
                 if run.path.exists():
                     self._say(f"{run_id}: {error}")
 
-    def _write(self, run: Run, word: _LastWord) -> None:
+    def _write(self, run: Run, word: LastWord) -> None:
         """Say how a run ended; keep the word where it cannot be written yet."""
         known = self._owed.pop(run.run_id, None)
         try:
@@ -286,38 +277,3 @@ class Worker:
             self._owed[run.run_id] = word
             if not known:
                 self._say(f"{run.run_id} {word.state}: {word.reason}; this could not be written yet: {error}")
-
-
-def _last_word(run: Run, status: Status, code: int, words: str) -> _LastWord:
-    """Return how a run ended whose trainer left it with a status that is none of an end."""
-    if code < 0:
-        how = f"the training process was ended by {_signal_name(-code)}"
-        how += " (killed, or out of memory)" if code == -signal.SIGKILL else ""
-    else:
-        how = words or f"the training process ended with exit status {code}"
-    if code < 0 and status.state == "cancelling":
-        on_request = status.reason == KILL_REQUESTED and code == -signal.SIGKILL
-        state, reason = "cancelled", KILLED if on_request else f"{status.reason or 'stop requested'}; {how}"
-    elif code < 0 and status.state == "running":
-        state, reason = "interrupted", how
-    else:
-        state, reason = "failed", with_remedy(run, how)
-    return _LastWord(state, reason, status.state, status.attempt)
-
-
-def _words(run: Run, start: int) -> str:
-    """Return the last line that a trainer left in the log."""
-    try:
-        with open(run.path / "log.txt", "rb") as file:
-            file.seek(max(start, file.seek(0, os.SEEK_END) - 10_000))
-            lines = file.read().decode("utf-8", "replace").split("\n")
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
