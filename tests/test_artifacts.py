@@ -1,7 +1,6 @@
 """Run folders: what is written is read back, states tell the truth, bad folders are named."""
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -306,18 +305,17 @@ def test_missing_predictions_are_named(tmp_path):
         run.predictions("../../secret")
 
 
-def _append(path, mark):
-    run = runs.Run(path)
-    for epoch in range(50):
-        runs.append_history(run, {"epoch": epoch, "train": {"loss": mark}})
+APPEND = """
+import sys
+from pathlib import Path
+from sedcore.artifacts import runs
+for epoch in range(50):
+    runs.append_history(runs.Run(Path(sys.argv[1])), {"epoch": epoch, "train": {"loss": int(sys.argv[2])}})
+"""
 
 
 def test_lines_appended_by_several_processes_stay_whole(tmp_path):
     run = make_run(tmp_path)
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_append, args=(run.path, mark)) for mark in (1, 2)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
+    writers = [subprocess.Popen([sys.executable, "-c", APPEND, run.path, mark]) for mark in "12"]
+    assert [writer.wait() for writer in writers] == [0, 0]
     assert len(run.history()) == 100
