@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +33,10 @@ from sedcore.jobs.queue import cancel, resume, submit
 from sedcore.jobs.worker import Worker
 from sedcore.training.config import TrainConfig
 from tests.tiny import make_dataset
+from tests.waiting import wait_until
 
 REPO = Path(__file__).parents[1]
 WAITING = "tests.waiting_trainer"
-SLOW_MACHINE_S = 240
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
     reason="Ray is not installed: pip install -r requirements-cluster.txt",
@@ -50,14 +49,6 @@ def free_ports(number: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
-
-
-def until(condition, tell=lambda: ""):
-    """Wait for what other processes will bring about."""
-    end = time.monotonic() + SLOW_MACHINE_S
-    while not condition():
-        assert time.monotonic() < end, tell()
-        time.sleep(0.1)
 
 
 def answers(jobs: RayJobs) -> bool:
@@ -84,7 +75,9 @@ def address():
     )
     try:
         jobs = RayJobs(f"http://127.0.0.1:{dashboard}", 2)
-        until(lambda: answers(jobs) or head.poll() is not None, lambda: (folder / "log").read_text()[-3000:])
+        wait_until(
+            lambda: answers(jobs) or head.poll() is not None, lambda: (folder / "log").read_text()[-3000:]
+        )
         assert head.poll() is None, (folder / "log").read_text()[-3000:]
         yield jobs.address
     finally:
@@ -168,7 +161,7 @@ def test_three_jobs_are_trained_and_a_worker_of_this_machine_leaves_them_alone(a
         assert (status.state, status.remote["address"]) == ("finished", address), (status, run.log_tail())
         assert run.has_weights and run.splits() == ["test", "validation"] and len(run.history()) == 1
         remote_job = status.remote["job"]  # Ray hears of the end a little after the run says so
-        until(lambda name=remote_job: RayJobs(address).look(name).state == "SUCCEEDED")
+        wait_until(lambda name=remote_job: RayJobs(address).look(name).state == "SUCCEEDED")
     scores = [run.predictions("test").scores for run in (*runs, third)]
     np.testing.assert_array_equal(scores[0], scores[1])
     np.testing.assert_array_equal(scores[0], scores[2])
@@ -182,7 +175,7 @@ def test_cancel_ends_it_after_the_batch_and_outlives_the_death_of_the_worker(add
         [sys.executable, "-m", "sedcore", *words, "--trainer", WAITING], cwd=REPO, stderr=subprocess.DEVNULL
     )
     try:
-        until(lambda: run.status().state == "running", run.log_tail)
+        wait_until(lambda: run.status().state == "running", run.log_tail)
     finally:
         worker.kill()
         worker.wait()
@@ -199,7 +192,7 @@ def test_a_second_cancel_kills_and_a_death_is_an_interruption_that_can_be_resume
     run = submit(root, TrainConfig("tiny", "ann"), name="stubborn", job=ray_job())
     waiting = submit(root, TrainConfig("tiny", "ann"), name="waits", job=ray_job(cores=1000))
     assert cluster.start(run, root, jobs, WAITING) and not cluster.start(run, root, jobs, WAITING)
-    until(lambda: run.status().state == "running", run.log_tail)
+    wait_until(lambda: run.status().state == "running", run.log_tail)
     # There is no node with so many cores: it waits at the cluster. Ray ends such a job when it is about to begin.
     assert cluster.start(waiting, root, jobs, WAITING) and cluster.settle(waiting, jobs) == "waiting"
     assert cancel(waiting) == "cancelled"
@@ -209,9 +202,9 @@ def test_a_second_cancel_kills_and_a_death_is_an_interruption_that_can_be_resume
     resume(root, run)
     assert run.status().state == "queued" and run.status().remote is None
     assert cluster.start(run, root, jobs, WAITING)
-    until(lambda: run.status().state == "running", run.log_tail)
+    wait_until(lambda: run.status().state == "running", run.log_tail)
     assert kill_holder(run.path / "lock")
-    until(lambda: cluster.refresh(root) == [] and run.status().state != "running", run.log_tail)
+    wait_until(lambda: cluster.refresh(root) == [] and run.status().state != "running", run.log_tail)
     assert run.status().state == "interrupted" and "signal 9" in run.status().reason
     resume(root, run)
     assert run.status().state == "queued" and cancel(run) == "cancelled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import loading, tables
-from pages.widgets.guard import go_to, pressed_row, show_error
+from pages.widgets.guard import go_to, show_error
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.manage import delete_run
 from sedcore.artifacts.runs import Run
@@ -70,10 +71,8 @@ def _table(root: Path, ended: list[tuple[Run, Status]], labels: dict[str, str], 
     frame = frame.astype({"Macro AP": "float64", "Training": "float64"})
     frame.insert(0, tables.MARK, tables.mark_cells([run.run_id for run in runs]))
 
-    def button(key: str, help: str, act, width: int) -> dict:
-        return st.column_config.ButtonColumn(
-            "", help=help, type="tertiary", key=key, on_click=pressed_row, args=(key, runs, act), width=width
-        )
+    def button(key: str, help: str, act: Callable[[Run], None], width: int) -> dict:
+        return tables.action_column(key, help, runs, act, width)
 
     st.dataframe(
         tables.styled(frame, {"Macro AP": fmt.score, "Training": fmt.duration}),

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import tables
-from pages.widgets.guard import go_to, pressed_row
+from pages.widgets.guard import go_to
 from pages.widgets.watch import LiveRun
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.runs import Run
@@ -31,10 +31,8 @@ def queued_table(root: Path, waiting: list[LiveRun], labels: dict[str, str], ink
         del frame["Note"]
     frame.insert(0, tables.MARK, tables.mark_cells([run.run_id for run in runs]))
 
-    def button(key: str, help: str, act: Callable[[Run], None]) -> dict:
-        return st.column_config.ButtonColumn(
-            "", help=help, type="tertiary", key=key, on_click=pressed_row, args=(key, runs, act), width=52
-        )
+    def button(key: str, help: str, act: Callable[[Run], None], width: int = 52) -> dict:
+        return tables.action_column(key, help, runs, act, width)
 
     st.dataframe(
         frame,
@@ -50,14 +48,8 @@ def queued_table(root: Path, waiting: list[LiveRun], labels: dict[str, str], ink
             "Down": button("queued-down", "One place back", steps["queued-down"]),
             "First": button("queued-first", "To the top: trained next", steps["queued-first"]),
             "Edit": button("queued-edit", "Change its settings while it waits", edit),
-            "Remove": st.column_config.ButtonColumn(
-                "",
-                help="Take it out of the queue; it can be resumed or deleted below.",
-                type="tertiary",
-                key="queued-remove",
-                on_click=pressed_row,
-                args=("queued-remove", runs, remove),
-                width=90,
+            "Remove": button(
+                "queued-remove", "Take it out of the queue; it can be resumed or deleted below.", remove, 90
             ),
             "Settings": st.column_config.TextColumn(help="Epochs at most, learning rate, batch size, seed."),
             "Queued": st.column_config.TextColumn(help="How long ago."),

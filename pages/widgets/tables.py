@@ -9,6 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
+from pages.widgets.guard import pressed_row
+from sedcore.artifacts.runs import Run
 from sedcore.evaluation.verdicts import BETTER, WORSE
 from sedcore.figures.palette import NEUTRAL, RIGHT, WRONG, Ink, faint
 
@@ -113,6 +115,13 @@ def name_column(label: str, help: str, key: str, on_click: Callable, *args: obje
         on_click=on_click,
         args=args,
         width="medium",
+    )
+
+
+def action_column(key: str, help: str, runs: Sequence[Run], act: Callable[[Run], None], width: int) -> dict:
+    """Return the configuration of a column of buttons that do something with the run of their row."""
+    return st.column_config.ButtonColumn(
+        "", help=help, type="tertiary", key=key, on_click=pressed_row, args=(key, runs, act), width=width
     )
 
 
