@@ -33,7 +33,7 @@ from sedcore.jobs.queue import cancel, resume, submit
 from sedcore.jobs.worker import Worker
 from sedcore.training.config import TrainConfig
 from tests.tiny import make_dataset
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 REPO = Path(__file__).parents[1]
 WAITING = "tests.waiting_trainer"
@@ -70,9 +70,9 @@ def address():
     command += ["--temp-dir", str(folder), "--object-store-memory", "100000000", "--disable-usage-stats"]
     bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     log = open(folder / "log", "wb")
-    head = subprocess.Popen(
-        command, env=os.environ | {"PATH": bin_first}, stdout=log, stderr=log, start_new_session=True
-    )
+    # How much memory others use is not for this cluster to judge.
+    settings = os.environ | {"PATH": bin_first, "RAY_memory_monitor_refresh_ms": "0"}
+    head = subprocess.Popen(command, env=settings, stdout=log, stderr=log, start_new_session=True)
     try:
         jobs = RayJobs(f"http://127.0.0.1:{dashboard}", 2)
         wait_until(
@@ -150,12 +150,12 @@ def test_three_jobs_are_trained_and_a_worker_of_this_machine_leaves_them_alone(a
     assert cancel(elsewhere) == "cancelled"
     said = []
     worker = threading.Thread(
-        target=ClusterWorker(root, address, until_empty=True, announce=said.append).work
+        target=ClusterWorker(root, address, until_empty=True, announce=said.append).work, daemon=True
     )
     worker.start()
     third, state = train_on_cluster(root, config, ray_job(address=address), address, announce=said.append)
-    worker.join()
-    assert state == "finished"
+    worker.join(PATIENCE_S)
+    assert not worker.is_alive() and state == "finished", said
     for run in (*runs, third):
         status = run.status()
         assert (status.state, status.remote["address"]) == ("finished", address), (status, run.log_tail())

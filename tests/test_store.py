@@ -164,13 +164,15 @@ def test_a_worker_that_dies_is_an_error_in_words(tmp_path):
 
 
 def test_workers_end_with_their_parent(tmp_path):
-    """Killed without warning, or stopped by SIGTERM: nobody keeps this process's stderr open."""
+    """Killed without warning, or stopped by SIGTERM: nobody keeps this process's stderr open.
+
+    The script that starts them has no guard against being imported by them, and needs none.
+    """
     code = (
         "import os, time; from sedcore.data.features import FeatureParams; from sedcore.data.rows import fill;"
         "fill(os.getcwd(), (), FeatureParams(), time.sleep, [0.2] * 2000, range(2000), [1] * 2000,"
         " from_audio=False, workers=2)"
     )
-    code = f"if __name__ == '__main__': {code}"
     (tmp_path / "main.py").write_text(code)
     home = str(Path(__file__).parents[1])
     parent = subprocess.Popen(

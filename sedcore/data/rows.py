@@ -12,7 +12,9 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -148,7 +150,7 @@ def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(job,))
     try:
-        with _sigint_held_back():
+        with _sigint_held_back(), _main_left_out():
             futures = [pool.submit(_run_task, task) for task in tasks]
         for future in as_completed(futures):
             yield future.result()
@@ -195,6 +197,21 @@ def _sigint_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _main_left_out() -> Iterator[None]:
+    """Start workers without the main module, of which they need nothing.
+
+    To import it is the default, and runs a script that has no guard, or a page of Streamlit, once more; a worker that
+    dies of it before it has read what it is sent leaves its parent waiting for ever.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 _worker_job: _Job | None = None
