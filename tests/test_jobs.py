@@ -431,9 +431,9 @@ def test_a_run_resumed_before_its_dead_trainer_is_noticed_is_trained_and_not_fai
 def test_a_stop_keeps_what_was_learned_and_a_kill_the_checkpoint(tiny):
     stopped, killed = submit(tiny, small(FOR_EVER)), submit(tiny, small(FOR_EVER))
     worker = Background(tiny)
-    wait_until(lambda: len(stopped.history()) >= 2, lambda: worker.said)
+    wait_until(lambda: has_checkpoint(stopped), lambda: worker.said)
     assert cancel(stopped) == "cancelling"
-    wait_until(lambda: len(killed.history()) >= 2, lambda: worker.said)
+    wait_until(lambda: has_checkpoint(killed), lambda: worker.said)
     assert cancel(killed, at_once=True) == "killed"
     worker.join()
     assert stopped.status().state == killed.status().state == "cancelled"
