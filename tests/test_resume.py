@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +17,13 @@ from sedcore.training.config import TrainConfig
 from tests.small_sets import small_set
 
 
+@pytest.fixture(autouse=True)
+def no_graphs_left():
+    """Each model traced makes the next slower, by the garbage that it leaves."""
+    yield
+    keras.utils.clear_session()
+
+
 class Killed(BaseException):
     """Stands for what leaves a process no time for a last word."""
 
@@ -24,6 +32,7 @@ class Killed(BaseException):
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("resume")
     small_set(root, clips=20, hop_s=0.1)  # 100 frames of 64 bands
+    small_set(root, "brief", clips=20, hop_s=0.5)
     return root
 
 
@@ -45,7 +54,8 @@ def cut_after(monkeypatch):
 
 
 def trained(root, model: str, **settings) -> Run:
-    config = TrainConfig("small", model, **{"epochs": 4, "batch_size": 8, "deterministic": True} | settings)
+    usual = {"dataset": "small", "epochs": 4, "batch_size": 8, "deterministic": True}
+    config = TrainConfig(model=model, **usual | settings)
     run = submit(root, config)
     start.train_run(root, run)
     return run
@@ -82,7 +92,7 @@ def test_a_resumed_history_equals_an_uninterrupted_one(root, cut_after, model, r
 def test_early_stopping_remembers_its_patience(root, cut_after):
     """Nothing changes at this rate, so epoch 1 stays the best; patience 3 ends it after epoch 4, cut or not."""
     cut_after(3)
-    run = submit(root, TrainConfig("small", "rnn_time", epochs=9, patience=3, learning_rate=1e-12))
+    run = submit(root, TrainConfig("brief", "ann", epochs=9, patience=3, learning_rate=1e-12))
     with pytest.raises(Killed):
         start.train_run(root, run)
     cut_after(None)
@@ -94,7 +104,7 @@ def test_early_stopping_remembers_its_patience(root, cut_after):
 
 def test_what_was_half_written_is_not_taken_up(root, cut_after):
     cut_after(1)
-    run = submit(root, TrainConfig("small", "rnn_time", epochs=2))
+    run = submit(root, TrainConfig("brief", "ann", epochs=2))
     with pytest.raises(Killed):
         start.train_run(root, run)
     runs.append_history(run, {"epoch": 2, "seconds": 1.0})  # an epoch whose checkpoint was never written
@@ -120,18 +130,18 @@ def test_a_cancelled_run_is_usable_and_can_go_on(root, monkeypatch):
             assert cancel(run) == "cancelling"
 
     monkeypatch.setattr(runs, "append_history", append_and_cancel)
-    run = trained(root, "rnn_time", epochs=2)
+    run = trained(root, "ann", dataset="brief", epochs=2)
     assert run.status().state == "cancelled" and run.splits() == ["test", "validation"] and run.has_weights
     resume(root, run)
     assert start.train_run(root, run) == "finished" and run.info["epochs_run"] == 2
 
 
 def test_what_cannot_be_resumed_says_why(root, cut_after):
-    done = trained(root, "rnn_time", epochs=1)
+    done = trained(root, "ann", dataset="brief", epochs=1)
     with pytest.raises(SedcoreError, match="is finished; only a training that was cancelled, interr"):
         resume(root, done)
     cut_after(1)
-    run = submit(root, TrainConfig("small", "rnn_time", epochs=2))
+    run = submit(root, TrainConfig("brief", "ann", epochs=2))
     with pytest.raises(SedcoreError, match="is queued; only"):
         resume(root, run)
     with pytest.raises(Killed):

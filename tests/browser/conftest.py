@@ -17,7 +17,6 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from sedcore.artifacts.runs import list_runs
-from sedcore.data.demo_build import build_demo
 from sedcore.jobs.queue import cancel
 from tests.serving import (
     PATIENCE_S,
@@ -28,6 +27,7 @@ from tests.serving import (
     free_port,
     wait_until_served,
 )
+from tests.small_sets import small_demo
 
 REPO = Path(__file__).parents[2]
 # Streamlit asks for the first next to a page before it asks at the root; the second is the menu's icon of a page,
@@ -51,7 +51,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         from tests.pages.conftest import build_full
 
         build_full(folder)
-    build_demo(folder, SMALL_DEMO, clips=SMALL_CLIPS, workers=1)
+    small_demo(folder, SMALL_DEMO, SMALL_CLIPS)
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import subprocess
@@ -15,11 +14,10 @@ from playwright.sync_api import expect
 
 from sedcore.artifacts.runs import list_runs
 from sedcore.artifacts.sweeps import find_sweep
-from sedcore.data import demo_build
-from sedcore.data.features import FeatureParams
 from sedcore.jobs.workers import living_workers
 from tests.browser.conftest import REPO, Visitor
 from tests.serving import WIDE, free_port, wait_until_served
+from tests.small_sets import small_demo
 from tests.warm_trainer import warm
 
 pytestmark = pytest.mark.browser
@@ -27,11 +25,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with 60 clips of the demo set in frames of 0.1 s: a tenth of the ANN's weights to train and store."""
+    """A root with 60 clips of the demo set (a tenth of the ANN's weights to train and store)."""
     folder = tmp_path_factory.mktemp("swept")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo_build, "FeatureParams", functools.partial(FeatureParams, hop_s=0.1))
-        demo_build.build_demo(folder, "demo-small", clips=60, workers=1)
+    small_demo(folder, "demo-small", 60)
     return folder
 
 

@@ -6,12 +6,16 @@ without positives in test), with histories; a failed, a queued and a reported ru
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.components.v2 import manifest_scanner
+from streamlit.testing.v1 import AppTest
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -26,6 +30,7 @@ from sedcore.artifacts.runs import (
     save_reported,
 )
 from sedcore.artifacts.status import set_status
+from tests.pages.opened import open_page
 
 CLASSES = (
     "Alarm_bell_ringing",
@@ -213,6 +218,27 @@ def build_full(root: Path) -> Path:
     add_queued(root)
     add_reported(root)
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_once() -> Iterator[None]:
+    """Each AppTest looks through all installed packages for components, most of a second: once will do."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", once)
+        yield
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Return a function that opens a page on a root, as a fresh session with URL parameters."""
+
+    def visited(root: Path, page: str = "overview", training: bool = False, **params: str) -> AppTest:
+        monkeypatch.setenv("SEDCORE_ARTIFACTS", str(root))
+        monkeypatch.setenv("SEDBOARD_TRAINING", "on" if training else "off")
+        return open_page(page, **params)
+
+    return visited
 
 
 @pytest.fixture(scope="session")

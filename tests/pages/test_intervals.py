@@ -4,33 +4,16 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation.align import aligned
 from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking
 from sedcore.evaluation.evaluate import evaluate
+from tests.pages.opened import table, texts
 
-ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
-
-
-@pytest.fixture
-def visit(monkeypatch):
-    def open_page(root: Path, page: str, **params: str) -> AppTest:
-        monkeypatch.setenv("SEDCORE_ARTIFACTS", str(root))
-        monkeypatch.setenv("SEDBOARD_TRAINING", "off")
-        app = AppTest.from_file(ENTRY, default_timeout=60)
-        app.run()
-        app = app.switch_page(f"pages/{page}.py")
-        for key, value in params.items():
-            app.query_params[key] = value
-        return app.run()
-
-    return open_page
 
 
 @pytest.fixture
@@ -45,14 +28,6 @@ def as_large(monkeypatch):
     monkeypatch.setattr(loading, "LARGE", 100)
     yield
     forget()
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(str(e.value) for e in [*app.title, *app.markdown, *app.caption, *app.error])
-
-
-def table(app: AppTest, column: str) -> pd.DataFrame:
-    return next(e.value for e in app.dataframe if column in e.value.columns)
 
 
 def held(root: Path, run_id: str):

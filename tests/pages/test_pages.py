@@ -2,14 +2,10 @@
 
 import base64
 import json
-import os
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -17,41 +13,11 @@ from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions
 from sedcore.evaluation.evaluate import evaluate
 from tests.pages.conftest import CLASSES, make_scores, make_truth
+from tests.pages.opened import table, texts
 
-ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 PAGES = ("overview", "curves", "metrics", "thresholds", "confusion", "verdicts")
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 ANN = "20250301-100000-ann-a000"
-
-
-@pytest.fixture
-def visit(monkeypatch):
-    """Return a function that opens a page on a root, as a fresh session with URL parameters."""
-
-    def open_page(root: Path, page: str = "overview", training: bool = False, **params: str) -> AppTest:
-        monkeypatch.setenv("SEDCORE_ARTIFACTS", str(root))
-        monkeypatch.setenv("SEDBOARD_TRAINING", "on" if training else "off")
-        app = AppTest.from_file(ENTRY, default_timeout=30)
-        app.run()
-        app = app.switch_page(f"pages/{page}.py")
-        for key, value in params.items():
-            app.query_params[key] = value
-        return app.run()
-
-    return open_page
-
-
-def texts(app: AppTest) -> str:
-    found = [*app.title, *app.markdown, *app.caption, *app.warning, *app.error, *app.info]
-    return "\n".join(str(element.value) for element in found)
-
-
-def table(app: AppTest, column: str) -> pd.DataFrame:
-    """Return the first table that has a column."""
-    for element in app.dataframe:
-        if column in element.value.columns:
-            return element.value
-    raise AssertionError(f"no table with column {column}")
 
 
 def board(app: AppTest) -> dict:
@@ -324,22 +290,6 @@ def test_pages_write_nothing_without_the_switch(visit, odd_root):
     for page in PAGES:
         visit(odd_root, page)
     assert snapshot() == before
-
-
-def test_pages_never_import_tensorflow(full_root):
-    code = (
-        "import sys\nfrom streamlit.testing.v1 import AppTest\n"
-        f"app = AppTest.from_file({ENTRY!r}, default_timeout=30).run()\n"
-        f"for page in {PAGES!r}:\n"
-        "    app.switch_page(f'pages/{page}.py').run()\n"
-        "    assert not app.exception\n"
-        "print(sorted({'tensorflow', 'keras', 'librosa'} & set(sys.modules)))\n"
-    )
-    environment = os.environ | {"SEDCORE_ARTIFACTS": str(full_root), "SEDBOARD_TRAINING": "on"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=Path(ENTRY).parent
-    )
-    assert done.stdout.strip() == "[]", done.stderr[-2000:]
 
 
 def test_runs_that_do_not_compare_can_be_cut_to_what_they_share(visit, odd_root):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from sedcore.cli import main
+from tests.pages.opened import open_page
 
-ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 SYSTEMS = ("fdy_student", "dcase21_teacher", "dcase21_student")
 
 
@@ -26,9 +25,7 @@ def root(shared, tmp_path_factory) -> Path:
 def test_differences_of_published_systems_are_proven_and_a_fixed_threshold_costs_each(root, monkeypatch):
     monkeypatch.setenv("SEDCORE_ARTIFACTS", str(root))
     monkeypatch.delenv("SEDBOARD_TRAINING", raising=False)
-    app = AppTest.from_file(ENTRY, default_timeout=120).run().switch_page("pages/verdicts.py")
-    app.query_params["runs"] = ",".join(SYSTEMS)
-    app.run()
+    app = open_page("verdicts", runs=",".join(SYSTEMS))
     assert not app.exception
     words = "\n".join(element.value for element in app.markdown)
     assert "leads" in words and "of all 3 pairs 3 differ beyond doubt" in words

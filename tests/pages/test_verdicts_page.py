@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -16,35 +15,10 @@ from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking
 from sedcore.evaluation.counts import decide
 from sedcore.evaluation.verdicts import compare, compare_all, mcnemar
 from tests.pages.conftest import TRAINED, add_trained
+from tests.pages.opened import table, texts
 
-ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 THIRD = "20250301-110000-cnn-a001"
-
-
-@pytest.fixture
-def visit(monkeypatch):
-    def open_page(root: Path, training: bool = False, **params: str) -> AppTest:
-        monkeypatch.setenv("SEDCORE_ARTIFACTS", str(root))
-        monkeypatch.setenv("SEDBOARD_TRAINING", "on" if training else "off")
-        app = AppTest.from_file(ENTRY, default_timeout=60)
-        app.run()
-        app = app.switch_page("pages/verdicts.py")
-        for key, value in params.items():
-            app.query_params[key] = value
-        return app.run()
-
-    return open_page
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(
-        str(e.value) for e in [*app.title, *app.markdown, *app.caption, *app.warning, *app.error]
-    )
-
-
-def table(app: AppTest, column: str) -> pd.DataFrame:
-    return next(e.value for e in app.dataframe if column in e.value.columns)
 
 
 def held(root: Path, run_id: str, split: str = "test"):
@@ -53,7 +27,7 @@ def held(root: Path, run_id: str, split: str = "test"):
 
 
 def test_pairs_equal_the_evaluation(visit, full_root):
-    app = visit(full_root, runs=f"{SECOND},{LEADER},{THIRD}")
+    app = visit(full_root, "verdicts", runs=f"{SECOND},{LEADER},{THIRD}")
     assert not app.exception and not app.error
     runs = [held(full_root, run_id) for run_id in (LEADER, SECOND, THIRD)]
     draws = bootstrap_ranking(runs[0].truth, [run.scores for run in runs])
@@ -72,7 +46,7 @@ def test_pairs_equal_the_evaluation(visit, full_root):
 
 
 def test_trivial_baselines_stand_below_and_flag_what_they_beat(visit, full_root):
-    app = visit(full_root)
+    app = visit(full_root, "verdicts")
     run = held(full_root, LEADER)
     trivial = baselines(run.truth, run.classes)
     pairs = table(app, "Rank")
@@ -82,7 +56,7 @@ def test_trivial_baselines_stand_below_and_flag_what_they_beat(visit, full_root)
 
 
 def test_a_pair_class_by_class_equals_the_evaluation(visit, full_root):
-    app = visit(full_root, runs=f"{LEADER},{SECOND}", judge="Macro F1", t="0.4")
+    app = visit(full_root, "verdicts", runs=f"{LEADER},{SECOND}", judge="Macro F1", t="0.4")
     first, second = held(full_root, LEADER), held(full_root, SECOND)
     decisions = [decide(run.scores, 0.4) for run in (first, second)]
     a, b = bootstrap_decisions(first.truth, decisions)
@@ -101,7 +75,7 @@ def test_a_pair_class_by_class_equals_the_evaluation(visit, full_root):
 
 @pytest.mark.parametrize("measure", ["Micro F1", "Weighted F1", "Samples F1", "Macro ROC AUC"])
 def test_every_measure_has_its_page(visit, full_root, measure):
-    app = visit(full_root, judge=measure)
+    app = visit(full_root, "verdicts", judge=measure)
     assert not app.exception and not app.error
     assert f"** on {measure[0].lower()}{measure[1:]}" in texts(app)
     if measure == "Samples F1":
@@ -114,7 +88,7 @@ def waterfall_of(app: AppTest) -> dict:
 
 
 def test_the_waterfall_adds_up(visit, full_root):
-    app = visit(full_root, runs=f"{LEADER},{SECOND}", judge="Micro F1")
+    app = visit(full_root, "verdicts", runs=f"{LEADER},{SECOND}", judge="Micro F1")
     pairs, steps = table(app, "Rank"), waterfall_of(app)["x"]
     assert steps[0] == pytest.approx(pairs["Value"][1]) and steps[-1] == pytest.approx(pairs["Value"][0])
     assert sum(steps[:-1]) == pytest.approx(steps[-1])
@@ -122,7 +96,7 @@ def test_the_waterfall_adds_up(visit, full_root):
 
 def test_runs_that_do_not_compare_are_not_judged(visit, odd_root):
     short, long = "20250301-110000-cnn-a001", "20250301-150000-crnn-time-a005"
-    app = visit(odd_root, runs=f"{short},{long}")
+    app = visit(odd_root, "verdicts", runs=f"{short},{long}")
     assert not app.exception and "not comparable with" in texts(app)
     assert "a verdict needs a second run" in texts(app)
     assert len(table(app, "Rank")) == 4  # one run, three baselines
@@ -137,7 +111,7 @@ def test_seeds_of_one_configuration_count_as_one(visit, tmp_path):
         json.dumps(info | {"seed": 1, "config": {**info["config"], "seed": 1}})
     )
     ids = f"{first.run_id},{other.run_id},20250301-110000-cnn-a001"
-    app = visit(tmp_path, runs=ids)
+    app = visit(tmp_path, "verdicts", runs=ids)
     assert not app.exception
     assert "crnn, 2 seeds" in list(table(app, "Rank")["Run"])
     spread = table(app, "SD")
@@ -156,15 +130,16 @@ def test_draws_are_kept_in_the_run_only_where_pages_write(visit, full_root, tmp_
     shutil.copytree(full_root, root)
     for folder in root.glob("runs/*/cache"):
         shutil.rmtree(folder)
-    visit(root, runs=f"{LEADER},{SECOND}")
+    visit(root, "verdicts", runs=f"{LEADER},{SECOND}")
     assert not list(root.glob("runs/*/cache"))
-    app = visit(root, training=True, runs=f"{LEADER},{SECOND}")
+    app = visit(root, "verdicts", training=True, runs=f"{LEADER},{SECOND}")
     assert {file.parent.parent.name for file in root.glob("runs/*/cache/*.npz")} >= {LEADER, SECOND}
     assert not app.exception
 
 
 def test_runs_cut_to_what_they_share_are_judged_and_not_kept(visit, odd_root):
-    app = visit(odd_root, runs=f"{LEADER},energy", common="1", training=True)
+    visit(odd_root, "overview", training=True)
+    app = visit(odd_root, "verdicts", runs=f"{LEADER},energy", common="1", training=True)
     assert not app.exception and "a verdict needs" not in texts(app)
     assert len(table(app, "Rank")) == 5
     run = held(odd_root, LEADER)
