@@ -17,21 +17,67 @@ from sedcore.errors import SedcoreError
 
 
 class OneDevice:
-    """The usual way: Keras trains and scores where it finds its device."""
+    """TensorFlow's first device, or whatever another backend of Keras finds."""
 
     number = 1
+
+    def __init__(self) -> None:
+        self._steps: dict[keras.Model, Callable] = {}
+        self._scorings: dict[keras.Model, Scoring] = {}
 
     def scope(self) -> contextlib.AbstractContextManager:
         """Return what a model is built and compiled in."""
         return contextlib.nullcontext()
 
     def step(self, model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
-        """Train a compiled model on a batch (batch, frames, bands), (batch, classes); return its mean loss."""
-        return float(model.train_on_batch(x, y))
+        """Train a compiled model on a batch (batch, frames, bands), (batch, classes); return its mean loss.
 
-    def scoring(self, model: keras.Model) -> keras.Model:
+        What Keras' train_on_batch does, traced once for batches of any size; Keras' own is traced three times.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return float(model.train_on_batch(x, y))
+        if model not in self._steps:
+            self._steps[model] = _step_of(model)
+        return float(self._steps[model](x, y))
+
+    def scoring(self, model: keras.Model) -> keras.Model | Scoring:
         """Return what scores a batch by `predict_on_batch`."""
-        return model
+        if keras.backend.backend() != "tensorflow":
+            return model
+        if model not in self._scorings:
+            self._scorings[model] = Scoring(model)
+        return self._scorings[model]
+
+
+def _step_of(model: keras.Model) -> Callable:
+    import tensorflow as tf
+
+    model.optimizer.build(model.trainable_variables)  # else it would make its variables inside of the graph
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(keras.losses.binary_crossentropy(y, model(x, training=True)))
+            total = tf.add_n([loss, *model.losses])
+        gradients = tape.gradient(total, model.trainable_variables)
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+        return total
+
+    given = [tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in (*model.inputs, *model.outputs)]
+    return tf.function(step, input_signature=given, autograph=False)
+
+
+class Scoring:
+    """A model that scores batches of any size, traced once."""
+
+    def __init__(self, model: keras.Model):
+        import tensorflow as tf
+
+        given = [tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in model.inputs]
+        self._scores = tf.function(lambda x: model(x, training=False), input_signature=given, autograph=False)
+
+    def predict_on_batch(self, batch: np.ndarray) -> np.ndarray:
+        """Return scores (batch, classes) of (batch, frames, bands) float32."""
+        return np.asarray(self._scores(batch))
 
 
 class AllDevices:
@@ -58,7 +104,7 @@ class AllDevices:
             cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice(),
         )
         self._steps: dict[keras.Model, Callable] = {}
-        self._scorings: dict[keras.Model, _Scoring] = {}  # kept: TensorFlow traces each anew
+        self._scorings: dict[keras.Model, Scoring] = {}  # kept: TensorFlow traces each anew
 
     @property
     def number(self) -> int:
@@ -115,23 +161,14 @@ class AllDevices:
 
         return on_all
 
-    def scoring(self, model: keras.Model) -> _Scoring:
+    def scoring(self, model: keras.Model) -> Scoring:
         """Return what scores a batch by `predict_on_batch`, on one device.
 
         Keras' own would have every device score the whole batch, and return the scores of all of them.
         """
         if model not in self._scorings:
-            scores = self._tf.function(lambda x: model(x, training=False), reduce_retracing=True)
-            self._scorings[model] = _Scoring(scores)
+            self._scorings[model] = Scoring(model)
         return self._scorings[model]
-
-
-class _Scoring:
-    def __init__(self, scores: Callable):
-        self._scores = scores
-
-    def predict_on_batch(self, batch: np.ndarray) -> np.ndarray:
-        return np.asarray(self._scores(batch))
 
 
 def devices(which: str) -> OneDevice | AllDevices:

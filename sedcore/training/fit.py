@@ -26,6 +26,7 @@ from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
 from sedcore.training.course import Course
 from sedcore.training.devices import AllDevices, OneDevice, devices
+from sedcore.training.optimizer import FusedAdam
 from sedcore.training.progress import peak_memory_mb
 from sedcore.training.resume import Pace, SoFar, make_deterministic, restore, save
 from sedcore.training.scoring import SplitScorer
@@ -94,7 +95,7 @@ def _prepare(course: Course) -> _Training:
     where = devices(config.devices)
     with where.scope():
         model = build(config.model, len(dataset.classes), reader.bands, reader.frames)
-        model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss="binary_crossentropy")
+        model.compile(optimizer=FusedAdam(config.learning_rate), loss="binary_crossentropy")
     runs.update_info(
         run,
         classes=list(dataset.classes),
