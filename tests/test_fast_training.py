@@ -5,7 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from sedcore.models.recurrent import FastGRU, FastLSTM
 from sedcore.training.devices import OneDevice
 from sedcore.training.optimizer import FusedAdam
 
@@ -50,3 +52,36 @@ def test_a_step_is_that_of_keras():
     np.testing.assert_allclose(
         device.scoring(ours).predict_on_batch(x), plain.predict_on_batch(x), rtol=1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("ours", [FastLSTM, FastGRU])
+def test_a_recurrent_layer_is_that_of_keras(ours, whole, dropout):
+    """Outputs, states and all gradients, with dropout of the recurrent state (same seed, same masks) and without."""
+    rng = np.random.default_rng(1)
+    x = tf.constant(rng.normal(size=(3, 7, 5)).astype("f4"))
+    target = rng.normal(size=(3, 7, 4) if whole else (3, 4)).astype("f4")
+    found = []
+    for layer in (ours, ours.__base__):
+        layer = layer(4, return_sequences=whole, recurrent_dropout=dropout, return_state=True, seed=5)
+        layer.build(x.shape)
+        weights = np.random.default_rng(2)
+        layer.set_weights([weights.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+        values, states, gradients = gradients_of(layer, x, target)
+        found.append([values, *states, *gradients])
+    assert [np.shape(part) for part in found[0]] == [np.shape(part) for part in found[1]]
+    for mine, other in zip(*found):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
+
+
+def gradients_of(layer: keras.Layer, x: tf.Tensor, target: np.ndarray):
+    @tf.function
+    def run(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            values, *states = layer(x, training=True)
+            loss = tf.reduce_sum(values * target) + tf.add_n([tf.reduce_sum(s * s) for s in states])
+        return values, states, tape.gradient(loss, [x, *(w.value for w in layer.trainable_weights)])
+
+    return run(x)

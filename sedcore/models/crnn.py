@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from sedcore.models.layers import MOMENTUM, FusedBatchNormalization, LinearSoftmaxPooling
+from sedcore.models.recurrent import FastGRU
 
 
 def crnn(classes: int, bands: int, frames: int) -> keras.Model:
@@ -25,7 +26,7 @@ def crnn(classes: int, bands: int, frames: int) -> keras.Model:
         model.add(layers.MaxPool2D(pool))
         model.add(FusedBatchNormalization())
     model.add(layers.Reshape((-1, 128)))
-    model.add(layers.GRU(256, activation="tanh"))
+    model.add(FastGRU(256, activation="tanh"))
     model.add(layers.Dense(64))
     model.add(layers.Dropout(0.4))
     model.add(layers.Dense(classes, activation="sigmoid"))
@@ -49,7 +50,7 @@ def crnn_time(classes: int, bands: int, frames: int) -> keras.Model:
         x = layers.MaxPooling2D(pool, padding="same")(x)
     x = layers.Dropout(0.2)(x)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
-    x = layers.Bidirectional(layers.GRU(64, return_sequences=True))(x)
+    x = layers.Bidirectional(FastGRU(64, return_sequences=True))(x)
     x = layers.Dropout(0.2)(x)
     frame_probabilities = layers.Dense(classes, activation="sigmoid")(x)
     return keras.Model(inputs, LinearSoftmaxPooling()(frame_probabilities), name="crnn_time")

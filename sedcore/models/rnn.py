@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from sedcore.models.recurrent import FastLSTM
+
 
 def rnn(classes: int, bands: int, frames: int) -> keras.Model:
     """Build the report's RNN (section 3.5): two LSTM layers over the mel bands.
@@ -17,8 +19,8 @@ def rnn(classes: int, bands: int, frames: int) -> keras.Model:
         [
             layers.Input((frames, bands)),
             layers.Permute((2, 1)),
-            layers.LSTM(128, recurrent_dropout=0.2, return_sequences=True),
-            layers.LSTM(64, recurrent_dropout=0.2),
+            FastLSTM(128, recurrent_dropout=0.2, return_sequences=True),
+            FastLSTM(64, recurrent_dropout=0.2),
             layers.Dense(32, activation="relu"),
             layers.Dense(classes, activation="sigmoid"),
         ],
@@ -37,8 +39,8 @@ def rnn_time(classes: int, bands: int, frames: int) -> keras.Model:
         [
             layers.Input((frames, bands)),
             layers.AveragePooling1D(4),
-            layers.LSTM(128, return_sequences=True),
-            layers.LSTM(64, return_sequences=True),
+            FastLSTM(128, return_sequences=True),
+            FastLSTM(64, return_sequences=True),
             layers.GlobalAveragePooling1D(),
             layers.Dense(32, activation="relu"),
             layers.Dense(classes, activation="sigmoid"),
