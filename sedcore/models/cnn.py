@@ -19,22 +19,16 @@ def cnn(classes: int, bands: int, frames: int) -> keras.Model:
         [layers.Input((frames, bands)), layers.Permute((2, 1)), layers.Reshape((bands, frames, 1))],
         name="cnn",
     )
-    for filters in (32, 128, 128):
-        _block(model, filters)
-        model.add(layers.MaxPooling2D(2, 2))
+    for filters in (32, 128, 128, 256):
+        model.add(layers.Conv2D(filters, 3, padding="same"))
+        model.add(FusedBatchNormalization())
+        # before the activation, on a quarter of the values or less: the maximum of rectified values is that rectified
+        model.add(layers.MaxPooling2D(2, 2) if filters < 256 else layers.GlobalMaxPooling2D())
+        model.add(layers.Activation("relu"))
         model.add(layers.Dropout(0.2))
-    _block(model, 256)
-    model.add(layers.GlobalMaxPooling2D())
-    model.add(layers.Dropout(0.2))
     model.add(layers.Dense(128, activation="relu"))
     model.add(layers.Dense(classes, activation="sigmoid"))
     return model
-
-
-def _block(model: keras.Sequential, filters: int) -> None:
-    model.add(layers.Conv2D(filters, 3, padding="same"))
-    model.add(FusedBatchNormalization())
-    model.add(layers.Activation("relu"))
 
 
 def cnn_per_class(classes: int, bands: int, frames: int) -> keras.Model:
