@@ -13,6 +13,7 @@ from pages.widgets import format as fmt
 from pages.widgets import train_form as form
 from pages.widgets.datasets import choose
 from pages.widgets.guard import go_to
+from pages.widgets.recipe_form import fill_recipe
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import open_dataset
@@ -72,6 +73,7 @@ def _fill(root: Path, run: Run, keep_name: bool) -> None:
             form.NAME: run.info["name"] if keep_name else "",
         }
     )
+    fill_recipe(config)
 
 
 def edit_part(root: Path, run: Run, config: TrainConfig | None, problem: str) -> None:

@@ -19,6 +19,7 @@ from pages.widgets.building import features_missing
 from pages.widgets.engine import engine_choice
 from pages.widgets.estimates import Estimate
 from pages.widgets.guard import show_error, show_note
+from pages.widgets.recipe_form import chosen_recipe, recipe_fields, take_recipe
 from pages.widgets.watch import Look
 from sedcore.artifacts.manage import NAME_LENGTH
 from sedcore.artifacts.runs import Run
@@ -60,6 +61,7 @@ def take_defaults(dataset: DataSet) -> None:
     card = MODELS[values[MODEL]]
     values.setdefault(EPOCHS, card.epochs)
     values.setdefault(RATE, card.learning_rate)
+    take_recipe(card)
     built = dataset.feature_names()
     if built and values.get(FEATURES) not in built:
         values[FEATURES] = "logmel" if "logmel" in built else built[0]
@@ -72,6 +74,7 @@ def choose_model(name: str) -> None:
         values[EPOCHS] = new.epochs
     if values.get(RATE) == old.learning_rate:
         values[RATE] = new.learning_rate
+    take_recipe(new, old)
     values[MODEL] = name
     st.query_params["model"] = name
 
@@ -107,6 +110,7 @@ def settings(
         job, engine_problem = None, ""
         with st.expander("More settings"):
             folded_fields()
+            recipe_fields(card)
             if end is None:  # a run that waits keeps its engine
                 job, engine_problem = asked_engine()
         config, problem = read_config(dataset, card, expected)
@@ -265,6 +269,7 @@ def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[
         patience=values[PATIENCE],
         threshold=values[THRESHOLD],
         deterministic=values[DETERMINISTIC],
+        **chosen_recipe(card),
     )
     try:
         config.resolved()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import sys
 from pathlib import Path
 
 from sedcore.artifacts.root import artifact_root
 from sedcore.commands.common import Adder, asked_job, engine_arguments, find, print_json, tell
+from sedcore.training.config import DEVICES, PRECISIONS, SCHEDULES, TrainConfig
 
 
 def register(add: Adder, commands, group) -> None:
@@ -48,7 +50,22 @@ def training_arguments(parser) -> None:
         "--deterministic", action="store_true", help="the same numbers each time, at the cost of speed"
     )
     parser.add_argument(
-        "--devices", choices=("one", "all"), default="one", help="all: a batch is divided among all GPUs"
+        "--devices", choices=DEVICES, default="one", help="all: a batch is divided among all GPUs"
+    )
+    recipe = parser.add_argument_group("recipe", "how it learns; by default as the model is trained best")
+    yes_no = argparse.BooleanOptionalAction
+    recipe.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate")
+    recipe.add_argument("--mixup", type=float, metavar="ALPHA", help="mix clips of a batch; 0: do not")
+    recipe.add_argument("--masking", action=yes_no, help="put out stretches of time and frequency")
+    recipe.add_argument("--filtering", action=yes_no, help="raise and lower bands of log-mel by chance")
+    recipe.add_argument(
+        "--averaging", type=float, metavar="SHARE", help="average the weights over steps; 0: do not"
+    )
+    recipe.add_argument(
+        "--frame-labels", action=yes_no, help="learn from when things sound, where labels say it"
+    )
+    recipe.add_argument(
+        "--precision", choices=PRECISIONS, help="of the convolutions; bfloat16 is fast on new processors only"
     )
     engine_arguments(parser)
     parser.add_argument("--run-id", metavar="ID")
@@ -57,8 +74,6 @@ def training_arguments(parser) -> None:
 
 def training_config(args):
     """Return the configuration that a command was told."""
-    from sedcore.training.config import TrainConfig
-
     return TrainConfig(**{field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)})
 
 

@@ -13,6 +13,7 @@ from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import RAY, engine_of
 from sedcore.jobs.queue import resume, submit
 from sedcore.jobs.workers import ensure_worker
+from sedcore.models.catalog import model_card
 from sedcore.training.config import TrainConfig
 
 SWITCH = "SEDBOARD_TRAINING"
@@ -66,12 +67,14 @@ def command_line(config: TrainConfig, job: dict[str, Any] | None = None) -> str:
         config.features,
     ]
     defaults = TrainConfig(config.dataset, config.model)
+    usual = model_card(config.model).recipe
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if field.name in ("dataset", "model", "features") or value in (None, getattr(defaults, field.name)):
+        told = ("dataset", "model", "features")
+        if field.name in told or value in (None, getattr(defaults, field.name), usual.get(field.name)):
             continue
-        parts.append(f"--{field.name.replace('_', '-')}")
-        if value is not True:
+        parts.append(f"--{'no-' if value is False else ''}{field.name.replace('_', '-')}")
+        if not isinstance(value, bool):
             parts.append(f"{value:g}" if isinstance(value, float) else str(value))
     if engine_of(job) == RAY:
         parts += ["--engine", RAY, "--cores", f"{job['cores']}", "--gpus", f"{job['gpus']:g}"]

@@ -27,7 +27,7 @@ def ann(classes: int, bands: int, frames: int) -> keras.Model:
             layers.Dropout(0.2),
             layers.Dense(32, activation="relu"),
             layers.Dropout(0.2),
-            layers.Dense(classes, activation="sigmoid"),
+            layers.Dense(classes, activation="sigmoid", dtype="float32"),
         ],
         name="ann",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from sedcore.models.layers import MOMENTUM, FusedBatchNormalization, PointwisePerClass
+from sedcore.models.layers import MOMENTUM, FusedBatchNormalization, NormalisedConvolution, PointwisePerClass
 
 
 def cnn(classes: int, bands: int, frames: int) -> keras.Model:
@@ -20,14 +20,13 @@ def cnn(classes: int, bands: int, frames: int) -> keras.Model:
         name="cnn",
     )
     for filters in (32, 128, 128, 256):
-        model.add(layers.Conv2D(filters, 3, padding="same"))
-        model.add(FusedBatchNormalization())
+        model.add(NormalisedConvolution(filters))
         # before the activation, on a quarter of the values or less: the maximum of rectified values is that rectified
         model.add(layers.MaxPooling2D(2, 2) if filters < 256 else layers.GlobalMaxPooling2D())
         model.add(layers.Activation("relu"))
         model.add(layers.Dropout(0.2))
     model.add(layers.Dense(128, activation="relu"))
-    model.add(layers.Dense(classes, activation="sigmoid"))
+    model.add(layers.Dense(classes, activation="sigmoid", dtype="float32"))
     return model
 
 
@@ -42,8 +41,8 @@ def cnn_per_class(classes: int, bands: int, frames: int) -> keras.Model:
     inputs = layers.Input((frames, bands))
     x = layers.Reshape((frames, bands, 1))(inputs)
     # One input channel: every output channel already belongs to one class alone.
-    x = layers.Conv2D(8 * classes, 7, strides=4, padding="same", use_bias=False)(x)
-    x = layers.Activation("relu")(FusedBatchNormalization(momentum=MOMENTUM)(x))
+    x = NormalisedConvolution(8 * classes, 7, strides=4, use_bias=False, momentum=MOMENTUM)(x)
+    x = layers.Activation("relu")(x)
     for pool in ((2, 2), (1, 1)):
         x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
         x = PointwisePerClass(classes, 16)(x)
@@ -52,4 +51,4 @@ def cnn_per_class(classes: int, bands: int, frames: int) -> keras.Model:
     x = layers.GlobalMaxPooling2D()(x)
     x = layers.Dropout(0.2)(x)
     x = PointwisePerClass(classes, 1)(x)
-    return keras.Model(inputs, layers.Activation("sigmoid")(x), name="cnn_per_class")
+    return keras.Model(inputs, layers.Activation("sigmoid", dtype="float32")(x), name="cnn_per_class")

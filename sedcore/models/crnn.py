@@ -5,7 +5,12 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from sedcore.models.layers import MOMENTUM, FusedBatchNormalization, LinearSoftmaxPooling
+from sedcore.models.layers import (
+    MOMENTUM,
+    FusedBatchNormalization,
+    LinearSoftmaxPooling,
+    NormalisedConvolution,
+)
 from sedcore.models.recurrent import FastGRU
 
 
@@ -26,10 +31,10 @@ def crnn(classes: int, bands: int, frames: int) -> keras.Model:
         model.add(layers.MaxPool2D(pool))
         model.add(FusedBatchNormalization())
     model.add(layers.Reshape((-1, 128)))
-    model.add(FastGRU(256, activation="tanh"))
+    model.add(FastGRU(256, activation="tanh", dtype="float32"))
     model.add(layers.Dense(64))
     model.add(layers.Dropout(0.4))
-    model.add(layers.Dense(classes, activation="sigmoid"))
+    model.add(layers.Dense(classes, activation="sigmoid", dtype="float32"))
     return model
 
 
@@ -45,12 +50,14 @@ def crnn_time(classes: int, bands: int, frames: int) -> keras.Model:
     inputs = layers.Input((frames, bands))
     x = layers.Reshape((frames, bands, 1))(inputs)
     for filters, pool in ((16, (2, 2)), (32, (2, 2)), (64, (2, 2)), (64, (1, 2))):
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = layers.Activation("relu")(FusedBatchNormalization(momentum=MOMENTUM)(x))
-        x = layers.MaxPooling2D(pool, padding="same")(x)
+        x = NormalisedConvolution(filters, use_bias=False, momentum=MOMENTUM)(x)
+        x = layers.MaxPooling2D(pool, padding="same")(
+            x
+        )  # before the activation, which is the same on fewer values
+        x = layers.Activation("relu")(x)
     x = layers.Dropout(0.2)(x)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
-    x = layers.Bidirectional(FastGRU(64, return_sequences=True))(x)
+    x = layers.Bidirectional(FastGRU(64, return_sequences=True, dtype="float32"), dtype="float32")(x)
     x = layers.Dropout(0.2)(x)
-    frame_probabilities = layers.Dense(classes, activation="sigmoid")(x)
-    return keras.Model(inputs, LinearSoftmaxPooling()(frame_probabilities), name="crnn_time")
+    frame_probabilities = layers.Dense(classes, activation="sigmoid", dtype="float32", name="frames")(x)
+    return keras.Model(inputs, LinearSoftmaxPooling(dtype="float32")(frame_probabilities), name="crnn_time")

@@ -47,6 +47,51 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="sedcore")
+class NormalisedConvolution(keras.layers.Layer):
+    """A convolution (padding "same") and the batch normalisation of its outputs, in this order.
+
+    Input (batch, height, width, channels). Where nothing is learned the normalisation is a scale and a shift, and
+    both go into the convolution's weights: one pass over the outputs less, the same values but for rounding.
+    """
+
+    def __init__(self, filters, window=3, strides=1, use_bias=True, momentum=0.99, **options):
+        super().__init__(**options)
+        self.given = {"filters": filters, "window": window, "strides": strides}
+        self.given |= {"use_bias": use_bias, "momentum": momentum}
+        same = {"padding": "same", "strides": strides, "use_bias": use_bias, "dtype": self.dtype_policy}
+        self.convolution = keras.layers.Conv2D(filters, window, **same)
+        self.normalisation = FusedBatchNormalization(momentum=momentum, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        """Make the weights of both."""
+        self.convolution.build(input_shape)
+        self.normalisation.build(self.convolution.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=None):
+        """Convolve and normalise, by the batch (training) or by the moving averages."""
+        norm, conv = self.normalisation, self.convolution
+        if training or keras.backend.backend() != "tensorflow":
+            return norm(conv(inputs), training=training)
+        import tensorflow as tf
+
+        scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
+        shift = norm.beta - norm.moving_mean * scale
+        if conv.use_bias:
+            shift = shift + ops.cast(conv.bias, "float32") * scale
+        kernel = ops.cast(ops.cast(conv.kernel, "float32") * scale, inputs.dtype)
+        outputs = tf.nn.conv2d(inputs, kernel, list(conv.strides), "SAME")
+        return tf.nn.bias_add(outputs, ops.cast(shift, outputs.dtype))
+
+    def compute_output_shape(self, input_shape):
+        """Return that of the convolution."""
+        return self.convolution.compute_output_shape(input_shape)
+
+    def get_config(self):
+        """Return what rebuilds the layer."""
+        return super().get_config() | self.given
+
+
+@keras.saving.register_keras_serializable(package="sedcore")
 class LinearSoftmaxPooling(keras.layers.Layer):
     """Pool frame probabilities (batch, frames, classes) to (batch, classes): sum p^2 / sum p.
 

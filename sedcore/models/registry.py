@@ -7,10 +7,11 @@ from collections.abc import Callable
 import keras
 
 from sedcore.errors import SedcoreError
-from sedcore.models import ann, cnn, crnn, rnn
+from sedcore.models import ann, cnn, compact, crnn, rnn
 from sedcore.models.catalog import model_card
 
 BUILDERS: dict[str, Callable[[int, int, int], keras.Model]] = {
+    "compact": compact.compact,
     "ann": ann.ann,
     "cnn": cnn.cnn,
     "cnn_per_class": cnn.cnn_per_class,
@@ -21,8 +22,10 @@ BUILDERS: dict[str, Callable[[int, int, int], keras.Model]] = {
 }
 
 
-def build(name: str, classes: int, bands: int, frames: int) -> keras.Model:
+def build(name: str, classes: int, bands: int, frames: int, precision: str = "float32") -> keras.Model:
     """Return a fresh model: input (batch, frames, bands) float32, output (batch, classes) in 0..1.
+
+    precision : "float32", or "bfloat16" for layers that do not say that they need float32.
 
     Raises
     ------
@@ -34,4 +37,14 @@ def build(name: str, classes: int, bands: int, frames: int) -> keras.Model:
         raise SedcoreError(misfit)
     if classes < 1:
         raise SedcoreError(f"model {name} needs at least one class; the data set has {classes}")
-    return BUILDERS[name](classes, bands, frames)
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        return BUILDERS[name](classes, bands, frames)
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def with_frames(model: keras.Model) -> keras.Model:
+    """Return a model that shares all weights and gives clip and frame probabilities (batch, steps, classes)."""
+    return keras.Model(model.inputs, [*model.outputs, model.get_layer("frames").output])

@@ -19,10 +19,10 @@ def rnn(classes: int, bands: int, frames: int) -> keras.Model:
         [
             layers.Input((frames, bands)),
             layers.Permute((2, 1)),
-            FastLSTM(128, recurrent_dropout=0.2, return_sequences=True),
-            FastLSTM(64, recurrent_dropout=0.2),
+            FastLSTM(128, recurrent_dropout=0.2, return_sequences=True, dtype="float32"),
+            FastLSTM(64, recurrent_dropout=0.2, dtype="float32"),
             layers.Dense(32, activation="relu"),
-            layers.Dense(classes, activation="sigmoid"),
+            layers.Dense(classes, activation="sigmoid", dtype="float32"),
         ],
         name="rnn",
     )
@@ -39,11 +39,11 @@ def rnn_time(classes: int, bands: int, frames: int) -> keras.Model:
         [
             layers.Input((frames, bands)),
             layers.AveragePooling1D(4),
-            FastLSTM(128, return_sequences=True),
-            FastLSTM(64, return_sequences=True),
+            FastLSTM(128, return_sequences=True, dtype="float32"),
+            FastLSTM(64, return_sequences=True, dtype="float32"),
             layers.GlobalAveragePooling1D(),
             layers.Dense(32, activation="relu"),
-            layers.Dense(classes, activation="sigmoid"),
+            layers.Dense(classes, activation="sigmoid", dtype="float32"),
         ],
         name="rnn_time",
     )

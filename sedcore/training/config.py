@@ -12,6 +12,8 @@ from sedcore.errors import SedcoreError
 from sedcore.models.catalog import model_card
 
 DEVICES = ("one", "all")
+SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,18 @@ class TrainConfig:
     deterministic : the same numbers each time on the same machine, to the last digit, at the cost of speed.
     devices : "one", or "all": each batch is divided among all GPUs of the machine. Worth it from batches of some
         hundred clips on, since each device takes a part of the batch.
+
+    The rest is the recipe; None stands for what the model's card says (`catalog.PLAIN` for most).
+
+    schedule : of the learning rate: "constant", or "cosine": a rise over the first twentieth of the steps, then half
+        a cosine down to nothing (Loshchilov and Hutter 2017, arXiv:1608.03983).
+    mixup : alpha of mixing clips of a batch, 0 without; see `augment.mixed`.
+    masking, filtering : see `augment.mask` and `augment.filtered`; the second only where features are in dB.
+    averaging : share of the old in a moving average of the weights after each step, with which is scored; 0 without
+        (Polyak and Juditsky 1992, 10.1137/0330046).
+    frame_labels : learn from when things sound too, where the labels say it and the model has frames.
+    precision : "float32", or "bfloat16": convolutions multiply in bfloat16, which newer processors do several times
+        as fast and older ones far slower; weights, sums and all else stay float32.
     """
 
     dataset: str
@@ -44,6 +58,13 @@ class TrainConfig:
     threshold: float = 0.5
     deterministic: bool = False
     devices: str = "one"
+    schedule: str | None = None
+    mixup: float | None = None
+    masking: bool | None = None
+    filtering: bool | None = None
+    averaging: float | None = None
+    frame_labels: bool | None = None
+    precision: str | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:
@@ -74,6 +95,7 @@ class TrainConfig:
             self,
             epochs=card.epochs if self.epochs is None else self.epochs,
             learning_rate=card.learning_rate if self.learning_rate is None else self.learning_rate,
+            **{name: value for name, value in card.recipe.items() if getattr(self, name) is None},
         )
         for name, lowest, highest in (
             ("epochs", 1, 100_000),
@@ -89,10 +111,18 @@ class TrainConfig:
             raise SedcoreError(f"learning_rate is a number above 0 and at most 100; given {rate!r}")
         if not isinstance(filled.threshold, (int, float)) or not math.isfinite(filled.threshold):
             raise SedcoreError(f"threshold is a finite number; given {filled.threshold!r}")
-        if not isinstance(filled.deterministic, bool):
-            raise SedcoreError(f"deterministic is true or false; given {filled.deterministic!r}")
-        if filled.devices not in DEVICES:
-            raise SedcoreError(f"devices is one of {', '.join(DEVICES)}; given {filled.devices!r}")
+        for name in ("deterministic", "masking", "filtering", "frame_labels"):
+            if not isinstance(getattr(filled, name), bool):
+                raise SedcoreError(f"{name} is true or false; given {getattr(filled, name)!r}")
+        for name, words in (("devices", DEVICES), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(filled, name) not in words:
+                raise SedcoreError(f"{name} is one of {', '.join(words)}; given {getattr(filled, name)!r}")
+        for name, highest in (("mixup", 100), ("averaging", 1)):
+            value = getattr(filled, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < highest:
+                raise SedcoreError(f"{name} is a number from 0 to below {highest}; given {value!r}")
+        if self.frame_labels and not card.frames:
+            raise SedcoreError(f"model {self.model} gives no frames, so it cannot learn from frame labels")
         # A whole number, as JSON and TOML have it, is a rate too.
         return dataclasses.replace(filled, learning_rate=float(rate))
 

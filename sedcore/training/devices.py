@@ -29,16 +29,18 @@ class OneDevice:
         """Return what a model is built and compiled in."""
         return contextlib.nullcontext()
 
-    def step(self, model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
-        """Train a compiled model on a batch (batch, frames, bands), (batch, classes); return its mean loss.
+    def step(self, model: keras.Model, x: np.ndarray, *targets: np.ndarray) -> float:
+        """Train a compiled model on a batch (batch, frames, bands); return its mean loss.
+
+        targets : of each output of the model (batch, ..., classes) in 0..1; their losses are added up.
 
         What Keras' train_on_batch does, traced once for batches of any size; Keras' own is traced three times.
         """
         if keras.backend.backend() != "tensorflow":
-            return float(model.train_on_batch(x, y))
+            return float(np.sum(model.train_on_batch(x, list(targets))))
         if model not in self._steps:
             self._steps[model] = _step_of(model)
-        return float(self._steps[model](x, y))
+        return float(self._steps[model](x, *targets))
 
     def scoring(self, model: keras.Model) -> keras.Model | Scoring:
         """Return what scores a batch by `predict_on_batch`."""
@@ -54,9 +56,9 @@ def _step_of(model: keras.Model) -> Callable:
 
     model.optimizer.build(model.trainable_variables)  # else it would make its variables inside of the graph
 
-    def step(x, y):
+    def step(x, *targets):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(keras.losses.binary_crossentropy(y, model(x, training=True)))
+            loss = tf.reduce_mean(_losses(model, x, targets))
             total = tf.add_n([loss, *model.losses])
         gradients = tape.gradient(total, model.trainable_variables)
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))
@@ -64,6 +66,17 @@ def _step_of(model: keras.Model) -> Callable:
 
     given = [tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in (*model.inputs, *model.outputs)]
     return tf.function(step, input_signature=given, autograph=False)
+
+
+def _losses(model: keras.Model, x, targets):
+    """Return the loss of each clip (batch,): binary cross-entropy, mean of an output, sum of the outputs."""
+    outputs = model(x, training=True)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    ops, losses = keras.ops, 0.0
+    for target, output in zip(targets, outputs):
+        of_rows = keras.losses.binary_crossentropy(target, output)
+        losses += ops.mean(of_rows, axis=tuple(range(1, len(of_rows.shape))))
+    return losses
 
 
 class Scoring:
@@ -114,14 +127,15 @@ class AllDevices:
         """Return what a model is built and compiled in."""
         return self._strategy.scope()
 
-    def step(self, model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
+    def step(self, model: keras.Model, x: np.ndarray, *targets: np.ndarray) -> float:
         """Train a compiled model on a batch, a part of it on each device; return the batch's mean loss.
 
         Keras' own train_on_batch would give every device the whole batch.
         """
         if model not in self._steps:
             self._steps[model] = self._make_step(model)
-        parts = [self._shared_out(values) for values in (x, y, np.full(len(x), 1 / len(x), np.float32))]
+        weights = np.full(len(x), 1 / len(x), np.float32)
+        parts = [self._shared_out(values) for values in (weights, x, *targets)]
         return float(self._steps[model](*parts))
 
     def _shared_out(self, values: np.ndarray):
@@ -144,10 +158,9 @@ class AllDevices:
         ):  # else the first step would make the optimizer's variables, inside of its own graph
             model.optimizer.build(model.trainable_variables)
 
-        def on_one(x, y, weights):
+        def on_one(weights, x, *targets):
             with tf.GradientTape() as tape:
-                of_clips = keras.losses.binary_crossentropy(y, model(x, training=True))
-                loss = tf.reduce_sum(of_clips * weights)
+                loss = tf.reduce_sum(_losses(model, x, targets) * weights)
                 penalties = tf.add_n(model.losses) / self.number if model.losses else 0.0
                 total = loss + penalties
             gradients = tape.gradient(total, model.trainable_variables)
@@ -155,8 +168,8 @@ class AllDevices:
             return total
 
         @tf.function(reduce_retracing=True)
-        def on_all(x, y, weights):
-            losses = strategy.run(on_one, args=(x, y, weights))
+        def on_all(*given):
+            losses = strategy.run(on_one, args=given)
             return strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
         return on_all

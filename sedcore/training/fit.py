@@ -1,6 +1,6 @@
 """The fit loop: trains one run, from its checkpoint where it has one, and says how it went.
 
-`learn` is the course of a training, `_epoch` one pass. Lock and state
+`learn` is the course of a training, `_epoch` one pass over the batches of `sedcore.training.recipe`. Lock and state
 are the frame's (`sedcore.training.course`). Everything that a run leaves is written through `sedcore.artifacts`.
 """
 
@@ -21,13 +21,14 @@ from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import collapsed, evaluate
-from sedcore.models.registry import build
-from sedcore.training.batches import RowReader, in_background, shuffled
+from sedcore.models.registry import build, with_frames
+from sedcore.training.batches import RowReader
 from sedcore.training.config import TrainConfig
 from sedcore.training.course import Course
 from sedcore.training.devices import AllDevices, OneDevice, devices
 from sedcore.training.optimizer import FusedAdam
 from sedcore.training.progress import peak_memory_mb
+from sedcore.training.recipe import TrainingBatches, averaged, learning_rate, learns_frames
 from sedcore.training.resume import Pace, SoFar, make_deterministic, restore, save
 from sedcore.training.scoring import SplitScorer
 from sedcore.training.start import check_fit, versions
@@ -41,7 +42,9 @@ class _Training:
     config: TrainConfig
     dataset: DataSet
     reader: RowReader
-    model: keras.Model
+    batches: TrainingBatches
+    model: keras.Model  # with an output of clips, and one of frames where it learns those
+    scoring: keras.Model  # the same weights, clips alone
     devices: OneDevice | AllDevices
 
     @property
@@ -60,14 +63,16 @@ def learn(course: Course) -> tuple[str, str]:
     validation = SplitScorer(t.dataset, t.reader, "validation")
     # As many training clips as there are for validation tell how far the model has learned them by heart.
     sample = SplitScorer(t.dataset, t.reader, "train", most=len(validation.clip_ids), seed=t.config.seed)
-    rows, truth = t.dataset.rows_of("train"), t.dataset.row_truth("train").astype(np.float32)
     pace = Pace()
     while not (why := _enough(t.config, so_far)):
-        record = _epoch(t, so_far.epoch + 1, rows, truth, sample, validation)
-        if record is None:
-            why = f"stopped by request in epoch {so_far.epoch + 1}"
-            break
-        _note(t, so_far, record)
+        epoch = so_far.epoch + 1
+        learned = _epoch(t, epoch)
+        with averaged(t.model):
+            record = learned and _looked_at(t, epoch, learned, sample, validation)
+            if record is None:
+                why = f"stopped by request in epoch {epoch}"
+                break
+            _note(t, so_far, record)
         so_far.seconds = before + time.monotonic() - began
         so_far.peak_memory_mb = max(so_far.peak_memory_mb, peak_memory_mb())
         pace.write(lambda: save(course.run, t.model, so_far))
@@ -94,13 +99,17 @@ def _prepare(course: Course) -> _Training:
     keras.utils.set_random_seed(config.seed)
     where = devices(config.devices)
     with where.scope():
-        model = build(config.model, len(dataset.classes), reader.bands, reader.frames)
-        model.compile(optimizer=FusedAdam(config.learning_rate), loss="binary_crossentropy")
+        scoring = build(config.model, len(dataset.classes), reader.bands, reader.frames, config.precision)
+        model = with_frames(scoring) if learns_frames(dataset, config) else scoring
+        steps = model.outputs[1].shape[1] if model is not scoring else None
+        average = {"use_ema": True, "ema_momentum": config.averaging} if config.averaging else {}
+        model.compile(optimizer=FusedAdam(config.learning_rate, **average), loss="binary_crossentropy")
+    batches = TrainingBatches(dataset, reader, config, steps)
     runs.update_info(
         run,
         classes=list(dataset.classes),
         data_fingerprint=dataset.fingerprint,
-        parameters=model.count_params(),
+        parameters=scoring.count_params(),
         versions=versions(),
         input={
             "frames": reader.frames,
@@ -112,10 +121,10 @@ def _prepare(course: Course) -> _Training:
         },
     )
     course.say(
-        f"{config.model} with {model.count_params():,} parameters on {config.features} of {dataset.name}"
+        f"{config.model} with {scoring.count_params():,} parameters on {config.features} of {dataset.name}"
         + (f", on {where.number} devices" if where.number > 1 else "")
     )
-    return _Training(course, config, dataset, reader, model, where)
+    return _Training(course, config, dataset, reader, batches, model, scoring, where)
 
 
 def _enough(config: TrainConfig, so_far: SoFar) -> str:
@@ -135,26 +144,28 @@ def _note(t: _Training, so_far: SoFar, record: dict) -> None:
     # Without a positive in the validation split there is no AP; the loss has to do then.
     goodness = score if math.isfinite(score) else -record["validation"]["loss"]
     if goodness > so_far.goodness:
-        so_far.best_epoch, so_far.goodness, so_far.best = so_far.epoch, goodness, t.model.get_weights()
+        so_far.best_epoch, so_far.goodness, so_far.best = so_far.epoch, goodness, t.scoring.get_weights()
     t.course.say(_line(record, so_far.best_epoch))
 
 
-def _epoch(
-    t: _Training,
-    epoch: int,
-    rows: np.ndarray,
-    truth: np.ndarray,
-    sample: SplitScorer,
-    validation: SplitScorer,
-) -> dict | None:
-    """Train one pass and look how it went; None where a stop was requested on the way."""
-    batches = shuffled(
-        np.arange(len(rows)), t.config.batch_size, np.random.default_rng([t.config.seed, epoch])
-    )
-    t.course.progress.begin(epoch, t.config.epochs, len(batches))
-    began, loss_sum, seen = time.monotonic(), 0.0, 0
-    for number, (x, y) in enumerate(in_background((t.reader(rows[b]), truth[b]) for b in batches), start=1):
-        loss = t.devices.step(t.model, x, y)
+@dataclass(frozen=True)
+class _Learned:
+    """What one pass gave: mean loss, the last learning rate, seconds."""
+
+    loss: float
+    rate: float
+    seconds: float
+
+
+def _epoch(t: _Training, epoch: int) -> _Learned | None:
+    """Train one pass; None where a stop was requested on the way."""
+    t.course.progress.begin(epoch, t.config.epochs, t.batches.number)
+    began, loss_sum, seen, rate = time.monotonic(), 0.0, 0, t.config.learning_rate
+    for number, (x, targets) in enumerate(t.batches(epoch), start=1):
+        step = (epoch - 1) * t.batches.number + number - 1
+        rate = learning_rate(t.config, step, t.config.epochs * t.batches.number)
+        t.model.optimizer.learning_rate = rate
+        loss = t.devices.step(t.model, x, *targets)
         if not math.isfinite(loss):
             raise SedcoreError(
                 f"the loss became {loss} in epoch {epoch}, batch {number}: try a learning rate below "
@@ -164,19 +175,25 @@ def _epoch(
         t.course.progress.step(number, len(x))
         if t.course.stop.wanted():
             return None
-    seconds = time.monotonic() - began
-    looks = {}
+    return _Learned(loss_sum / seen, rate, time.monotonic() - began)
+
+
+def _looked_at(
+    t: _Training, epoch: int, learned: _Learned, sample: SplitScorer, validation: SplitScorer
+) -> dict | None:
+    """Return the record of an epoch with a look at both splits; None where a stop was requested on the way."""
+    began, looks = time.monotonic(), {}
     for name, scorer in (("train", sample), ("validation", validation)):
-        scores = scorer(t.devices.scoring(t.model), goes_on=lambda: not t.course.stop.wanted())
+        scores = scorer(t.devices.scoring(t.scoring), goes_on=lambda: not t.course.stop.wanted())
         if scores is None:
             return None
         looks[name] = _look(scores, scorer, t.config.threshold)
-    looks["train"]["loss"] = loss_sum / seen  # of the batches as they were trained on, dropout and all
+    looks["train"]["loss"] = learned.loss  # of the batches as they were trained on, dropout and all
     return {
         "epoch": epoch,
-        "seconds": round(seconds, 3),
-        "validation_seconds": round(time.monotonic() - began - seconds, 3),
-        "learning_rate": t.config.learning_rate,
+        "seconds": round(learned.seconds, 3),
+        "validation_seconds": round(time.monotonic() - began, 3),
+        "learning_rate": learned.rate,
         **looks,
     }
 
@@ -201,7 +218,7 @@ def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str
 
 def _keep(t: _Training, so_far: SoFar) -> None:
     """Save the best epoch's weights and its scores of validation and test, and what the training took."""
-    t.model.set_weights(so_far.best)
+    t.scoring.set_weights(so_far.best)
     # A .keras file takes the optimizer of a compiled model along, three times the size: save a plain one.
     plain = build(t.config.model, len(t.dataset.classes), t.reader.bands, t.reader.frames)
     plain.set_weights(so_far.best)
@@ -213,7 +230,7 @@ def _keep(t: _Training, so_far: SoFar) -> None:
         t.course.progress.phase("scoring")
         scorer = SplitScorer(t.dataset, t.reader, split)
         began = time.monotonic()
-        predictions = scorer.predictions(t.devices.scoring(t.model))
+        predictions = scorer.predictions(t.devices.scoring(t.scoring))
         ms_per_clip = 1000 * (time.monotonic() - began) / max(len(predictions.clip_ids), 1)
         runs.save_predictions(t.run, predictions)
         runs.update_info(t.run, ms_per_clip=round(ms_per_clip, 3), collapsed=collapsed(predictions.scores))

@@ -58,10 +58,10 @@ def make_run(root: Path, model: str = "cnn", state: str = "finished", **info: ob
 
 def test_the_recommended_model_and_its_defaults_come_first(root):
     page = run_page()
-    assert "**CRNN over time** on **birds** takes about" in page.markdown[0].value
-    assert page.number_input(key="new-epochs").value == MODELS["crnn_time"].epochs
+    assert "**Compact CRNN** on **birds** takes about" in page.markdown[0].value
+    assert page.number_input(key="new-epochs").value == MODELS["compact"].epochs
     command = page.code[0].value.replace("\\\n", "")
-    assert command.split()[:8] == "python -m sedcore train birds --model crnn_time --features".split()
+    assert command.split()[:8] == "python -m sedcore train birds --model compact --features".split()
     assert str(root) in command
 
 
@@ -84,7 +84,24 @@ def test_defaults_follow_the_model_unless_they_were_changed(root):
 
 def test_a_link_chooses_the_model(root):
     assert "**CNN** on **birds**" in run_page(model="cnn").markdown[0].value
-    assert "**CRNN over time**" in run_page(model="<b>").markdown[0].value
+    assert "**Compact CRNN**" in run_page(model="<b>").markdown[0].value
+
+
+def test_the_recipe_is_the_models_own_unless_somebody_changes_it(root):
+    page = run_page()
+    assert page.toggle(key="new-masking").value and page.selectbox(key="new-schedule").value == "cosine"
+    assert "masking" not in page.code[0].value
+    page.toggle(key="new-masking").set_value(False).run()
+    page.number_input(key="new-mixup").set_value(0.1).run()
+    command = page.code[0].value.replace("\\\n", "")
+    assert "--no-masking" in command and "--mixup 0.1" in command and "--schedule" not in command
+    page.button(key="new-start").click().run()
+    assert not page.exception and not page.error
+    config = list_runs(root)[0].info["config"]
+    assert (config["masking"], config["mixup"], config["filtering"]) == (False, 0.1, True)
+    page = run_page(model="cnn")
+    assert not page.toggle(key="new-masking").value
+    assert "new-frame-labels" not in [toggle.key for toggle in page.toggle]
 
 
 def test_start_queues_a_run_with_these_settings_and_starts_a_worker(root):
@@ -130,7 +147,9 @@ def test_an_error_keeps_the_form(root, monkeypatch):
     assert page.number_input(key="new-epochs").value == 7
 
 
-CLONED = TrainConfig("birds", "rnn_time", "mfcc", 3, 8, 0.5, 7, 2, 0.25, True)
+CLONED = TrainConfig(
+    "birds", "rnn_time", "mfcc", 3, 8, 0.5, 7, 2, 0.25, True, schedule="cosine", mixup=0.5, masking=True
+).resolved()
 
 
 def test_a_link_takes_the_settings_of_a_run(root):
@@ -217,7 +236,7 @@ def test_time_follows_earlier_runs(root):
         append_history(
             run, {"epoch": epoch, "seconds": 60.0, "validation_seconds": 6.0, "validation": {"mAP": 0.5}}
         )
-    page = run_page()
+    page = run_page(model="crnn_time")
     # 40 epochs of 66 s and 8 s to begin
     assert "takes about 44 min here for 40 epochs" in page.markdown[0].value
 

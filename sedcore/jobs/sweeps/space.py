@@ -24,6 +24,13 @@ SETTINGS: dict[str, type] = {
     "threshold": float,
     "deterministic": bool,
     "devices": str,
+    "schedule": str,
+    "mixup": float,
+    "masking": bool,
+    "filtering": bool,
+    "averaging": float,
+    "frame_labels": bool,
+    "precision": str,
 }
 MOST_POINTS = 10_000  # of a grid
 _RANGE_KEYS = ("low", "high", "log", "step")
@@ -135,7 +142,7 @@ def typed(key: str, value: Any) -> Any:
         raise SedcoreError(f"{key} is {words}; given {value!r}")
     value = kind(value)
     # the training's own words for a model that does not exist or a value out of range
-    TrainConfig("any", **({"model": "ann"} | {key: value})).resolved()
+    TrainConfig("any", **({"model": "compact"} | {key: value})).resolved()
     return value
 
 
