@@ -415,6 +415,12 @@ def test_who_is_killed_after_the_finish_was_said_has_finished(tiny, monkeypatch)
     )
     small_trainer.train_run(tiny, run)
     assert states == ["finished"]
+    assert run.progress() is None and has_checkpoint(run)  # it was killed before it could take this away
+    stopped = submit(tiny, small())
+    write_checkpoint(stopped, Checkpoint({}, {"epoch": 1, "best_epoch": 0}))
+    cancel(stopped)
+    work(tiny)  # whichever worker comes next does it, and leaves what can still be resumed
+    assert not has_checkpoint(run) and has_checkpoint(stopped)
 
 
 # ---- what a job survives --------------------------------------------------------------------------------------

@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sedcore.artifacts import runs
+from sedcore.artifacts.checkpoint import remove_checkpoint
 from sedcore.artifacts.locks import FileLock, LockTaken, RunLock, lock_holder
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import LIVE_STATES, set_status, stored_status
@@ -92,6 +93,7 @@ class Worker:
         self._name = lock.path.stem
         before = self._listen()
         try:
+            self._tidy(stored_states(self._root, self._seen))
             while self._signals < 2:
                 if self._round(lock):
                     return
@@ -101,6 +103,15 @@ class Worker:
             lock.release()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _tidy(self, runs_known: Iterable[str]) -> None:
+        """Take away checkpoints of finished runs: of those whose trainer was killed after its last word."""
+        for name in runs_known:
+            run = Run(self._root / "runs" / name)
+            with contextlib.suppress(LockTaken, SedcoreError):
+                if (run.path / "checkpoint").exists() and stored_status(run.path).state == "finished":
+                    with RunLock(run.path):
+                        remove_checkpoint(run)
 
     def _note(self) -> dict[str, Any]:
         """Return what this worker says of itself."""
@@ -253,6 +264,7 @@ class Worker:
                     self._write(run, last_word(run, status, code, child.log_from))
                 else:
                     self._say(f"{run_id} {status.state}" + (f": {status.reason}" if status.reason else ""))
+                self._tidy([run_id])
             except SedcoreError as error:
                 if run.path.exists():
                     self._say(f"{run_id}: {error}")

@@ -109,6 +109,7 @@ def follow(
         runs.drop_reserve(run)
         reason = with_remedy(run, reason) if state == "failed" else reason
         say(f"{state}: {reason}" if reason else state)
+        progress.end()
         set_status(run.path, state, reason, only_from=LIVE_STATES)
         if state == "finished":
             remove_checkpoint(run)  # not before it is said: who is killed in between would begin again

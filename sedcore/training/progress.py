@@ -34,6 +34,10 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Take the record away."""
         with contextlib.suppress(OSError):  # a disk that became read-only
             runs.write_progress(self._run, None)
         self._wipe()
