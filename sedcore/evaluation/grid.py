@@ -93,9 +93,7 @@ def _above(reached: np.ndarray, out: np.ndarray) -> np.ndarray:
     return out
 
 
-def _samples(
-    hits: np.ndarray, predicted: np.ndarray, positives: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _samples(hits: np.ndarray, predicted: np.ndarray, positives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(thresholds, 3) precision, recall and F1 of the samples average, and (thresholds,) empty clips."""
     total, empty = np.empty((len(hits), 3)), np.empty(len(hits), np.int64)
     few = max(1, CELLS_AT_ONCE // len(positives))
