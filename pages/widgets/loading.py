@@ -9,14 +9,17 @@ evaluation: ten million a run) do not: they are read again when they are asked f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from sedcore.artifacts.cache import has_cache
-from sedcore.artifacts.index import LARGE, VERSION, Counted, ListedRun, RunIndex, is_large
+from sedcore.artifacts.counted import LARGE, VERSION, Counted, is_large, one_number
+from sedcore.artifacts.index import ListedRun, RunIndex
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
@@ -133,7 +136,7 @@ def stamp(run: Run, split: str) -> tuple[str, str, int]:
 
 def is_counted(run: Run, split: str) -> bool:
     """Whether the scores of a split have been counted since they were written."""
-    return index_of(run.path.parents[1]).known(run, split) is not None
+    return index_of(run.path.parents[1]).known(run, split)
 
 
 def is_slow(run: Run, split: str) -> bool:
@@ -152,6 +155,46 @@ def macro_ap(run: Run, split: str) -> float | None:
         return counted(run, split).summary.mAP
     except SedcoreError:
         return None
+
+
+def macro_aps(runs: Sequence[Run], split: str) -> list[float | None]:
+    """Return macro AP of each run on a split, None without scores. Those of most are known to the index."""
+    if not runs:
+        return []
+    index = index_of(runs[0].path.parents[1])
+    known = [index.packed(run, split) if split in run.splits() else None for run in runs]
+    return [
+        one_number(one, "macro_ap") if one else macro_ap(run, split) if split in run.splits() else None
+        for run, one in zip(runs, known)
+    ]
+
+
+def same_clips(run: Run, others: Sequence[Run], split: str) -> list[Run]:
+    """Return those of the others that are scored on the same clips, classes and truth as a run."""
+    index, key = index_of(run.path.parents[1]), counted(run, split).key
+    found = []
+    for other in others:
+        known = index.packed(other, split)
+        try:
+            if (one_number(known, "key").decode() if known else counted(other, split).key) == key:
+                found.append(other)
+        except SedcoreError:
+            continue
+    return found
+
+
+def history(run: Run) -> pd.DataFrame:
+    """Return what `Run.history` does, parsed once for each state of the file. Raises SedcoreError."""
+    try:
+        file = (run.path / "history.jsonl").stat()
+    except OSError:
+        return pd.DataFrame()
+    return _history(str(run.path), file.st_mtime_ns, file.st_size)
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _history(run_path: str, file_time: int, file_size: int) -> pd.DataFrame:
+    return Run(Path(run_path)).history()
 
 
 def why_no_scores(run: Run, split: str) -> str:
@@ -209,23 +252,43 @@ def _on_grid(run_path: str, split: str, file_time: int, grid: tuple[float, ...])
 def _evaluation(run_path: str, split: str, file_time: int, thresholds: tuple[float, ...]) -> Evaluation:
     held = scores(Run(Path(run_path)), split)
     wanted = list(thresholds)
-    if held.large:
-        confusion, samples = _counted_large(held, cast_thresholds(wanted, len(wanted), held.summary.dtype))
-    else:
-        found, every = _kept(run_path, split, file_time)
-        confusion = every.at(wanted)
-        samples = samples_average(found.truth, decide(found.scores, wanted))
-    return evaluation_of(held.summary, wanted, confusion, samples)
+    cast = cast_thresholds(wanted, len(wanted), held.summary.dtype)
+    found = _at_a_stop(held, cast)
+    if found is None and held.large:
+        found = _counted_large(held, cast)
+    if found is None:
+        known, every = _kept(run_path, split, file_time)
+        found = every.at(wanted), samples_average(known.truth, decide(known.scores, wanted))
+    return evaluation_of(held.summary, wanted, *found)
+
+
+def _at_a_stop(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]] | None:
+    """Return what the index has counted at (classes,) thresholds, None where they are no one stop of the grid."""
+    summary, known = held.summary, counted(held.run, held.split).on_grid
+    place = stop_of(known.grid, thresholds)
+    if place is None:
+        return None
+    tp, fp = known.tp[place], known.fp[place]
+    rest = summary.clips - summary.positives
+    confusion = Confusion(tp=tp, fp=fp, fn=summary.positives - tp, tn=rest - fp)
+    return confusion, (PRF(*known.samples[place].tolist()), int(known.empty[place]))
+
+
+def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:
+    """Return the place of (classes,) thresholds in a grid, in their type; None where they differ or lie between."""
+    points = grid.astype(thresholds.dtype)
+    place = int(np.searchsorted(points, thresholds[0]))
+    stops = place < len(points) and points[place] == thresholds[0] and (thresholds == thresholds[0]).all()
+    return place if stops else None
 
 
 def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]]:
-    """Count a large run at (classes,) thresholds: on the grid from the cache, elsewhere from the classes' scores."""
-    summary = held.summary
-    counted = index_of(held.run.path.parents[1]).counted(held.run, held.split).on_grid
-    points = counted.grid.astype(summary.dtype)
+    """Count a large run at (classes,) thresholds: classes at a stop from the index, others from their scores."""
+    summary, known = held.summary, counted(held.run, held.split).on_grid
+    points = known.grid.astype(summary.dtype)
     place = np.minimum(np.searchsorted(points, thresholds), len(points) - 1)
     columns = np.arange(len(summary.classes))
-    tp, fp = counted.tp[place, columns].astype(np.int64), counted.fp[place, columns].astype(np.int64)
+    tp, fp = known.tp[place, columns], known.fp[place, columns]
     between = np.flatnonzero(points[place] != thresholds)
     if len(between):
         found = held.run.class_predictions(held.split, [summary.classes[c] for c in between])
@@ -233,7 +296,5 @@ def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tup
         tp[between], fp[between] = (fired & found.truth).sum(axis=0), (fired & ~found.truth).sum(axis=0)
     rest = summary.clips - summary.positives
     confusion = Confusion(tp=tp, fp=fp, fn=summary.positives - tp, tn=rest - fp)
-    if not len(between) and (place == place[0]).all():
-        return confusion, (PRF(*counted.samples[place[0]].tolist()), int(counted.empty[place[0]]))
     found = held.predictions
     return confusion, samples_average(found.truth, found.scores >= thresholds)

@@ -168,6 +168,17 @@ def macro_ap_interval(scored: Scored) -> str:
     return fmt.interval(*found.interval("macro_ap"))
 
 
+def has_ranking(scored: Scored) -> bool:
+    """Whether the draws of AP and ROC AUC are at hand: drawn in this process, or kept by the run."""
+    return (*scored.scores.stamp, resamples_of(scored)[1]) in _drawn() or _kept_ranking(scored) is not None
+
+
+@st.cache_resource(show_spinner=False)
+def _drawn() -> set[tuple]:
+    """Return what has been drawn in this process; that it may have been dropped since costs a moment, no more."""
+    return set()
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _decision_draws(
     where: tuple, thresholds: tuple, resamples: int, _decided: Sequence[Scored]
@@ -177,7 +188,7 @@ def _decision_draws(
     return bootstrap_decisions(_truth_of(_decided[0]), decisions, resamples=resamples)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@st.cache_resource(max_entries=120, show_spinner=False)
 def _ranking_draws(
     run_path: str, split_key: str, file_time: int, resamples: int, write: bool, _scored: Scored
 ) -> Draws:
@@ -189,6 +200,7 @@ def _ranking_draws(
     full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
     if kept is not None:
         return Draws(full, kept)
+    _drawn().add((*_scored.scores.stamp, resamples))
     held = _aligned_of(_scored)
     drawn = bootstrap_ranking(held.truth, [held.scores], resamples=resamples)[0]
     if write and whole:

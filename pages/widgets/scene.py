@@ -7,6 +7,7 @@ A page asks `build_scene` once and then works with `Scene.scored` (runs with sco
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from sedcore.evaluation.grid import slider_range
 from sedcore.figures.palette import UNCHOSEN, Ink, assign_inks
 
 MAX_AUTOMATIC = 8
+MOST_COMPARED = 40  # chosen runs on pages that resample or draw each with each
 FEW = 20  # runs whose first count needs no word
 
 
@@ -58,6 +60,7 @@ class Scene:
     choice: Choice
     inks: dict[str, Ink]
     labels: dict[str, str]
+    left: int = 0  # chosen runs beyond those that the page shows
     broken: list[str] = field(default_factory=list)  # what is wrong with folders that cannot be read
     missing: list[str] = field(default_factory=list)  # ids asked for that do not exist
     scored: list[Scored] = field(default_factory=list)
@@ -86,20 +89,18 @@ class Scene:
         return slider_range(lowest, highest)
 
 
-def build_scene(root: Path, choice: Choice) -> Scene:
-    """Resolve a choice against the runs of a root."""
+def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) -> Scene:
+    """Resolve a choice against the runs of a root; of the chosen runs the first `most` are shown."""
     listed = loading.index_of(root).refresh()
     runs = [run for run in listed if not run.problem]
     by_id = {run.run_id: run for run in runs}
     chosen = [by_id[run_id] for run_id in choice.runs if run_id in by_id]
-    automatic = not chosen
+    automatic, left = not chosen, chosen[most:] if most else []
+    chosen = chosen[:most]
     if automatic:
         chosen = best_of_each_model(runs, choice.split or "test")
     splits = _splits_of(chosen)
     split = choice.split if choice.split in splits else next(iter(splits), choice.split or "test")
-    oldest_first = sorted(
-        runs, key=lambda run: (run.info["kind"] == "reported", run.info["created"], run.run_id)
-    )
     scene = Scene(
         root=root,
         runs=runs,
@@ -109,12 +110,13 @@ def build_scene(root: Path, choice: Choice) -> Scene:
         splits=splits,
         baseline=None,
         choice=choice,
-        inks=assign_inks([run.run_id for run in chosen], [run.run_id for run in oldest_first]),
+        inks=assign_inks([run.run_id for run in chosen], [run.run_id for run in oldest_first(runs)]),
         labels=unique_labels(runs),
         broken=[run.problem for run in listed if run.problem],
+        left=len(left),
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
-    _count_first(chosen, split)
+    count_first(chosen, split)
     for run in chosen:
         reason = loading.why_no_scores(run, split)
         if reason:
@@ -155,10 +157,10 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
     if not with_scores:
         return []
     newest = with_scores[0].info["dataset"]
-    _count_first([run for run in with_scores if run.info["dataset"] == newest], split)
+    rivals = [run for run in with_scores if run.info["dataset"] == newest]
+    count_first(rivals, split)
     best: dict[str, tuple[float, Run]] = {}
-    for run in (run for run in with_scores if run.info["dataset"] == newest):
-        found = loading.macro_ap(run, split if split in run.splits() else run.splits()[0])
+    for run, found in zip(rivals, _macro_aps(rivals, split)):
         value = -1.0 if found is None or np.isnan(found) else found
         model = run.info["model"] or run.name
         if model not in best or value > best[model][0]:
@@ -167,7 +169,14 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
     return [run for _, run in ranked[:MAX_AUTOMATIC]]
 
 
-def _count_first(runs: list[Run], split: str) -> None:
+def _macro_aps(runs: Sequence[Run], split: str) -> list[float | None]:
+    """Return macro AP on a split, or, of runs that all lack it, on the first that each has."""
+    if all(split in run.splits() for run in runs):
+        return loading.macro_aps(runs, split)
+    return [loading.macro_ap(run, run.splits()[0]) for run in runs]
+
+
+def count_first(runs: list[Run], split: str) -> None:
     """Show how far the first look at large or many runs is; a later one takes no time."""
     slow = [run for run in runs if split in run.splits() and not loading.is_counted(run, split)]
     large = [run for run in slow if loading.is_slow(run, split)]
@@ -187,6 +196,11 @@ def _count_first(runs: list[Run], split: str) -> None:
     bar.empty()
 
 
+def oldest_first(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs in the order that gives them their inks; printed results come last."""
+    return sorted(runs, key=lambda run: (run.info["kind"] == "reported", run.info["created"], run.run_id))
+
+
 def unique_labels(runs: list[Run]) -> dict[str, str]:
     """Return a name for each run that no other run has.
 
@@ -202,20 +216,30 @@ def unique_labels(runs: list[Run]) -> dict[str, str]:
 
 def names_of(group: list[Scored], limit: int = 4) -> str:
     """Return the names of runs as a Markdown phrase."""
-    return listing([f"**{escape_markdown(s.label)}**" for s in group], limit)
+    return _named([s.label for s in group], limit)
 
 
 def group_differences(groups: list[list[Scored]]) -> list[str]:
     """Return what keeps the runs of other groups from comparing with those of the first, in words."""
+    return differences([([s.label for s in group], group[0].scores) for group in groups])
+
+
+def differences(groups: Sequence[tuple[Sequence[str], Scores]]) -> list[str]:
+    """Return what `group_differences` does, of groups given by their labels and the scores of one of their runs."""
     sentences = []
-    for group in groups[1:]:
-        ours, theirs = groups[0][0].scores.predictions, group[0].scores.predictions
-        verb = "is" if len(group) == 1 else "are"
+    for labels, scores in groups[1:]:
+        verb = "is" if len(labels) == 1 else "are"
         sentences.append(
-            f"{names_of(group)} {verb} not comparable with {names_of(groups[0])}: "
-            f"{listing(_what_differs(ours, theirs))}."
+            f"{_named(labels)} {verb} not comparable with {_named(groups[0][0])}: "
+            f"{listing(_what_differs(groups[0][1].predictions, scores.predictions))}."
         )
     return sentences
+
+
+def _named(labels: Sequence[str], limit: int = 4) -> str:
+    # of many names only as many are escaped as are shown
+    shown = [f"**{escape_markdown(label)}**" for label in labels[:limit]]
+    return listing(shown + [""] * (len(labels) - len(shown)), limit)
 
 
 def _what_differs(ours: Predictions, theirs: Predictions) -> list[str]:

@@ -111,6 +111,12 @@ def records(packed: Sequence[Packed]) -> np.ndarray:
     return np.frombuffer(b"".join(one.record for one in packed), layout_of(packed[0].layout).record)
 
 
+def one_number(packed: Packed, name: str) -> float | bytes:
+    """Return one number of a record ("macro_ap", "macro_roc_auc", "key" ...) without unpacking the rest."""
+    kind, offset = layout_of(packed.layout).record.fields[name][:2]
+    return np.frombuffer(packed.record, kind, 1, offset)[0].item()
+
+
 def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
     """Read the scores of a run on a split and count them.
 

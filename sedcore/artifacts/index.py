@@ -71,6 +71,12 @@ class ListedRun(Run):
         """Contents of run.json at the last look."""
         return self._info
 
+    @property
+    def status_stamp(self) -> tuple[int, int]:
+        """Time (ns) and inode of status.json at the last look."""
+        time, _, inode = self.stamp.split(" ")[1].split(".")
+        return int(time, 16), int(inode, 16)
+
     def splits(self) -> list[str]:
         """Return the splits that had predictions at the last look, in the usual order."""
         return list(self._splits)
@@ -111,6 +117,10 @@ class RunIndex:
             key=lambda one: (not one.problem, one.info["created"], one.run_id),
             reverse=True,
         )
+
+    def listed(self) -> list[ListedRun]:
+        """Return the runs as they were at the last look, maybe of another process."""
+        return list(self._listed.values())
 
     def uncounted(self, split: str) -> list[ListedRun]:
         """Return the listed runs whose scores on a split have not been counted since they were written."""

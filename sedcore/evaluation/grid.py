@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sedcore.evaluation.averages import ratio
-from sedcore.evaluation.counts import checked
+from sedcore.evaluation.counts import Counts, checked
 
 STEPS = 100  # at least, over the range of scores
 CHUNK = 2_000_000  # scores that are looked at in one go: some 50 MB
@@ -49,10 +49,13 @@ def threshold_grid(lowest: float, highest: float) -> np.ndarray:
     return np.round(np.arange(first, last + 1) * step, decimals)
 
 
-def count_on_grid(truth: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> OnGrid:
+def count_on_grid(
+    truth: np.ndarray, scores: np.ndarray, grid: np.ndarray, counts: Counts | None = None
+) -> OnGrid:
     """Count at every threshold of `grid`, and average over clips.
 
-    Each score is looked up in the grid once. The samples average has the digits of `samples_average`: it is the mean
+    Each score is looked up in the grid once. counts: those of the same truth and scores, where the caller has them:
+    then they give the classes' counts. The samples average has the digits of `samples_average`: it is the mean
     over all clips in their order, whatever is looked at in one go. Raises SedcoreError as `counts` does.
     """
     truth, scores = checked(truth, scores)
@@ -68,14 +71,19 @@ def count_on_grid(truth: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> On
         reached = np.searchsorted(points, scores[here].ravel(), side="right").reshape(scores[here].shape)
         clip, c = np.nonzero(truth[here])
         hit = reached[clip, c]
-        tp += _tally(hit, c, tp.shape)
-        every += _tally(reached, np.arange(classes), tp.shape)
+        if counts is None:
+            tp += _tally(hit, c, tp.shape)
+            every += _tally(reached, np.arange(classes), tp.shape)
         shape = (len(points) + 1, len(reached))
         _above(_tally(hit, clip, shape), hits[:, here])
         _above(_tally(reached, np.arange(shape[1])[:, None], shape), predicted[:, here])
-    tp, every = (_above(counted, np.empty((len(points), classes), np.int64)) for counted in (tp, every))
+    if counts is None:
+        tp, every = (_above(counted, np.empty((len(points), classes), np.int64)) for counted in (tp, every))
+        fp = every - tp
+    else:
+        tp, fp = counts.on_grid(grid)
     samples, empty = _samples(hits, predicted, np.count_nonzero(truth, axis=1))
-    return OnGrid(np.asarray(grid, np.float64), tp, every - tp, samples, empty)
+    return OnGrid(np.asarray(grid, np.float64), tp, fp, samples, empty)
 
 
 def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
