@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from pages.widgets import loading
-from pages.widgets.scene import FEW, Scene, count_first
+from pages.widgets.scene import FEW, Scene, look_up_all
 from sedcore.artifacts.counted import Layout, Packed, layout_of, records
 from sedcore.artifacts.index import ListedRun
 from sedcore.errors import SedcoreError
@@ -55,11 +55,10 @@ class Glance:
 def glance(scene: Scene) -> Glance:
     """Return what all runs of a scene have on its split at the thresholds in force."""
     runs, split, choice = scene.runs, scene.split, scene.choice
-    count_first(runs, split)
-    index, kept = loading.index_of(scene.root), _kept()
-    key = (str(scene.root), split, choice.threshold, choice.by_class, index.state_of(runs, split))
+    packed, state = look_up_all(runs, split)
+    kept, key = _kept(), (str(scene.root), split, choice.threshold, choice.by_class, state)
     if key not in kept:
-        kept[key] = _look(scene, [index.packed(run, split) for run in runs])
+        kept[key] = _look(scene, packed)
         while len(kept) > _KEPT:
             kept.popitem(last=False)
     kept.move_to_end(key)

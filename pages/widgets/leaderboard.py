@@ -165,7 +165,7 @@ def leaderboard_frame(board: Board) -> pd.DataFrame:
     difference = np.where(base, np.nan, ap - (ap[base][0] if base.any() else np.nan))
     stars = [" ★" if is_base and row < len(board.rows) else "" for row, is_base in enumerate(base)]
     marks = [run.run_id if not many or run.run_id in scene.inks else OTHER for run in runs]
-    frame = pd.DataFrame(
+    columns = dict(
         {
             tables.MARK: tables.mark_cells(marks),
             "Name": [scene.labels[run.run_id] + star for run, star in zip(runs, stars)],
@@ -184,11 +184,13 @@ def leaderboard_frame(board: Board) -> pd.DataFrame:
             "Created": [fmt.moment(info["created"]) for info in infos],
         }
     )
+    trivial = []
     for name, e in board.trivial.items():
         f1 = {"Micro F1": e.averages["micro"].f1, "Macro F1": e.averages["macro"].f1}
         blank = {"95 %": "", "Best epoch": "", "Created": ""}
-        row = {tables.MARK: [], "Name": name, "Macro AP": e.mAP, **f1, **blank, "State": "baseline"}
-        frame.loc[len(frame)] = {column: row.get(column) for column in frame.columns}
+        trivial.append({tables.MARK: [], "Name": name, "Macro AP": e.mAP, **f1, **blank, "State": "baseline"})
+    below = pd.DataFrame(trivial, columns=list(columns), dtype=object)
+    frame = pd.DataFrame({name: [*found, *below[name]] for name, found in columns.items()})
     return frame.astype({column: "float64" for column in FORMATS})
 
 

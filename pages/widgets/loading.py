@@ -9,6 +9,7 @@ evaluation: ten million a run) do not: they are read again when they are asked f
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,9 @@ class Scores:
 @st.cache_resource(show_spinner=False)
 def run_index(root: str, keep: bool) -> RunIndex:
     """Return the index of a root, one for all readers; it is kept on disk where pages may write."""
-    return RunIndex(Path(root), keep)
+    index = RunIndex(Path(root), keep)
+    gc.freeze()  # thousands of runs stay: each collection of garbage would look at all they hold
+    return index
 
 
 def listed_runs(root: Path) -> list[ListedRun]:
@@ -134,11 +137,6 @@ def stamp(run: Run, split: str) -> tuple[str, str, int]:
         return str(run.path), split, 0
 
 
-def is_counted(run: Run, split: str) -> bool:
-    """Whether the scores of a split have been counted since they were written."""
-    return index_of(run.path.parents[1]).known(run, split)
-
-
 def is_slow(run: Run, split: str) -> bool:
     """Whether counting these scores for the first time takes seconds."""
     try:
@@ -157,26 +155,24 @@ def macro_ap(run: Run, split: str) -> float | None:
         return None
 
 
-def macro_aps(runs: Sequence[Run], split: str) -> list[float | None]:
+def macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
     """Return macro AP of each run on a split, None without scores. Those of most are known to the index."""
     if not runs:
         return []
-    index = index_of(runs[0].path.parents[1])
-    known = [index.packed(run, split) if split in run.splits() else None for run in runs]
+    known, _ = index_of(runs[0].path.parents[1]).look_up(runs, split)
     return [
-        one_number(one, "macro_ap") if one else macro_ap(run, split) if split in run.splits() else None
+        one_number(one, "macro_ap") if one else macro_ap(run, split) if split in run.seen_splits else None
         for run, one in zip(runs, known)
     ]
 
 
-def same_clips(run: Run, others: Sequence[Run], split: str) -> list[Run]:
+def same_clips(run: Run, others: Sequence[ListedRun], split: str) -> list[ListedRun]:
     """Return those of the others that are scored on the same clips, classes and truth as a run."""
-    index, key = index_of(run.path.parents[1]), counted(run, split).key
-    found = []
-    for other in others:
-        known = index.packed(other, split)
+    key, found = counted(run, split).key, []
+    known, _ = index_of(run.path.parents[1]).look_up(others, split)
+    for other, one in zip(others, known):
         try:
-            if (one_number(known, "key").decode() if known else counted(other, split).key) == key:
+            if (one_number(one, "key").decode() if one else counted(other, split).key) == key:
                 found.append(other)
         except SedcoreError:
             continue

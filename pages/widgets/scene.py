@@ -19,6 +19,8 @@ from pages.widgets.common import Common, in_common, on_common
 from pages.widgets.format import class_title, escape_markdown, listing, plural
 from pages.widgets.loading import Scores
 from pages.widgets.state import Choice
+from sedcore.artifacts.counted import Packed, one_number
+from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run, sorted_splits
 from sedcore.evaluation.evaluate import Evaluation
@@ -116,7 +118,7 @@ def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) ->
         left=len(left),
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
-    count_first(chosen, split)
+    count_first([run for run in chosen if split in run.splits()], split)
     for run in chosen:
         reason = loading.why_no_scores(run, split)
         if reason:
@@ -158,7 +160,6 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
         return []
     newest = with_scores[0].info["dataset"]
     rivals = [run for run in with_scores if run.info["dataset"] == newest]
-    count_first(rivals, split)
     best: dict[str, tuple[float, Run]] = {}
     for run, found in zip(rivals, _macro_aps(rivals, split)):
         value = -1.0 if found is None or np.isnan(found) else found
@@ -169,25 +170,41 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
     return [run for _, run in ranked[:MAX_AUTOMATIC]]
 
 
-def _macro_aps(runs: Sequence[Run], split: str) -> list[float | None]:
+def _macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
     """Return macro AP on a split, or, of runs that all lack it, on the first that each has."""
-    if all(split in run.splits() for run in runs):
-        return loading.macro_aps(runs, split)
+    if split in runs[0].splits():
+        known, _ = look_up_all(runs, split)
+        return [one_number(one, "macro_ap") if one else None for one in known]
     return [loading.macro_ap(run, run.splits()[0]) for run in runs]
 
 
-def count_first(runs: list[Run], split: str) -> None:
-    """Show how far the first look at large or many runs is; a later one takes no time."""
-    slow = [run for run in runs if split in run.splits() and not loading.is_counted(run, split)]
-    large = [run for run in slow if loading.is_slow(run, split)]
-    if not large and len(slow) <= FEW:
+def look_up_all(runs: Sequence[ListedRun], split: str) -> tuple[list[Packed | None], str]:
+    """Return what `RunIndex.look_up` does; runs that were never counted are, and where that takes its time it shows."""
+    index = loading.index_of(runs[0].path.parents[1])
+    known, state = index.look_up(runs, split)
+    slow = [run for run, one in zip(runs, known) if one is None and split in run.seen_splits]
+    if not slow:
+        return known, state
+    count_first(slow, split)
+    return index.look_up(runs, split)
+
+
+def count_first(runs: Sequence[Run], split: str) -> None:
+    """Count the scores of runs that were not counted yet; show how far it is where that takes its time."""
+    if not runs:
         return
-    bar, index = st.progress(0.0), loading.index_of(runs[0].path.parents[1])
+    index = loading.index_of(runs[0].path.parents[1])
+    slow = [run for run in runs if split in run.splits() and not index.known(run, split)]
+    large = [run for run in slow if loading.is_slow(run, split)]
+    small = [run for run in slow if run not in large]
+    if not large and len(small) <= FEW:
+        index.count(small, split)
+        return
+    bar = st.progress(0.0)
     for number, run in enumerate(large):
         words = f"{loading.COUNTING} {escape_markdown(run.name)}, {number + 1} of {len(large)}"
         bar.progress(number / len(large), text=words)
         index.count([run], split)
-    small = [run for run in slow if run not in large]
     index.count(
         small,
         split,

@@ -64,7 +64,9 @@ class ListedRun(Run):
     ):
         super().__init__(path)
         self.stamp, self.seen, self.problem = stamp, seen, problem
-        self._info, self._splits = info, splits
+        self.seen_splits = splits
+        self.kept: dict[str, Any] = {}  # what others derive from `info`, which does not change here
+        self._info = info
 
     @property
     def info(self) -> dict[str, Any]:
@@ -79,7 +81,7 @@ class ListedRun(Run):
 
     def splits(self) -> list[str]:
         """Return the splits that had predictions at the last look, in the usual order."""
-        return list(self._splits)
+        return list(self.seen_splits)
 
 
 class RunIndex:
@@ -162,10 +164,18 @@ class RunIndex:
         stamp, packed = self._counted.get((run.run_id, split), ("", None))
         return packed if stamp and stamp == _file_stamp(run, split) else None
 
-    def state_of(self, runs: Sequence[Run], split: str) -> str:
-        """Return what is another whenever one of these runs or its scores on a split is: a key for caches."""
-        stamps = (f"{run.run_id} {getattr(run, 'stamp', '')} {_file_stamp(run, split)}" for run in runs)
-        return blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
+    def look_up(self, runs: Sequence[ListedRun], split: str) -> tuple[list[Packed | None], str]:
+        """Return what is known of each run's scores on a split (None: nothing), and a key for caches of what follows.
+
+        The key is another whenever one of the runs or its scores is.
+        """
+        found, stamps = [], []
+        for run in runs:
+            seen = _file_stamp(run, split) if split in run.seen_splits else ""
+            stamp, packed = self._counted.get((run.run_id, split), ("", None))
+            found.append(packed if seen and stamp == seen else None)
+            stamps.append(f"{run.run_id} {run.stamp} {seen}")
+        return found, blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
 
     # ---- kept on disk ------------------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.runs import Run
 
 
@@ -14,7 +16,13 @@ def configuration(run: Run) -> str:
 
     Names, tags and notes of a run are no part of its configuration. The fingerprint of the data is.
     """
-    info = run.info
+    kept = run.kept if isinstance(run, ListedRun) else {}
+    if "configuration" not in kept:
+        kept["configuration"] = _configuration(run.info)
+    return kept["configuration"]
+
+
+def _configuration(info: dict[str, Any]) -> str:
     if info["kind"] != "trained" or not info["config"]:
         return ""
     # A switch that is off is as one that did not exist yet when the run was made.
