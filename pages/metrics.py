@@ -23,7 +23,7 @@ from pages.widgets.resampled import (
     trivial_baselines,
 )
 from pages.widgets.scene import Scene
-from pages.widgets.seed_table import seeds_table
+from pages.widgets.seed_table import seeds_frame, seeds_table
 from pages.widgets.waiting import about, resample_button
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation.baselines import of_classes
@@ -112,7 +112,8 @@ def averages(scene: Scene) -> bool:
     shown = AVERAGES if one == "all" else (one,)
     lead = scene.lead_group
     measured = {f"{n.title()} F1": [s.evaluation.averages[n].f1 for s in lead] for n in shown}
-    seeds_table([s.run for s in lead], [s.label for s in lead], measured, "metrics-seeds")
+    seeds = seeds_frame([s.run for s in lead], [s.label for s in lead], measured)
+    seeds_table(seeds, list(measured), "metrics-seeds")
     return with_intervals
 
 

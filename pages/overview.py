@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
@@ -13,7 +14,7 @@ from pages.widgets.guard import guarded
 from pages.widgets.leaderboard import Board, leaderboards, show_board
 from pages.widgets.reported import reported
 from pages.widgets.scene import Scene, differences
-from pages.widgets.seed_table import seeds_table
+from pages.widgets.seed_table import seeds_frame, seeds_table
 from sedcore.figures import style
 from sedcore.figures.palette import UNCHOSEN
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front
@@ -44,9 +45,8 @@ def main() -> None:
     for number, board in enumerate(shown):
         title = board_title(board) if len(boards) > 1 else "Runs"
         show_board(board, title, number)
-        measured = {name: board.seen.values[key][board.rows] for name, key in MEASURES.items()}
-        runs = [scene.runs[row] for row in board.rows]
-        seeds_table(runs, board.labels(board.rows), measured, f"overview-seeds-{number}")
+        seeds = board.seen.derived(("seeds", board.key), lambda board=board: seeds_of(board))
+        seeds_table(seeds, list(MEASURES), f"overview-seeds-{number}")
     if len(boards) > len(shown):
         left = sum(len(board.rows) for board in boards[MOST_BOARDS:])
         st.caption(
@@ -77,6 +77,12 @@ def answer(scene: Scene, board: Board | None) -> str:
     return f"**{name}** leads on macro AP {where}: {value}, {gap} ahead of **{second}**; {more}."
 
 
+def seeds_of(board: Board) -> pd.DataFrame:
+    """Return the table of seeds of the runs of a board."""
+    measured = {name: board.seen.values[key][board.rows] for name, key in MEASURES.items()}
+    return seeds_frame(board.runs[: len(board.rows)], board.labels(board.rows), measured)
+
+
 def cost_figure(scene: Scene, board: Board) -> None:
     """Show macro AP against a cost that the reader picks."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -89,11 +95,16 @@ def cost_figure(scene: Scene, board: Board) -> None:
             key="overview-cost",
             label_visibility="collapsed",
         )
-    points = cost_points(scene, board, kind)
-    if not points:
+
+    def drawn():
+        points = cost_points(scene, board, kind)
+        return pareto_figure(points, COSTS[kind][1]) if points else None
+
+    figure = board.seen.derived(("cost", kind, board.key, tuple(scene.inks.items())), drawn)
+    if figure is None:
         st.caption(f"No run records its {kind.lower()}.")
         return
-    st.plotly_chart(pareto_figure(points, COSTS[kind][1]), key="overview-pareto", config=style.CONFIG)
+    st.plotly_chart(figure, key="overview-pareto", config=style.CONFIG)
 
 
 def cost_points(scene: Scene, board: Board, kind: str) -> list[Point]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
@@ -25,6 +25,7 @@ from sedcore.evaluation.baselines import MEASURES
 from sedcore.evaluation.counts import cast_thresholds
 from sedcore.evaluation.many import f1_of_many
 
+_MOST_DERIVED = 40
 _KEPT = 4  # tables kept for all readers: some hundred kB each
 
 
@@ -45,6 +46,15 @@ class Glance:
     collapsed: np.ndarray
     clips: np.ndarray
     classes: np.ndarray
+    kept: dict[object, object] = field(default_factory=dict)
+
+    def derived(self, key: object, make: Callable[[], object]) -> object:
+        """Return what `make` once gave under a key: what follows from these runs and numbers, and from the key."""
+        if key not in self.kept:
+            if len(self.kept) > _MOST_DERIVED:
+                self.kept.clear()
+            self.kept[key] = make()
+        return self.kept[key]
 
     @property
     def mAP(self) -> np.ndarray:
@@ -58,7 +68,7 @@ def glance(scene: Scene) -> Glance:
     packed, state = look_up_all(runs, split)
     kept, key = _kept(), (str(scene.root), split, choice.threshold, choice.by_class, state)
     if key not in kept:
-        kept[key] = _look(scene, packed)
+        kept[key] = _look(scene, [packed.get(run.run_id) for run in runs])
         while len(kept) > _KEPT:
             kept.popitem(last=False)
     kept.move_to_end(key)

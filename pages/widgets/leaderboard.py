@@ -73,6 +73,11 @@ class Board:
             return {}
         return trivial_baselines(self.lead, train_priors(self.scene.root, self.lead.run))
 
+    @property
+    def key(self) -> str:
+        """Comparison key of the runs, "" where they have no scores."""
+        return str(self.seen.keys[self.rows[0]]) if len(self.rows) else ""
+
     def label(self, row: int) -> str:
         """Return the label of a run."""
         return self.scene.labels[self.scene.runs[row].run_id]
@@ -157,7 +162,7 @@ def choose_rows(scene: Scene, runs: list[Run], key: str) -> None:
 def leaderboard_frame(board: Board) -> pd.DataFrame:
     """Return a row a run, numbers unrounded, best macro AP first, then those without scores, then baselines."""
     scene, runs = board.scene, board.runs
-    infos, places = [run.info for run in runs], np.array([*board.rows, *board.others], int)
+    places = np.array([*board.rows, *board.others], int)
     many = len(runs) + len(board.trivial) > MOST_STYLED
     values = {name: found[places] for name, found in board.seen.values.items()}
     base = np.array([run is scene.baseline for run in runs], bool)
@@ -174,14 +179,7 @@ def leaderboard_frame(board: Board) -> pd.DataFrame:
             "Micro F1": values["micro_f1"],
             "Macro F1": values["macro_f1"],
             "Difference": difference,
-            "Model": [info["model"] for info in infos],
-            "Features": [info["features"] for info in infos],
-            "Parameters": [info["parameters"] for info in infos],
-            "ms a clip": [info["ms_per_clip"] for info in infos],
-            "Training": [info["wall_s"] for info in infos],
-            "Best epoch": [fmt.epochs(info["best_epoch"], info["epochs_run"]) for info in infos],
-            "State": state_words(board),
-            "Created": [fmt.moment(info["created"]) for info in infos],
+            **board.seen.derived(("columns", board.key, board.rows.size), lambda: known_columns(board)),
         }
     )
     trivial = []
@@ -192,6 +190,21 @@ def leaderboard_frame(board: Board) -> pd.DataFrame:
     below = pd.DataFrame(trivial, columns=list(columns), dtype=object)
     frame = pd.DataFrame({name: [*found, *below[name]] for name, found in columns.items()})
     return frame.astype({column: "float64" for column in FORMATS})
+
+
+def known_columns(board: Board) -> dict[str, list]:
+    """Return the columns of the runs that stay whatever is chosen."""
+    infos = [run.info for run in board.runs]
+    return {
+        "Model": [info["model"] for info in infos],
+        "Features": [info["features"] for info in infos],
+        "Parameters": [info["parameters"] for info in infos],
+        "ms a clip": [info["ms_per_clip"] for info in infos],
+        "Training": [info["wall_s"] for info in infos],
+        "Best epoch": [fmt.epochs(info["best_epoch"], info["epochs_run"]) for info in infos],
+        "State": state_words(board),
+        "Created": [fmt.moment(info["created"]) for info in infos],
+    }
 
 
 def resampled_runs(board: Board) -> list[Scored]:

@@ -159,18 +159,21 @@ def macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
     """Return macro AP of each run on a split, None without scores. Those of most are known to the index."""
     if not runs:
         return []
-    known, _ = index_of(runs[0].path.parents[1]).look_up(runs, split)
+    known, _ = index_of(runs[0].path.parents[1]).look_up(split)
     return [
-        one_number(one, "macro_ap") if one else macro_ap(run, split) if split in run.seen_splits else None
-        for run, one in zip(runs, known)
+        one_number(known[run.run_id], "macro_ap")
+        if run.run_id in known
+        else (macro_ap(run, split) if split in run.seen_splits else None)
+        for run in runs
     ]
 
 
 def same_clips(run: Run, others: Sequence[ListedRun], split: str) -> list[ListedRun]:
     """Return those of the others that are scored on the same clips, classes and truth as a run."""
     key, found = counted(run, split).key, []
-    known, _ = index_of(run.path.parents[1]).look_up(others, split)
-    for other, one in zip(others, known):
+    known, _ = index_of(run.path.parents[1]).look_up(split)
+    for other in others:
+        one = known.get(other.run_id)
         try:
             if (one_number(one, "key").decode() if one else counted(other, split).key) == key:
                 found.append(other)

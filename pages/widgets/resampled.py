@@ -17,7 +17,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets.scene import Scored
-from sedcore.artifacts.cache import read_cache, write_cache
+from sedcore.artifacts.cache import has_cache, read_cache, write_cache
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.data.store import open_dataset
@@ -170,7 +170,18 @@ def macro_ap_interval(scored: Scored) -> str:
 
 def has_ranking(scored: Scored) -> bool:
     """Whether the draws of AP and ROC AUC are at hand: drawn in this process, or kept by the run."""
-    return (*scored.scores.stamp, resamples_of(scored)[1]) in _drawn() or _kept_ranking(scored) is not None
+    if _drawing(scored) in _drawn():
+        return True
+    run, split, depends = scored.run, scored.scores.split, _depends(scored)
+    return scored.scores.whole and has_cache(run, f"{split}-bootstrap", run.predictions_file(split), depends)
+
+
+def _drawing(scored: Scored) -> tuple:
+    return (*scored.scores.stamp, resamples_of(scored)[1])
+
+
+def _depends(scored: Scored) -> dict[str, int]:
+    return {"resamples": resamples_of(scored)[1], "seed": SEED}
 
 
 @st.cache_resource(show_spinner=False)
@@ -195,12 +206,12 @@ def _ranking_draws(
     run, split, whole = _scored.run, _scored.scores.split, _scored.scores.whole
     file, depends = run.predictions_file(split), {"resamples": resamples, "seed": SEED}
     kept = _kept_ranking(_scored)
+    _drawn().add(_drawing(_scored))
     e, order = _scored.evaluation, canonical_columns(_scored)
     full = {measure: getattr(e, measure)[order] for measure in (*RANKING, "support")}
     full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
     if kept is not None:
         return Draws(full, kept)
-    _drawn().add((*_scored.scores.stamp, resamples))
     held = _aligned_of(_scored)
     drawn = bootstrap_ranking(held.truth, [held.scores], resamples=resamples)[0]
     if write and whole:
@@ -210,8 +221,7 @@ def _ranking_draws(
 
 def _kept_ranking(scored: Scored) -> dict[str, np.ndarray] | None:
     """Return the draws of AP and ROC AUC that the run keeps, None where it keeps none of these scores."""
-    run, split = scored.run, scored.scores.split
-    depends = {"resamples": resamples_of(scored)[1], "seed": SEED}
+    run, split, depends = scored.run, scored.scores.split, _depends(scored)
     if not scored.scores.whole:
         return None
     return read_cache(run, f"{split}-bootstrap", run.predictions_file(split), depends)

@@ -93,14 +93,17 @@ class Scene:
 
 def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) -> Scene:
     """Resolve a choice against the runs of a root; of the chosen runs the first `most` are shown."""
-    listed = loading.index_of(root).refresh()
+    index = loading.index_of(root)
+    listed = index.refresh()
     runs = [run for run in listed if not run.problem]
     by_id = {run.run_id: run for run in runs}
     chosen = [by_id[run_id] for run_id in choice.runs if run_id in by_id]
     automatic, left = not chosen, chosen[most:] if most else []
     chosen = chosen[:most]
     if automatic:
-        chosen = best_of_each_model(runs, choice.split or "test")
+        wanted = choice.split or "test"
+        key = ("best", wanted, index.look_up(wanted)[1])
+        chosen = index.derived(key, lambda: best_of_each_model(runs, wanted))
     splits = _splits_of(chosen)
     split = choice.split if choice.split in splits else next(iter(splits), choice.split or "test")
     scene = Scene(
@@ -112,8 +115,8 @@ def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) ->
         splits=splits,
         baseline=None,
         choice=choice,
-        inks=assign_inks([run.run_id for run in chosen], [run.run_id for run in oldest_first(runs)]),
-        labels=unique_labels(runs),
+        inks=assign_inks([run.run_id for run in chosen], index.derived("order", lambda: _order(runs))),
+        labels=index.derived("labels", lambda: unique_labels(runs)),
         broken=[run.problem for run in listed if run.problem],
         left=len(left),
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
@@ -160,9 +163,9 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
         return []
     newest = with_scores[0].info["dataset"]
     rivals = [run for run in with_scores if run.info["dataset"] == newest]
+    found = _macro_aps(rivals, split)
     best: dict[str, tuple[float, Run]] = {}
-    for run, found in zip(rivals, _macro_aps(rivals, split)):
-        value = -1.0 if found is None or np.isnan(found) else found
+    for run, value in zip(rivals, (-1.0 if ap is None or np.isnan(ap) else ap for ap in found)):
         model = run.info["model"] or run.name
         if model not in best or value > best[model][0]:
             best[model] = (value, run)
@@ -174,19 +177,19 @@ def _macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
     """Return macro AP on a split, or, of runs that all lack it, on the first that each has."""
     if split in runs[0].splits():
         known, _ = look_up_all(runs, split)
-        return [one_number(one, "macro_ap") if one else None for one in known]
+        return [one_number(known[run.run_id], "macro_ap") if run.run_id in known else None for run in runs]
     return [loading.macro_ap(run, run.splits()[0]) for run in runs]
 
 
-def look_up_all(runs: Sequence[ListedRun], split: str) -> tuple[list[Packed | None], str]:
-    """Return what `RunIndex.look_up` does; runs that were never counted are, and where that takes its time it shows."""
+def look_up_all(runs: Sequence[ListedRun], split: str) -> tuple[dict[str, Packed], str]:
+    """Return what `RunIndex.look_up` does; those of the runs that were never counted are, and where that takes its
+    time it shows.
+    """
     index = loading.index_of(runs[0].path.parents[1])
-    known, state = index.look_up(runs, split)
-    slow = [run for run, one in zip(runs, known) if one is None and split in run.seen_splits]
-    if not slow:
-        return known, state
+    known, _ = index.look_up(split)
+    slow = [run for run in runs if run.run_id not in known and split in run.seen_splits]
     count_first(slow, split)
-    return index.look_up(runs, split)
+    return index.look_up(split)
 
 
 def count_first(runs: Sequence[Run], split: str) -> None:
@@ -216,6 +219,10 @@ def count_first(runs: Sequence[Run], split: str) -> None:
 def oldest_first(runs: Sequence[Run]) -> list[Run]:
     """Return the runs in the order that gives them their inks; printed results come last."""
     return sorted(runs, key=lambda run: (run.info["kind"] == "reported", run.info["created"], run.run_id))
+
+
+def _order(runs: Sequence[Run]) -> list[str]:
+    return [run.run_id for run in oldest_first(runs)]
 
 
 def unique_labels(runs: list[Run]) -> dict[str, str]:

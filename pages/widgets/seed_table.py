@@ -51,11 +51,8 @@ def _spread(values: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[np.nda
     return mean, deviation
 
 
-def seeds_table(
-    runs: Sequence[Run], labels: Sequence[str], measures: Mapping[str, Sequence[float]], key: str
-) -> None:
-    """Show the table under that of the runs; nothing where no two runs differ in their seed only."""
-    frame = seeds_frame(runs, labels, measures)
+def seeds_table(frame: pd.DataFrame, measures: Sequence[str], key: str) -> None:
+    """Show the table of `seeds_frame` under that of the runs; nothing where no two runs differ in their seed only."""
     if frame.empty:
         return
     st.markdown("**Seeds of one configuration**")
@@ -68,7 +65,7 @@ def seeds_table(
         else tables.styled(
             frame,
             dict.fromkeys([*measures, *spreads], fmt.score),
-            bold=tables.bold_best(frame, list(measures)),
+            bold=tables.bold_best(frame, measures),
             faint_columns=spreads,
         )
     )

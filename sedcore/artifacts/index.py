@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from hashlib import blake2b
@@ -36,6 +36,7 @@ from sedcore.errors import SedcoreError
 
 _FILE = "index.sqlite"
 _AT_ONCE = 64  # runs counted between two writes
+_MOST_DERIVED = 64  # things that others derive and keep here
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, stamp TEXT, known TEXT);
 CREATE TABLE IF NOT EXISTS layouts (layout INTEGER PRIMARY KEY, text TEXT UNIQUE);
@@ -98,10 +99,14 @@ class RunIndex:
         self._lock = threading.Lock()
         self._listed: dict[str, ListedRun] = {}
         self._counted: dict[tuple[str, str], tuple[str, Packed]] = {}  # (run id, split): file stamp, counts
+        self._sorted: list[ListedRun] = []
+        self._looked: dict[str, tuple[dict[str, Packed], str]] = {}  # by split, until the next look
+        self._derived: dict[object, Any] = {}
         self._load()
 
     def refresh(self) -> list[ListedRun]:
         """Look at the root again and return its runs, newest first, then those that cannot be read."""
+        self._looked = {}
         with self._lock:
             found: dict[str, ListedRun] = {}
             for name, path in _run_folders(self.root):
@@ -114,11 +119,20 @@ class RunIndex:
             gone = self._listed.keys() - found.keys()
             self._listed = found
             self._write_runs(changed, gone)
-        return sorted(
-            found.values(),
-            key=lambda one: (not one.problem, one.info["created"], one.run_id),
-            reverse=True,
-        )
+            if changed or gone or len(self._sorted) != len(found):
+                order = ((not one.problem, one.info["created"], one.run_id) for one in found.values())
+                ordered = sorted(zip(order, found.values()), key=lambda pair: pair[0], reverse=True)
+                self._sorted, self._derived = [one for _, one in ordered], {}
+            return list(self._sorted)
+
+    def derived(self, key: object, make: Callable[[], Any]) -> Any:
+        """Return what `make` once gave under a key, for as long as the same runs are listed and nothing is counted."""
+        known = self._derived
+        if key not in known:
+            if len(known) > _MOST_DERIVED:
+                known.clear()
+            known[key] = make()
+        return known[key]
 
     def listed(self) -> list[ListedRun]:
         """Return the runs as they were at the last look, maybe of another process."""
@@ -164,18 +178,22 @@ class RunIndex:
         stamp, packed = self._counted.get((run.run_id, split), ("", None))
         return packed if stamp and stamp == _file_stamp(run, split) else None
 
-    def look_up(self, runs: Sequence[ListedRun], split: str) -> tuple[list[Packed | None], str]:
-        """Return what is known of each run's scores on a split (None: nothing), and a key for caches of what follows.
+    def look_up(self, split: str) -> tuple[dict[str, Packed], str]:
+        """Return what is known of the scores of the listed runs on a split, by run id, and a key for caches.
 
-        The key is another whenever one of the runs or its scores is.
+        The key is another whenever a run or its scores is. Files are looked at once after each `refresh`.
         """
-        found, stamps = [], []
-        for run in runs:
-            seen = _file_stamp(run, split) if split in run.seen_splits else ""
-            stamp, packed = self._counted.get((run.run_id, split), ("", None))
-            found.append(packed if seen and stamp == seen else None)
-            stamps.append(f"{run.run_id} {run.stamp} {seen}")
-        return found, blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
+        looked = self._looked
+        if split not in looked:
+            found, stamps = {}, []
+            for run in self._sorted:
+                seen = _file_stamp(run, split) if split in run.seen_splits else ""
+                stamp, packed = self._counted.get((run.run_id, split), ("", None))
+                if seen and stamp == seen:
+                    found[run.run_id] = packed
+                stamps.append(f"{run.run_id} {run.stamp} {run.seen.state} {seen} {run.run_id in found}")
+            looked[split] = found, blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
+        return looked[split]
 
     # ---- kept on disk ------------------------------------------------------------------------------------------
 
@@ -240,6 +258,7 @@ class RunIndex:
     def _write_scores(self, rows: Iterable[tuple[str, str, str, Packed]]) -> None:
         rows = list(rows)
         with self._lock:
+            self._looked, self._derived = {}, {}
             for run_id, split, stamp, packed in rows:
                 self._counted[run_id, split] = (stamp, packed)
             if not self._keep or not rows:
