@@ -37,7 +37,8 @@ def main() -> None:
     boards = leaderboards(scene, glance(scene))
     st.markdown(answer(scene, boards[0]) if boards else answer(scene, None))
     shown = boards[:MOST_BOARDS]
-    groups = [(board.labels(board.rows), board.lead.scores) for board in shown if len(board.rows)]
+    scored = [board for board in shown if len(board.rows)]
+    groups = [(board.labels(board.rows), board.lead.scores) for board in scored if len(scored) > 1]
     for sentence in differences(groups):
         st.caption(f":material/info: {sentence} Differences and bold stay within a table.")
     if boards and len(boards[0].rows):

@@ -7,7 +7,7 @@ formatted by the browser, and only chosen runs are resampled, after the table st
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,7 +110,10 @@ def leaderboards(scene: Scene, seen: Glance) -> list[Board]:
 
 def show_board(board: Board, title: str, number: int) -> None:
     """Show a table of runs with its heading; ticked rows are the chosen runs of all pages."""
-    frame = leaderboard_frame(board)
+    scene, known = board.scene, intervals(board)
+    baseline = scene.baseline.run_id if scene.baseline else ""
+    key = ("frame", board.key, board.others, baseline, tuple(scene.inks), tuple(known.items()))
+    frame = board.seen.derived(key, lambda: leaderboard_frame(board, known))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(title, anchor=False)
         named = frame.drop(columns=tables.MARK)
@@ -159,8 +162,11 @@ def choose_rows(scene: Scene, runs: list[Run], key: str) -> None:
     state.change(runs=tuple(dict.fromkeys([*kept, *ticked])))
 
 
-def leaderboard_frame(board: Board) -> pd.DataFrame:
-    """Return a row a run, numbers unrounded, best macro AP first, then those without scores, then baselines."""
+def leaderboard_frame(board: Board, known: Mapping[str, str]) -> pd.DataFrame:
+    """Return a row a run, numbers unrounded, best macro AP first, then those without scores, then baselines.
+
+    known : what `intervals` gives.
+    """
     scene, runs = board.scene, board.runs
     places = np.array([*board.rows, *board.others], int)
     many = len(runs) + len(board.trivial) > MOST_STYLED
@@ -175,7 +181,7 @@ def leaderboard_frame(board: Board) -> pd.DataFrame:
             tables.MARK: tables.mark_cells(marks),
             "Name": [scene.labels[run.run_id] + star for run, star in zip(runs, stars)],
             "Macro AP": ap,
-            "95 %": intervals(board),
+            "95 %": [known.get(run.run_id, "") for run in runs],
             "Micro F1": values["micro_f1"],
             "Macro F1": values["macro_f1"],
             "Difference": difference,
@@ -222,11 +228,10 @@ def resampled_runs(board: Board) -> list[Scored]:
     return found
 
 
-def intervals(board: Board) -> list[str]:
-    """Return the interval of macro AP of each row, "" where there is none, or where it waits for the table to stand."""
+def intervals(board: Board) -> dict[str, str]:
+    """Return the interval of macro AP by run id, of those that have one and need not wait for the table to stand."""
     at_once = len(board.rows) <= MOST_RESAMPLED
-    known = {s.run.run_id: macro_ap_interval(s) for s in resampled_runs(board) if at_once or has_ranking(s)}
-    return [known.get(run.run_id, "") for run in board.runs]
+    return {s.run.run_id: macro_ap_interval(s) for s in resampled_runs(board) if at_once or has_ranking(s)}
 
 
 def complete(scene: Scene, boards: Sequence[Board]) -> None:
