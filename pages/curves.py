@@ -41,11 +41,11 @@ def body(scene: Scene) -> float | None:
 def show_histories(scene: Scene) -> None:
     """Show the curves of the chosen runs, and their classes over the epochs."""
     found, without = {}, []
+    tables = loading.histories(scene.chosen)
     for run in scene.chosen:
-        try:
-            table = loading.history(run)
-        except SedcoreError as error:
-            without.append((run, str(error)))
+        table = tables[run.run_id]
+        if isinstance(table, SedcoreError):
+            without.append((run, str(table)))
             continue
         if table.empty or "epoch" not in table:
             without.append((run, why_no_history(run)))
@@ -96,7 +96,7 @@ def class_maps(scene: Scene, runs: list[Run]) -> None:
     for number, (run, table) in enumerate(found):
         with columns[number % len(columns)]:
             st.markdown(run_mark(scene, run))
-            best = run.info["best_epoch"] or best_epoch(loading.history(run))
+            best = run.info["best_epoch"] or best_epoch(loading.histories([run])[run.run_id])
             st.plotly_chart(
                 class_epochs_figure(table, best), key=f"curves-classes-{number}", config=style.CONFIG
             )
@@ -173,15 +173,16 @@ def _best_ap(history: History) -> float:
     """Return validation macro AP of the best epoch, NaN where there is none."""
     if "validation.mAP" not in history.table:
         return float("nan")
-    values = history.table.loc[history.table["epoch"] == history.best_epoch, "validation.mAP"]
-    return float(values.iloc[0]) if len(values) else float("nan")
+    places = np.flatnonzero(history.table["epoch"].to_numpy() == history.best_epoch)
+    return float(history.table["validation.mAP"].to_numpy()[places[0]]) if len(places) else float("nan")
 
 
 def overfits(history: History) -> bool:
     """Say whether validation loss has turned up while train loss went on falling."""
     if not {"validation.loss", "train.loss"} <= set(history.table.columns):
         return False
-    held, fitted = (history.table[f"{part}.loss"].dropna().to_numpy() for part in ("validation", "train"))
+    parts = (history.table[f"{part}.loss"].to_numpy(float) for part in ("validation", "train"))
+    held, fitted = (values[~np.isnan(values)] for values in parts)
     if len(held) < 4 or len(fitted) < 4:
         return False
     turn = int(held.argmin())

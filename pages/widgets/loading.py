@@ -10,7 +10,10 @@ evaluation: ten million a run) do not: they are read again when they are asked f
 from __future__ import annotations
 
 import gc
+import os
+from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +34,7 @@ from sedcore.evaluation.evaluate import evaluation as evaluation_of
 from sedcore.evaluation.grid import OnGrid, count_on_grid
 from sedcore.jobs.launch import training_enabled
 
+_MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
 COUNTING = "Counting scores for the first time …"
 
 
@@ -182,18 +186,40 @@ def same_clips(run: Run, others: Sequence[ListedRun], split: str) -> list[Listed
     return found
 
 
-def history(run: Run) -> pd.DataFrame:
-    """Return what `Run.history` does, parsed once for each state of the file. Raises SedcoreError."""
+def histories(runs: Sequence[Run]) -> dict[str, pd.DataFrame | SedcoreError]:
+    """Return what `Run.history` does or raises, by run id; parsed once for each state of a file, and never changed."""
+    kept, stamps = _histories(), {run.run_id: _history_stamp(run) for run in runs}
+    missing = [run for run in runs if stamps[run.run_id] not in kept]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for run, found in zip(missing, pool.map(_parsed, missing)):
+            kept[stamps[run.run_id]] = found
+    result = {run.run_id: kept[stamps[run.run_id]] for run in runs}
+    for stamp in stamps.values():
+        kept.move_to_end(stamp)
+    while len(kept) > max(_MOST_HISTORIES, len(stamps)):
+        kept.popitem(last=False)
+    return result
+
+
+def _parsed(run: Run) -> pd.DataFrame | SedcoreError:
     try:
-        file = (run.path / "history.jsonl").stat()
+        return Run(run.path).history()
+    except SedcoreError as error:
+        return error
+
+
+def _history_stamp(run: Run) -> tuple[str, int, int]:
+    try:
+        file = os.stat(f"{run.path}/history.jsonl")
+        return str(run.path), file.st_mtime_ns, file.st_size
     except OSError:
-        return pd.DataFrame()
-    return _history(str(run.path), file.st_mtime_ns, file.st_size)
+        return str(run.path), 0, 0
 
 
-@st.cache_resource(max_entries=300, show_spinner=False)
-def _history(run_path: str, file_time: int, file_size: int) -> pd.DataFrame:
-    return Run(Path(run_path)).history()
+@st.cache_resource(show_spinner=False)
+def _histories() -> OrderedDict:
+    """Return the histories that are kept, the last used at the end (threads cannot use a cached function)."""
+    return OrderedDict()
 
 
 def why_no_scores(run: Run, split: str) -> str:

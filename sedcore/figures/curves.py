@@ -39,17 +39,28 @@ def mean_history(label: str, ink: Ink, tables: Sequence[pd.DataFrame]) -> Histor
 
     A mean over fewer seeds towards the end would jump where one of them stopped early.
     """
+    first = tables[0]["epoch"].to_numpy()
+    alike = all(np.array_equal(table["epoch"].to_numpy(), first) for table in tables[1:])
+    if not alike or (np.diff(first) <= 0).any():
+        tables = _shared_epochs(tables)
+    columns = [c for c in tables[0].columns if c != "epoch" and all(c in table for table in tables)]
+    members = [table[["epoch", *columns]].reset_index(drop=True) for table in tables]
+    mean = pd.DataFrame(
+        sum(table[columns].to_numpy(float) for table in members) / len(members), columns=columns
+    )
+    mean.index = members[0]["epoch"]
+    score = mean.get("validation.mAP")
+    best = None if score is None or score.isna().all() else int(score.idxmax())
+    return History(label, ink, mean.reset_index(), best, tuple(members))
+
+
+def _shared_epochs(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the rows of the epochs that all tables have, each once."""
     shared = [table.drop_duplicates("epoch").set_index("epoch") for table in tables]
     epochs = shared[0].index
     for table in shared[1:]:
         epochs = epochs.intersection(table.index)
-    columns = [c for c in shared[0].columns if all(c in table for table in shared)]
-    members = [table.loc[epochs, columns] for table in shared]
-    mean = sum(members) / len(members)
-    score = mean.get("validation.mAP")
-    best = None if score is None or score.isna().all() else int(score.idxmax())
-    whole = tuple(table.reset_index() for table in members)
-    return History(label, ink, mean.reset_index(), best, whole)
+    return [table.loc[epochs].reset_index() for table in shared]
 
 
 def minutes(table: pd.DataFrame) -> np.ndarray:
