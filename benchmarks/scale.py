@@ -155,7 +155,7 @@ def opened_cold(root: Path) -> tuple[float, float]:
         page.goto("about:blank")
         with Served(root, port) as server:
             start = time.perf_counter()
-            page.goto(f"{server.address}/overview")
+            page.goto(server.address)  # Overview is the first page
             page.wait_for_selector('[data-testid="stDataFrame"] canvas', timeout=LONG)
             seconds = time.perf_counter() - start
             page.wait_for_function(

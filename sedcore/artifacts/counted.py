@@ -89,8 +89,9 @@ def pack(counted: Counted) -> Packed:
     return Packed(layout.text, record.tobytes())
 
 
+@functools.lru_cache(maxsize=128)
 def unpack(packed: Packed) -> Counted:
-    """Return the counts that `pack` was given. Raises ValueError, KeyError or TypeError where they are damaged."""
+    """Return the counts that `pack` was given; they are shared, and cannot be written to. Raises ValueError, KeyError or TypeError where they are damaged."""
     layout = layout_of(packed.layout)
     record = np.frombuffer(packed.record, layout.record, 1)[0]
     summary = Summary(
@@ -101,6 +102,7 @@ def unpack(packed: Packed) -> Counted:
         **{name: record[name] for name in _OF_CLASSES},
     )
     tp, fp = record["tp"].astype(np.int64), record["fp"].astype(np.int64)
+    tp.flags.writeable = fp.flags.writeable = False
     return Counted(
         record["key"].decode(), summary, OnGrid(layout.grid, tp, fp, record["samples"], record["empty"])
     )
