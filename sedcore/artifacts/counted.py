@@ -91,7 +91,10 @@ def pack(counted: Counted) -> Packed:
 
 @functools.lru_cache(maxsize=128)
 def unpack(packed: Packed) -> Counted:
-    """Return the counts that `pack` was given; they are shared, and cannot be written to. Raises ValueError, KeyError or TypeError where they are damaged."""
+    """Return the counts that `pack` was given; they are shared, and cannot be written to.
+
+    Raises ValueError, KeyError or TypeError where they are damaged.
+    """
     layout = layout_of(packed.layout)
     record = np.frombuffer(packed.record, layout.record, 1)[0]
     summary = Summary(

@@ -51,7 +51,8 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
         points = [p for p in points if id(p) in first or p.ink != UNCHOSEN]
         traces.append(_crowd(crowd, cost_title, quality_title))
     every = not traces and len(points) <= MOST_NAMES
-    names = [shortened(p.label) if every or id(p) in first or p.ink != UNCHOSEN else "" for p in points]
+    named = set() if traces else first  # within a crowd the front has a name on hover only
+    names = [shortened(p.label) if every or id(p) in named or p.ink != UNCHOSEN else "" for p in points]
     if len(front) > 1:
         traces.append(
             dict(
@@ -108,7 +109,7 @@ def _crowd(points: Sequence[Point], cost_title: str, quality_title: str) -> dict
         y=np.array([p.quality for p in points]),
         mode="markers",
         text=np.array([plain(p.label) for p in points]),  # arrays are copied and sent much quicker than lists
-        marker={"color": NEUTRAL, "size": 5, "opacity": 0.3},
+        marker={"color": NEUTRAL, "size": 4, "opacity": 0.3},
         hovertemplate=hover,
     )
 
