@@ -7,7 +7,6 @@ scores of every run are read, which of thousands takes its time and is shown; wh
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -50,11 +49,11 @@ class Glance:
 
     def derived(self, key: object, make: Callable[[], object]) -> object:
         """Return what `make` once gave under a key: what follows from these runs and numbers, and from the key."""
-        if key not in self.kept:
+        if (found := self.kept.get(key)) is None:
             if len(self.kept) > _MOST_DERIVED:
                 self.kept.clear()
-            self.kept[key] = make()
-        return self.kept[key]
+            found = self.kept[key] = make()
+        return found
 
     @property
     def mAP(self) -> np.ndarray:
@@ -67,18 +66,17 @@ def glance(scene: Scene) -> Glance:
     runs, split, choice = scene.runs, scene.split, scene.choice
     packed, state = look_up_all(runs, split)
     kept, key = _kept(), (str(scene.root), split, choice.threshold, choice.by_class, state)
-    if key not in kept:
-        kept[key] = _look(scene, [packed.get(run.run_id) for run in runs])
-        while len(kept) > _KEPT:
-            kept.popitem(last=False)
-    kept.move_to_end(key)
-    return kept[key]
+    found = kept.pop(key, None) or _look(scene, [packed.get(run.run_id) for run in runs])
+    kept[key] = found
+    for oldest in list(kept)[:-_KEPT]:
+        kept.pop(oldest, None)  # another session may have been quicker
+    return found
 
 
 @st.cache_resource(show_spinner=False)
-def _kept() -> OrderedDict:
+def _kept() -> dict:
     """Return the glances that are kept, the last used at the end (a cached function would replay the progress bar)."""
-    return OrderedDict()
+    return {}
 
 
 def _look(scene: Scene, packed: Sequence[Packed | None]) -> Glance:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gc
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -189,16 +188,14 @@ def same_clips(run: Run, others: Sequence[ListedRun], split: str) -> list[Listed
 def histories(runs: Sequence[Run]) -> dict[str, pd.DataFrame | SedcoreError]:
     """Return what `Run.history` does or raises, by run id; parsed once for each state of a file, and never changed."""
     kept, stamps = _histories(), {run.run_id: _history_stamp(run) for run in runs}
-    missing = [run for run in runs if stamps[run.run_id] not in kept]
+    found = {run_id: kept.pop(stamp, None) for run_id, stamp in stamps.items()}
+    missing = [run for run in runs if found[run.run_id] is None]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for run, found in zip(missing, pool.map(_parsed, missing)):
-            kept[stamps[run.run_id]] = found
-    result = {run.run_id: kept[stamps[run.run_id]] for run in runs}
-    for stamp in stamps.values():
-        kept.move_to_end(stamp)
-    while len(kept) > max(_MOST_HISTORIES, len(stamps)):
-        kept.popitem(last=False)
-    return result
+        found |= {run.run_id: parsed for run, parsed in zip(missing, pool.map(_parsed, missing))}
+    kept.update((stamps[run_id], parsed) for run_id, parsed in found.items())  # the last used at the end
+    for oldest in list(kept)[:-_MOST_HISTORIES]:
+        kept.pop(oldest, None)  # another session may have been quicker
+    return found
 
 
 def _parsed(run: Run) -> pd.DataFrame | SedcoreError:
@@ -217,9 +214,9 @@ def _history_stamp(run: Run) -> tuple[str, int, int]:
 
 
 @st.cache_resource(show_spinner=False)
-def _histories() -> OrderedDict:
+def _histories() -> dict:
     """Return the histories that are kept, the last used at the end (threads cannot use a cached function)."""
-    return OrderedDict()
+    return {}
 
 
 def why_no_scores(run: Run, split: str) -> str:

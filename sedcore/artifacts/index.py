@@ -127,12 +127,12 @@ class RunIndex:
 
     def derived(self, key: object, make: Callable[[], Any]) -> Any:
         """Return what `make` once gave under a key, for as long as the same runs are listed and nothing is counted."""
-        known = self._derived
-        if key not in known:
+        known = self._derived  # a look meanwhile has another one
+        if (found := known.get(key)) is None:
             if len(known) > _MOST_DERIVED:
                 known.clear()
-            known[key] = make()
-        return known[key]
+            found = known[key] = make()
+        return found
 
     def listed(self) -> list[ListedRun]:
         """Return the runs as they were at the last look, maybe of another process."""
