@@ -112,8 +112,8 @@ def painted(page: Page, address: str) -> float:
 class Served:
     """A dashboard of its own on an artifact root, as `make dashboard` serves it."""
 
-    def __init__(self, root: Path):
-        self.address = f"http://127.0.0.1:{(port := free_port())}"
+    def __init__(self, root: Path, port: int | None = None):
+        self.address = f"http://127.0.0.1:{(port := port or free_port())}"
         command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.address", "127.0.0.1"]
         command += ["--server.port", str(port), "--server.headless", "true"]
         settings = os.environ | {"SEDBOARD_TRAINING": "on", "SEDCORE_ARTIFACTS": str(root)}

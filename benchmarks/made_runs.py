@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from sedcore.artifacts.files import SCHEMA
 from sedcore.artifacts.predictions import Predictions
-from sedcore.artifacts.runs import Run, create_run, save_predictions
+from sedcore.artifacts.runs import Run, create_run, default_info, save_predictions
+
+MODELS = ("ann", "cnn", "rnn", "crnn", "crnn_time")
+RATES = (1e-4, 1e-3, 1e-2)
 
 
 def make_runs(
@@ -36,3 +44,82 @@ def make_runs(
         save_predictions(run, Predictions("test", ids, names, truth, scores.astype(np.float32)))
         made.append(run)
     return made
+
+
+def make_many(
+    root: Path, *, runs: int, clips: int = 2_000, classes: int = 10, epochs: int = 100
+) -> list[str]:
+    """Write thousands of trained runs that compare, in seconds; return their ids.
+
+    The files are those that `create_run` and training leave, written straight: nothing waits for the disk here.
+    Configurations come with several seeds each; histories repeat after some runs, scores do not.
+    """
+    rng = np.random.default_rng(0)
+    names = [f"Class_{c:02d}" for c in range(classes)]
+    truth = rng.random((clips, classes)) < 0.15
+    shared = {"clip_id": pa.array([f"clip_{i:06d}.wav" for i in range(clips)])}
+    shared |= {f"y_{name}": pa.array(truth[:, c].astype(np.int8)) for c, name in enumerate(names)}
+    hardness = rng.normal(0, 1, truth.shape)
+    histories = [_history(np.random.default_rng(n), epochs, classes) for n in range(16)]
+    status = json.dumps(
+        {"schema": SCHEMA, "state": "finished", "since": "2026-01-01T00:00:00Z", "reason": ""}
+    )
+
+    def write(number: int) -> str:
+        info = _trained_info(number, names, epochs)
+        folder = root / "runs" / info["run_id"]
+        (folder / "predictions").mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"schema": SCHEMA, **info}))
+        (folder / "status.json").write_text(status)
+        (folder / "history.jsonl").write_bytes(histories[number % len(histories)])
+        generator = np.random.default_rng(number)
+        drawn = hardness + generator.normal(0, 1, truth.shape) - 1
+        scores = 1 / (1 + np.exp(-((1 + generator.random()) * (2 * truth - 1) + drawn)))
+        table = shared | {f"p_{name}": scores[:, c].astype(np.float32) for c, name in enumerate(names)}
+        pq.write_table(pa.table(table), folder / "predictions" / "test.parquet", compression="none")
+        return info["run_id"]
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(write, range(runs)))
+
+
+def _trained_info(number: int, classes: list[str], epochs: int) -> dict:
+    model, seed = MODELS[number % 5], number // 15 % 3
+    config = {"model": model, "dataset": "made", "learning_rate": RATES[number // 5 % 3], "seed": seed}
+    return default_info() | {
+        "run_id": f"20260101-{number:06d}-{model.replace('_', '-')}-{number:04x}",
+        "name": f"{model} {number}",
+        "created": f"2026-01-01T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z",
+        "model": model,
+        "features": "logmel",
+        "dataset": "made",
+        "classes": classes,
+        "config": config | {"batch_size": 32, "epochs": epochs},
+        "seed": seed,
+        "data_fingerprint": "made",
+        "parameters": 100_000 * (1 + number % 7),
+        "wall_s": 100.0 + number % 977,
+        "ms_per_clip": 1.0 + number % 13,
+        "best_epoch": max(1, epochs * 7 // 10),
+        "epochs_run": epochs,
+    }
+
+
+def _history(rng: np.random.Generator, epochs: int, classes: int) -> bytes:
+    """A history as training writes it, numbers of classes included."""
+    lines = []
+    for epoch in range(1, epochs + 1):
+        record = {
+            "epoch": epoch,
+            "seconds": 8 + rng.random(),
+            "validation_seconds": 1.0,
+            "learning_rate": 1e-3,
+        }
+        for part in ("train", "validation"):
+            ap = (0.8 * (1 - np.exp(-epoch / 20)) + 0.02 * rng.random(classes)).tolist()
+            counted = {name: rng.integers(0, 60, classes).tolist() for name in ("tp", "fp", "fn")}
+            means = {"loss": 1 / epoch + rng.random() / 100, "mAP": float(np.mean(ap))}
+            means |= {"micro_f1": ap[0], "macro_f1": ap[-1], "clips": 400}
+            record[part] = means | {"ap": ap} | counted
+        lines.append(json.dumps(record) + "\n")
+    return "".join(lines).encode()

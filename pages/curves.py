@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.widgets import format as fmt
+from pages.widgets import loading
 from pages.widgets.bar import context_bar, no_runs, run_mark
 from pages.widgets.guard import empty_state, guarded
 from pages.widgets.pulse import pulsed
@@ -14,16 +15,17 @@ from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
-from sedcore.figures.curves import MEASURES, History, curves_figure, mean_history
+from sedcore.figures.curves import MEASURES, MOST_POINTS, History, curves_figure, mean_history
 from sedcore.figures.epochs import class_epochs_figure
 
 OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
 LIVE_SECONDS = 5.0
+MOST_MAPS = 8  # heat maps at a time; of more runs those that are asked for
 
 
 def main() -> None:
     st.title("Curves", anchor=False)
-    scene = context_bar(thresholds=False, split=False)
+    scene = context_bar(thresholds=False, split=False, most=None)
     if not scene.runs:
         no_runs(scene)
         return
@@ -39,11 +41,11 @@ def body(scene: Scene) -> float | None:
 def show_histories(scene: Scene) -> None:
     """Show the curves of the chosen runs, and their classes over the epochs."""
     found, without = {}, []
+    tables = loading.histories(scene.chosen)
     for run in scene.chosen:
-        try:
-            table = run.history()
-        except SedcoreError as error:
-            without.append((run, str(error)))
+        table = tables[run.run_id]
+        if isinstance(table, SedcoreError):
+            without.append((run, str(table)))
             continue
         if table.empty or "epoch" not in table:
             without.append((run, why_no_history(run)))
@@ -67,11 +69,25 @@ def show_histories(scene: Scene) -> None:
 
 def class_maps(scene: Scene, runs: list[Run]) -> None:
     """Show validation AP of every class by epoch, a heat map a run that recorded it."""
-    found = [(run, table) for run in runs if not (table := run.class_history("ap")).empty]
+    shown = runs
+    if len(runs) > MOST_MAPS:
+        by_id = {run.run_id: run for run in runs}
+        picked = st.multiselect(
+            "Classes by epoch of",
+            list(by_id),
+            key="curves-maps",
+            max_selections=MOST_MAPS,
+            format_func=scene.labels.__getitem__,
+            placeholder=f"Runs whose classes to show by epoch, up to {MOST_MAPS}",
+        )
+        shown = [by_id[run_id] for run_id in picked]
+    found = [(run, table) for run in shown if not (table := run.class_history("ap")).empty]
+    left_out = len(shown) - len(found)
     if not found:
+        if len(runs) > MOST_MAPS and left_out:
+            st.caption(f"{fmt.plural(left_out, 'run')} did not record it.")
         return
     st.subheader("Classes by epoch", anchor=False)
-    left_out = len(runs) - len(found)
     st.caption(
         "Average precision of each class on validation; the best epoch is framed, the last value stands beside it."
         + (f" {fmt.plural(left_out, 'run')} did not record it." if left_out else "")
@@ -80,7 +96,7 @@ def class_maps(scene: Scene, runs: list[Run]) -> None:
     for number, (run, table) in enumerate(found):
         with columns[number % len(columns)]:
             st.markdown(run_mark(scene, run))
-            best = run.info["best_epoch"] or best_epoch(run.history())
+            best = run.info["best_epoch"] or best_epoch(loading.histories([run])[run.run_id])
             st.plotly_chart(
                 class_epochs_figure(table, best), key=f"curves-classes-{number}", config=style.CONFIG
             )
@@ -157,15 +173,16 @@ def _best_ap(history: History) -> float:
     """Return validation macro AP of the best epoch, NaN where there is none."""
     if "validation.mAP" not in history.table:
         return float("nan")
-    values = history.table.loc[history.table["epoch"] == history.best_epoch, "validation.mAP"]
-    return float(values.iloc[0]) if len(values) else float("nan")
+    places = np.flatnonzero(history.table["epoch"].to_numpy() == history.best_epoch)
+    return float(history.table["validation.mAP"].to_numpy()[places[0]]) if len(places) else float("nan")
 
 
 def overfits(history: History) -> bool:
     """Say whether validation loss has turned up while train loss went on falling."""
     if not {"validation.loss", "train.loss"} <= set(history.table.columns):
         return False
-    held, fitted = (history.table[f"{part}.loss"].dropna().to_numpy() for part in ("validation", "train"))
+    parts = (history.table[f"{part}.loss"].to_numpy(float) for part in ("validation", "train"))
+    held, fitted = (values[~np.isnan(values)] for values in parts)
     if len(held) < 4 or len(fitted) < 4:
         return False
     turn = int(held.argmin())
@@ -250,7 +267,7 @@ def show(
     seeds = seeds if any(history.members for history in histories) else ""
     st.caption(
         f"{'Solid: validation, dashed: train. ' if train else 'Validation. '}{seeds}The marker is the best epoch, by "
-        "validation macro AP: the one whose weights are kept."
+        "validation macro AP: the one whose weights are kept." + left_out(histories)
     )
     if not apart:
         columns = st.columns(min(len(measures), 2), gap="medium")
@@ -274,6 +291,17 @@ def show(
                         [history], measure, labels=False, height=190, value_range=span, **options
                     )
                     st.plotly_chart(figure, key=f"curves-{measure}-{number}", config=style.CONFIG)
+
+
+def left_out(histories: list[History]) -> str:
+    """Return which points are not drawn, as a sentence; "" where all are."""
+    long = sum(len(history.table) > MOST_POINTS for history in histories)
+    if not long:
+        return ""
+    return (
+        f" Of {fmt.plural(long, 'line')} with more than {fmt.count(MOST_POINTS)} epochs not every point is drawn: of "
+        "each short stretch of epochs its lowest and its highest value, so no spike is lost."
+    )
 
 
 def value_range(histories: list[History], measure: str, train: bool) -> tuple[float, float] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,8 @@ from pages.widgets.resampled import (
     train_priors,
     trivial_baselines,
 )
-from pages.widgets.scene import Scene, Scored
-from pages.widgets.seed_table import seeds_table
+from pages.widgets.scene import Scene
+from pages.widgets.seed_table import seeds_frame, seeds_table
 from pages.widgets.waiting import about, resample_button
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation.baselines import of_classes
@@ -48,10 +48,6 @@ def main() -> None:
         return
     with_intervals = averages(scene)
     classes(scene, with_intervals)
-
-
-def _f1_of(average: str) -> Callable[[Scored], float]:
-    return lambda s: s.evaluation.averages[average].f1
 
 
 def answer(scene: Scene) -> str:
@@ -114,7 +110,10 @@ def averages(scene: Scene) -> bool:
     trivial = trivial_of(scene)
     averages_table(scene, printed, trivial, AVERAGES if one == "all" else (one,), draws)
     shown = AVERAGES if one == "all" else (one,)
-    seeds_table(scene.lead_group, "metrics-seeds", {f"{name.title()} F1": _f1_of(name) for name in shown})
+    lead = scene.lead_group
+    measured = {f"{n.title()} F1": [s.evaluation.averages[n].f1 for s in lead] for n in shown}
+    seeds = seeds_frame([s.run for s in lead], [s.label for s in lead], measured)
+    seeds_table(seeds, list(measured), "metrics-seeds")
     return with_intervals
 
 

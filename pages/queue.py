@@ -35,7 +35,7 @@ def main() -> None:
     root = artifact_root()
     runs, shown = trained_runs(root), look(root)
     live = {seen.run.run_id for seen in shown.runs}
-    ended = [run for run in runs if run.run_id not in live and not run.status().live]
+    ended = [run for run in runs if run.run_id not in live and not run.seen.live]
     everyone = [*runs, *(seen.run for seen in shown.runs if seen.run.run_id not in {r.run_id for r in runs})]
     labels, inks = unique_labels(everyone), own_inks(root)
     st.markdown(answer(shown, ended, labels))

@@ -107,20 +107,12 @@ def answer(scene: Scene, run: Run) -> str:
     ap = loading.macro_ap(run, split) if split else None
     if ap is None:
         return "This run has no scores that can be read."
-    ranks = [loading.macro_ap(other, split) for other in scene.runs if comparable(run, other, split)]
+    ranks = loading.macro_aps(loading.same_clips(run, scene.runs, split), split)
     better = sum(1 for value in ranks if value is not None and value > ap)
     where = f"on {fmt.escape_markdown(split)}"
     if len(ranks) < 2:
         return f"Macro AP {fmt.score(ap)} {where}; no other run is scored on the same clips."
     return f"Macro AP {fmt.score(ap)} {where}: number {better + 1} of {len(ranks)} runs on the same clips."
-
-
-def comparable(run: Run, other: Run, split: str) -> bool:
-    """Say whether two runs are scored on the same clips, classes and truth."""
-    try:
-        return loading.scores(run, split).key == loading.scores(other, split).key
-    except SedcoreError:
-        return False
 
 
 def numbers(scene: Scene, run: Run) -> None:

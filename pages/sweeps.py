@@ -11,6 +11,7 @@ from pages.widgets import format as fmt
 from pages.widgets import state
 from pages.widgets.datasets import choose_dataset
 from pages.widgets.guard import empty_state, follow_to, guarded, show_error, show_note
+from pages.widgets.loading import listed_runs
 from pages.widgets.model_grid import model_grid
 from pages.widgets.pulse import pulsed
 from pages.widgets.sweep_charts import (
@@ -30,7 +31,7 @@ from sedcore.errors import SedcoreError
 from sedcore.figures.sweeps import SETTING_TITLES, setting_text
 from sedcore.jobs.launch import training_enabled
 from sedcore.jobs.sweeps.advance import stop_sweep
-from sedcore.jobs.sweeps.results import Members, point_table, run_table, runs_of
+from sedcore.jobs.sweeps.results import Members, members_of, point_table, run_table, runs_of
 from sedcore.jobs.sweeps.spec import Spec, parse_spec
 
 POLL_S = 2.0
@@ -135,7 +136,9 @@ def body(root: Path, sweep: Sweep) -> None:
     if (info["state"] in LIVE_STATES) != st.session_state.get(_LIVE):
         st.rerun()  # it has ended: the page around follows, and stops polling
     spec, settings = parse_spec(info["spec"]), list(info["spec"]["space"])
-    members: Members = st.session_state.setdefault(_MEMBERS, {})
+    if _MEMBERS not in st.session_state:  # the index knows most: a run never changes its sweep
+        st.session_state[_MEMBERS] = members_of(listed_runs(root))
+    members: Members = st.session_state[_MEMBERS]
     table = run_table(runs_of(root, sweep.name, members), spec, score_of)
     points = point_table(table, spec)
     st.markdown(answer(sweep.name, points, settings))

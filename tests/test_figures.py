@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.grid import count_on_grid
 from sedcore.figures import palette
 from sedcore.figures.classes import confusion_bars, dot_plot, fires_figure
-from sedcore.figures.curves import History, curves_figure, minutes, smoothed
+from sedcore.figures.curves import MOST_POINTS, History, curves_figure, decimated, minutes, smoothed
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front
 from sedcore.figures.style import spread_labels
 from sedcore.figures.thresholds import Curve, over_thresholds, precision_recall_figure, threshold_figure
@@ -139,3 +141,40 @@ def test_dots_keep_their_intervals_apart():
         t for t in dot_plot(["A", "B"], ["one", "two"], values, [INK] * 2, "F1").data if t.mode == "markers"
     ]
     assert list(plain_dots[0].y) == list(plain_dots[1].y) == [0, 1]
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 3000), st.sampled_from([0.0, 0.02, 0.5]), st.integers(8, 200), st.integers(0, 9999))
+def test_decimation_keeps_ends_spikes_gaps_and_order(number, share, most, seed):
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=number)
+    values[generator.random(number) < share] = np.nan
+    rows = decimated(values, most)
+    assert len(rows) <= max(most, 0) or number <= most
+    assert (np.diff(rows) > 0).all()
+    if number <= most:
+        assert rows.tolist() == list(range(number))
+        return
+    assert rows[0] == 0 and rows[-1] == number - 1
+    kept = values[rows]
+    for best in (np.nanmin, np.nanmax):
+        assert np.isnan(values).all() or best(kept) == best(values)
+    stretch = int(np.ceil(number / ((most - 2) // (3 if np.isnan(values).any() else 2)))) + 1
+    for start in range(0, number - 2 * stretch, stretch):  # two stretches hold one bucket in whole
+        here = (rows >= start) & (rows < start + 2 * stretch)
+        part = values[start : start + 2 * stretch]
+        assert np.isnan(kept[here]).any() or not np.isnan(part[stretch // 2 : -stretch // 2]).all()
+    spike = number // 2
+    values[spike] = 99.0
+    assert spike in decimated(values, most)
+
+
+def test_a_long_line_is_drawn_with_its_spike():
+    loss = np.linspace(1, 0.5, 5000)
+    loss[3210] = 40.0
+    table = pd.DataFrame({"epoch": np.arange(1, 5001), "train.loss": loss, "validation.loss": loss + 1})
+    figure = curves_figure([History("long", INK, table, 7)], "loss")
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert all(len(line.x) <= MOST_POINTS and max(line.y) >= 40 for line in lines) and len(lines) == 2
+    short = curves_figure([History("short", INK, table[:1000], 7)], "loss")
+    assert all(len(line.x) == 1000 for line in short.data if line.mode == "lines")

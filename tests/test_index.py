@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.made_runs import make_runs
-from sedcore.artifacts.index import RunIndex, count_scores
+from sedcore.artifacts.counted import count_scores
+from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.manage import delete_run, rename_run
 from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions

@@ -11,12 +11,13 @@ from pages.widgets.format import epochs, escape_markdown, listing, moment, plura
 from pages.widgets.guard import empty_state, link_to
 from pages.widgets.picker import open_picker
 from pages.widgets.resampled import Unsampled
-from pages.widgets.scene import Scene, build_scene, group_differences, names_of
+from pages.widgets.scene import MOST_COMPARED, Scene, build_scene, group_differences, names_of
 from pages.widgets.waiting import offer_resampling
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.figures.palette import Ink
 
+MOST_CHIPS = 16  # more chosen runs are a number, and rows of the picker
 # Compact chips, and on a phone one line that scrolls sideways.
 _OWN_CSS = """<style>
 .st-key-context-bar button {min-height: 1.9rem; padding: 0.1rem 0.6rem}
@@ -29,23 +30,26 @@ _OWN_CSS = """<style>
 </style>"""
 
 
-def context_bar(*, thresholds: bool = True, split: bool = True) -> Scene:
+def context_bar(*, thresholds: bool = True, split: bool = True, most: int | None = MOST_COMPARED) -> Scene:
     """Show the bar and return the scene it stands for. Raises SedcoreError where the root is unusable.
 
     thresholds, split : whether the page's numbers depend on them.
+    most : chosen runs that the page can show, None: all.
     """
     choice = state.current()
-    scene = build_scene(artifact_root(), choice)
+    scene = build_scene(artifact_root(), choice, most)
     st.html(_OWN_CSS)
     with st.container(key="context-bar", horizontal=True, gap="xsmall", vertical_alignment="center"):
         if split:
             _split_control(scene)
         if thresholds and scene.runs:
             _threshold_control(scene)
-        for run in scene.chosen:
+        few = len(scene.chosen) <= MOST_CHIPS
+        for run in scene.chosen if few else scene.chosen[: MOST_CHIPS - 1]:
             _chip(scene, run)
         if scene.runs:
-            label = "Choose runs" if scene.automatic else "Change"
+            more = "" if few else f"{len(scene.chosen) - MOST_CHIPS + 1} more · "
+            label = "Choose runs" if scene.automatic else f"{more}Change"
             if st.button(label, icon=":material/add:", type="tertiary", key="bar-choose"):
                 open_picker(scene)
     _say_problems(scene)
@@ -271,5 +275,10 @@ def _say_problems(scene: Scene) -> None:
         dataset = scene.chosen[0].info["dataset"]
         where = f" on {escape_markdown(dataset)}" if dataset else ""
         notes.insert(0, f"No runs chosen: these are the best of each model{where}, by macro AP.")
+    if scene.left:
+        notes.append(
+            f"This page compares up to {MOST_COMPARED} runs at a time: the first of those chosen; "
+            f"{scene.left} are left out."
+        )
     if notes:
         st.caption(" ".join(notes))

@@ -12,6 +12,7 @@ from pages.widgets import format as fmt
 from pages.widgets import loading, tables
 from pages.widgets.guard import go_to, show_error
 from sedcore.artifacts.checkpoint import has_checkpoint
+from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.manage import delete_run
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import RESUMABLE_STATES, Status
@@ -24,9 +25,9 @@ DELETE = "delete-run"
 MOST_OFFERED = 3  # interrupted runs that stand above the table
 
 
-def ended_runs(root: Path, runs: list[Run], labels: dict[str, str], inks: dict[str, Ink]) -> None:
+def ended_runs(root: Path, runs: list[ListedRun], labels: dict[str, str], inks: dict[str, Ink]) -> None:
     """Show the trainings that have ended, the latest first; those that were interrupted are offered to go on."""
-    ended = sorted(((run, run.status()) for run in runs), key=lambda pair: pair[1].since, reverse=True)
+    ended = sorted(((run, run.seen) for run in runs), key=lambda pair: pair[1].since, reverse=True)
     broken = [(run, status) for run, status in ended if status.state == "interrupted"]
     for run, status in broken[:MOST_OFFERED]:
         _offer(root, run, status, labels[run.run_id])

@@ -94,10 +94,8 @@ def _speed(run_path: str, history_time: int, clips: int) -> _Speed | None:
 def best_results(runs: list[Run], dataset: str, split: str = "validation") -> dict[str, tuple[float, Run]]:
     """Return the best macro AP of each model on a data set, with its run."""
     best: dict[str, tuple[float, Run]] = {}
-    for run in runs:
-        if run.info["dataset"] != dataset or run.info["kind"] != "trained":
-            continue
-        value = loading.macro_ap(run, split)
+    some = [run for run in runs if run.info["dataset"] == dataset and run.info["kind"] == "trained"]
+    for run, value in zip(some, loading.macro_aps(some, split)):
         model = run.info["model"]
         if value is not None and not np.isnan(value) and (model not in best or value > best[model][0]):
             best[model] = (value, run)

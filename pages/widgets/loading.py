@@ -9,14 +9,20 @@ evaluation: ten million a run) do not: they are read again when they are asked f
 
 from __future__ import annotations
 
+import gc
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from sedcore.artifacts.cache import has_cache
-from sedcore.artifacts.index import LARGE, VERSION, Counted, ListedRun, RunIndex, is_large
+from sedcore.artifacts.counted import LARGE, VERSION, Counted, is_large, one_number
+from sedcore.artifacts.index import ListedRun, RunIndex
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
@@ -27,6 +33,7 @@ from sedcore.evaluation.evaluate import evaluation as evaluation_of
 from sedcore.evaluation.grid import OnGrid, count_on_grid
 from sedcore.jobs.launch import training_enabled
 
+_MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
 COUNTING = "Counting scores for the first time …"
 
 
@@ -99,7 +106,9 @@ class Scores:
 @st.cache_resource(show_spinner=False)
 def run_index(root: str, keep: bool) -> RunIndex:
     """Return the index of a root, one for all readers; it is kept on disk where pages may write."""
-    return RunIndex(Path(root), keep)
+    index = RunIndex(Path(root), keep)
+    gc.freeze()  # thousands of runs stay: each collection of garbage would look at all they hold
+    return index
 
 
 def listed_runs(root: Path) -> list[ListedRun]:
@@ -131,11 +140,6 @@ def stamp(run: Run, split: str) -> tuple[str, str, int]:
         return str(run.path), split, 0
 
 
-def is_counted(run: Run, split: str) -> bool:
-    """Whether the scores of a split have been counted since they were written."""
-    return index_of(run.path.parents[1]).known(run, split) is not None
-
-
 def is_slow(run: Run, split: str) -> bool:
     """Whether counting these scores for the first time takes seconds."""
     try:
@@ -152,6 +156,67 @@ def macro_ap(run: Run, split: str) -> float | None:
         return counted(run, split).summary.mAP
     except SedcoreError:
         return None
+
+
+def macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
+    """Return macro AP of each run on a split, None without scores. Those of most are known to the index."""
+    if not runs:
+        return []
+    known, _ = index_of(runs[0].path.parents[1]).look_up(split)
+    return [
+        one_number(known[run.run_id], "macro_ap")
+        if run.run_id in known
+        else (macro_ap(run, split) if split in run.seen_splits else None)
+        for run in runs
+    ]
+
+
+def same_clips(run: Run, others: Sequence[ListedRun], split: str) -> list[ListedRun]:
+    """Return those of the others that are scored on the same clips, classes and truth as a run."""
+    key, found = counted(run, split).key, []
+    known, _ = index_of(run.path.parents[1]).look_up(split)
+    for other in others:
+        one = known.get(other.run_id)
+        try:
+            if (one_number(one, "key").decode() if one else counted(other, split).key) == key:
+                found.append(other)
+        except SedcoreError:
+            continue
+    return found
+
+
+def histories(runs: Sequence[Run]) -> dict[str, pd.DataFrame | SedcoreError]:
+    """Return what `Run.history` does or raises, by run id; parsed once for each state of a file, and never changed."""
+    kept, stamps = _histories(), {run.run_id: _history_stamp(run) for run in runs}
+    found = {run_id: kept.pop(stamp, None) for run_id, stamp in stamps.items()}
+    missing = [run for run in runs if found[run.run_id] is None]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found |= {run.run_id: parsed for run, parsed in zip(missing, pool.map(_parsed, missing))}
+    kept.update((stamps[run_id], parsed) for run_id, parsed in found.items())  # the last used at the end
+    for oldest in list(kept)[:-_MOST_HISTORIES]:
+        kept.pop(oldest, None)  # another session may have been quicker
+    return found
+
+
+def _parsed(run: Run) -> pd.DataFrame | SedcoreError:
+    try:
+        return Run(run.path).history()
+    except SedcoreError as error:
+        return error
+
+
+def _history_stamp(run: Run) -> tuple[str, int, int]:
+    try:
+        file = os.stat(f"{run.path}/history.jsonl")
+        return str(run.path), file.st_mtime_ns, file.st_size
+    except OSError:
+        return str(run.path), 0, 0
+
+
+@st.cache_resource(show_spinner=False)
+def _histories() -> dict:
+    """Return the histories that are kept, the last used at the end (threads cannot use a cached function)."""
+    return {}
 
 
 def why_no_scores(run: Run, split: str) -> str:
@@ -209,23 +274,43 @@ def _on_grid(run_path: str, split: str, file_time: int, grid: tuple[float, ...])
 def _evaluation(run_path: str, split: str, file_time: int, thresholds: tuple[float, ...]) -> Evaluation:
     held = scores(Run(Path(run_path)), split)
     wanted = list(thresholds)
-    if held.large:
-        confusion, samples = _counted_large(held, cast_thresholds(wanted, len(wanted), held.summary.dtype))
-    else:
-        found, every = _kept(run_path, split, file_time)
-        confusion = every.at(wanted)
-        samples = samples_average(found.truth, decide(found.scores, wanted))
-    return evaluation_of(held.summary, wanted, confusion, samples)
+    cast = cast_thresholds(wanted, len(wanted), held.summary.dtype)
+    found = _at_a_stop(held, cast)
+    if found is None and held.large:
+        found = _counted_large(held, cast)
+    if found is None:
+        known, every = _kept(run_path, split, file_time)
+        found = every.at(wanted), samples_average(known.truth, decide(known.scores, wanted))
+    return evaluation_of(held.summary, wanted, *found)
+
+
+def _at_a_stop(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]] | None:
+    """Return what the index has counted at (classes,) thresholds, None where they are no one stop of the grid."""
+    summary, known = held.summary, counted(held.run, held.split).on_grid
+    place = stop_of(known.grid, thresholds)
+    if place is None:
+        return None
+    tp, fp = known.tp[place], known.fp[place]
+    rest = summary.clips - summary.positives
+    confusion = Confusion(tp=tp, fp=fp, fn=summary.positives - tp, tn=rest - fp)
+    return confusion, (PRF(*known.samples[place].tolist()), int(known.empty[place]))
+
+
+def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:
+    """Return the place of (classes,) thresholds in a grid, in their type; None where they differ or lie between."""
+    points = grid.astype(thresholds.dtype)
+    place = int(np.searchsorted(points, thresholds[0]))
+    stops = place < len(points) and points[place] == thresholds[0] and (thresholds == thresholds[0]).all()
+    return place if stops else None
 
 
 def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]]:
-    """Count a large run at (classes,) thresholds: on the grid from the cache, elsewhere from the classes' scores."""
-    summary = held.summary
-    counted = index_of(held.run.path.parents[1]).counted(held.run, held.split).on_grid
-    points = counted.grid.astype(summary.dtype)
+    """Count a large run at (classes,) thresholds: classes at a stop from the index, others from their scores."""
+    summary, known = held.summary, counted(held.run, held.split).on_grid
+    points = known.grid.astype(summary.dtype)
     place = np.minimum(np.searchsorted(points, thresholds), len(points) - 1)
     columns = np.arange(len(summary.classes))
-    tp, fp = counted.tp[place, columns].astype(np.int64), counted.fp[place, columns].astype(np.int64)
+    tp, fp = known.tp[place, columns], known.fp[place, columns]
     between = np.flatnonzero(points[place] != thresholds)
     if len(between):
         found = held.run.class_predictions(held.split, [summary.classes[c] for c in between])
@@ -233,7 +318,5 @@ def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tup
         tp[between], fp[between] = (fired & found.truth).sum(axis=0), (fired & ~found.truth).sum(axis=0)
     rest = summary.clips - summary.positives
     confusion = Confusion(tp=tp, fp=fp, fn=summary.positives - tp, tn=rest - fp)
-    if not len(between) and (place == place[0]).all():
-        return confusion, (PRF(*counted.samples[place[0]].tolist()), int(counted.empty[place[0]]))
     found = held.predictions
     return confusion, samples_average(found.truth, found.scores >= thresholds)

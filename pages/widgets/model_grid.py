@@ -13,6 +13,7 @@ from pages.widgets.estimates import estimate, speeds_by_model
 from pages.widgets.guard import go_to
 from pages.widgets.sweep_charts import score_of
 from pages.widgets.train_form import FEATURE_WORDS
+from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, list_datasets
 from sedcore.errors import SedcoreError
@@ -39,7 +40,7 @@ class Cell:
     misfit: str = ""
 
 
-def grid_cells(dataset: DataSet, runs: list[Run]) -> dict[tuple[str, str], Cell]:
+def grid_cells(dataset: DataSet, runs: list[ListedRun]) -> dict[tuple[str, str], Cell]:
     """Return the cell of each pair of model and built features."""
     kinds = dataset.feature_names()
     best: dict[tuple[str, str], tuple[float, Run]] = {}
@@ -48,7 +49,7 @@ def grid_cells(dataset: DataSet, runs: list[Run]) -> dict[tuple[str, str], Cell]
         pair = run.info["model"], run.info["features"]
         if run.info["dataset"] != dataset.name:
             continue
-        status = run.status()
+        status = run.seen
         if status.live:
             live.setdefault(pair, run)
         value = score_of(run) if status.state != "failed" else None

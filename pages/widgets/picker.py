@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import pandas as pd
 import streamlit as st
 
 from pages.widgets import loading, state, tables
 from pages.widgets.format import moment, plural
 from pages.widgets.scene import Scene
-from sedcore.artifacts.runs import Run
+from sedcore.artifacts.index import ListedRun
 
 _FILTERS = {"model": "Model", "features": "Features", "dataset": "Data set"}
 
@@ -28,7 +30,7 @@ def _dialog(scene: Scene) -> None:
         st.caption("No run fits these filters.")
     else:
         # a table for each filter, so that its ticks are those of the rows it shows
-        key = f"picker-table-{'-'.join(run_id[-9:] for run_id in ids)}"
+        key = f"picker-table-{blake2b('-'.join(ids).encode(), digest_size=8).hexdigest()}"
         event = st.dataframe(
             _table(scene, shown),
             key=key,
@@ -61,7 +63,7 @@ def _dialog(scene: Scene) -> None:
             st.rerun()
 
 
-def _filtered(runs: list[Run]) -> list[Run]:
+def _filtered(runs: list[ListedRun]) -> list[ListedRun]:
     """Show search and filters; return the runs that pass, in the order given."""
     text = st.text_input(
         "Search", placeholder="Search names, ids, notes", key="picker-search", label_visibility="collapsed"
@@ -90,7 +92,7 @@ def _filtered(runs: list[Run]) -> list[Run]:
     ]
 
 
-def _searched(run: Run) -> str:
+def _searched(run: ListedRun) -> str:
     info = run.info
     parts = (
         run.name,
@@ -104,18 +106,16 @@ def _searched(run: Run) -> str:
     return " ".join(str(part) for part in parts if part).casefold()
 
 
-def _table(scene: Scene, runs: list[Run]) -> pd.DataFrame:
-    rows = [
-        {
-            "Name": scene.labels[run.run_id],
-            "Macro AP": loading.macro_ap(run, scene.split),
-            "Model": run.info["model"],
-            "Features": run.info["features"],
-            "Data set": run.info["dataset"],
-            "State": run.info["kind"] if run.info["kind"] == "reported" else run.status().state,
-            "Tags": ", ".join(run.info["tags"]) or None,
-            "Created": moment(run.info["created"]),
-        }
-        for run in runs
-    ]
-    return pd.DataFrame(rows).astype({"Macro AP": "float64"})
+def _table(scene: Scene, runs: list[ListedRun]) -> pd.DataFrame:
+    infos = [run.info for run in runs]
+    found = {
+        "Name": [scene.labels[run.run_id] for run in runs],
+        "Macro AP": loading.macro_aps(runs, scene.split),
+        "Model": [info["model"] for info in infos],
+        "Features": [info["features"] for info in infos],
+        "Data set": [info["dataset"] for info in infos],
+        "State": [run.info["kind"] if run.info["kind"] == "reported" else run.seen.state for run in runs],
+        "Tags": [", ".join(info["tags"]) or None for info in infos],
+        "Created": [moment(info["created"]) for info in infos],
+    }
+    return pd.DataFrame(found).astype({"Macro AP": "float64"})

@@ -17,7 +17,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets.scene import Scored
-from sedcore.artifacts.cache import read_cache, write_cache
+from sedcore.artifacts.cache import has_cache, read_cache, write_cache
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.data.store import open_dataset
@@ -168,6 +168,28 @@ def macro_ap_interval(scored: Scored) -> str:
     return fmt.interval(*found.interval("macro_ap"))
 
 
+def has_ranking(scored: Scored) -> bool:
+    """Whether the draws of AP and ROC AUC are at hand: drawn in this process, or kept by the run."""
+    if _drawing(scored) in _drawn():
+        return True
+    run, split, depends = scored.run, scored.scores.split, _depends(scored)
+    return scored.scores.whole and has_cache(run, f"{split}-bootstrap", run.predictions_file(split), depends)
+
+
+def _drawing(scored: Scored) -> tuple:
+    return (*scored.scores.stamp, resamples_of(scored)[1])
+
+
+def _depends(scored: Scored) -> dict[str, int]:
+    return {"resamples": resamples_of(scored)[1], "seed": SEED}
+
+
+@st.cache_resource(show_spinner=False)
+def _drawn() -> set[tuple]:
+    """Return what has been drawn in this process; that it may have been dropped since costs a moment, no more."""
+    return set()
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _decision_draws(
     where: tuple, thresholds: tuple, resamples: int, _decided: Sequence[Scored]
@@ -177,13 +199,14 @@ def _decision_draws(
     return bootstrap_decisions(_truth_of(_decided[0]), decisions, resamples=resamples)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@st.cache_resource(max_entries=120, show_spinner=False)
 def _ranking_draws(
     run_path: str, split_key: str, file_time: int, resamples: int, write: bool, _scored: Scored
 ) -> Draws:
     run, split, whole = _scored.run, _scored.scores.split, _scored.scores.whole
     file, depends = run.predictions_file(split), {"resamples": resamples, "seed": SEED}
     kept = _kept_ranking(_scored)
+    _drawn().add(_drawing(_scored))
     e, order = _scored.evaluation, canonical_columns(_scored)
     full = {measure: getattr(e, measure)[order] for measure in (*RANKING, "support")}
     full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
@@ -198,8 +221,7 @@ def _ranking_draws(
 
 def _kept_ranking(scored: Scored) -> dict[str, np.ndarray] | None:
     """Return the draws of AP and ROC AUC that the run keeps, None where it keeps none of these scores."""
-    run, split = scored.run, scored.scores.split
-    depends = {"resamples": resamples_of(scored)[1], "seed": SEED}
+    run, split, depends = scored.run, scored.scores.split, _depends(scored)
     if not scored.scores.whole:
         return None
     return read_cache(run, f"{split}-bootstrap", run.predictions_file(split), depends)

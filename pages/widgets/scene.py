@@ -7,6 +7,7 @@ A page asks `build_scene` once and then works with `Scene.scored` (runs with sco
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from pages.widgets.common import Common, in_common, on_common
 from pages.widgets.format import class_title, escape_markdown, listing, plural
 from pages.widgets.loading import Scores
 from pages.widgets.state import Choice
+from sedcore.artifacts.counted import Packed, one_number
+from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run, sorted_splits
 from sedcore.evaluation.evaluate import Evaluation
@@ -25,6 +28,7 @@ from sedcore.evaluation.grid import slider_range
 from sedcore.figures.palette import UNCHOSEN, Ink, assign_inks
 
 MAX_AUTOMATIC = 8
+MOST_COMPARED = 40  # chosen runs on pages that resample or draw each with each
 FEW = 20  # runs whose first count needs no word
 
 
@@ -58,6 +62,7 @@ class Scene:
     choice: Choice
     inks: dict[str, Ink]
     labels: dict[str, str]
+    left: int = 0  # chosen runs beyond those that the page shows
     broken: list[str] = field(default_factory=list)  # what is wrong with folders that cannot be read
     missing: list[str] = field(default_factory=list)  # ids asked for that do not exist
     scored: list[Scored] = field(default_factory=list)
@@ -86,20 +91,21 @@ class Scene:
         return slider_range(lowest, highest)
 
 
-def build_scene(root: Path, choice: Choice) -> Scene:
-    """Resolve a choice against the runs of a root."""
-    listed = loading.index_of(root).refresh()
+def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) -> Scene:
+    """Resolve a choice against the runs of a root; of the chosen runs the first `most` are shown."""
+    index = loading.index_of(root)
+    listed = index.refresh()
     runs = [run for run in listed if not run.problem]
     by_id = {run.run_id: run for run in runs}
     chosen = [by_id[run_id] for run_id in choice.runs if run_id in by_id]
-    automatic = not chosen
+    automatic, left = not chosen, chosen[most:] if most else []
+    chosen = chosen[:most]
     if automatic:
-        chosen = best_of_each_model(runs, choice.split or "test")
+        wanted = choice.split or "test"
+        key = ("best", wanted, index.look_up(wanted)[1])
+        chosen = index.derived(key, lambda: best_of_each_model(runs, wanted))
     splits = _splits_of(chosen)
     split = choice.split if choice.split in splits else next(iter(splits), choice.split or "test")
-    oldest_first = sorted(
-        runs, key=lambda run: (run.info["kind"] == "reported", run.info["created"], run.run_id)
-    )
     scene = Scene(
         root=root,
         runs=runs,
@@ -109,12 +115,13 @@ def build_scene(root: Path, choice: Choice) -> Scene:
         splits=splits,
         baseline=None,
         choice=choice,
-        inks=assign_inks([run.run_id for run in chosen], [run.run_id for run in oldest_first]),
-        labels=unique_labels(runs),
+        inks=assign_inks([run.run_id for run in chosen], index.derived("order", lambda: _order(runs))),
+        labels=index.derived("labels", lambda: unique_labels(runs)),
         broken=[run.problem for run in listed if run.problem],
+        left=len(left),
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
-    _count_first(chosen, split)
+    count_first([run for run in chosen if split in run.splits()], split)
     for run in chosen:
         reason = loading.why_no_scores(run, split)
         if reason:
@@ -155,11 +162,10 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
     if not with_scores:
         return []
     newest = with_scores[0].info["dataset"]
-    _count_first([run for run in with_scores if run.info["dataset"] == newest], split)
+    rivals = [run for run in with_scores if run.info["dataset"] == newest]
+    found = _macro_aps(rivals, split)
     best: dict[str, tuple[float, Run]] = {}
-    for run in (run for run in with_scores if run.info["dataset"] == newest):
-        found = loading.macro_ap(run, split if split in run.splits() else run.splits()[0])
-        value = -1.0 if found is None or np.isnan(found) else found
+    for run, value in zip(rivals, (-1.0 if ap is None or np.isnan(ap) else ap for ap in found)):
         model = run.info["model"] or run.name
         if model not in best or value > best[model][0]:
             best[model] = (value, run)
@@ -167,24 +173,56 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
     return [run for _, run in ranked[:MAX_AUTOMATIC]]
 
 
-def _count_first(runs: list[Run], split: str) -> None:
-    """Show how far the first look at large or many runs is; a later one takes no time."""
-    slow = [run for run in runs if split in run.splits() and not loading.is_counted(run, split)]
-    large = [run for run in slow if loading.is_slow(run, split)]
-    if not large and len(slow) <= FEW:
+def _macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
+    """Return macro AP on a split, or, of runs that all lack it, on the first that each has."""
+    if split in runs[0].splits():
+        known, _ = look_up_all(runs, split)
+        return [one_number(known[run.run_id], "macro_ap") if run.run_id in known else None for run in runs]
+    return [loading.macro_ap(run, run.splits()[0]) for run in runs]
+
+
+def look_up_all(runs: Sequence[ListedRun], split: str) -> tuple[dict[str, Packed], str]:
+    """Return what `RunIndex.look_up` does; those of the runs that were never counted are, and where that takes its
+    time it shows.
+    """
+    index = loading.index_of(runs[0].path.parents[1])
+    known, _ = index.look_up(split)
+    slow = [run for run in runs if run.run_id not in known and split in run.seen_splits]
+    count_first(slow, split)
+    return index.look_up(split)
+
+
+def count_first(runs: Sequence[Run], split: str) -> None:
+    """Count the scores of runs that were not counted yet; show how far it is where that takes its time."""
+    if not runs:
         return
-    bar, index = st.progress(0.0), loading.index_of(runs[0].path.parents[1])
+    index = loading.index_of(runs[0].path.parents[1])
+    slow = [run for run in runs if split in run.splits() and not index.known(run, split)]
+    large = [run for run in slow if loading.is_slow(run, split)]
+    small = [run for run in slow if run not in large]
+    if not large and len(small) <= FEW:
+        index.count(small, split)
+        return
+    bar = st.progress(0.0)
     for number, run in enumerate(large):
         words = f"{loading.COUNTING} {escape_markdown(run.name)}, {number + 1} of {len(large)}"
         bar.progress(number / len(large), text=words)
         index.count([run], split)
-    small = [run for run in slow if run not in large]
     index.count(
         small,
         split,
         lambda done, total: bar.progress(done / total, text=f"{loading.COUNTING} {done} of {total}"),
     )
     bar.empty()
+
+
+def oldest_first(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs in the order that gives them their inks; printed results come last."""
+    return sorted(runs, key=lambda run: (run.info["kind"] == "reported", run.info["created"], run.run_id))
+
+
+def _order(runs: Sequence[Run]) -> list[str]:
+    return [run.run_id for run in oldest_first(runs)]
 
 
 def unique_labels(runs: list[Run]) -> dict[str, str]:
@@ -202,20 +240,30 @@ def unique_labels(runs: list[Run]) -> dict[str, str]:
 
 def names_of(group: list[Scored], limit: int = 4) -> str:
     """Return the names of runs as a Markdown phrase."""
-    return listing([f"**{escape_markdown(s.label)}**" for s in group], limit)
+    return _named([s.label for s in group], limit)
 
 
 def group_differences(groups: list[list[Scored]]) -> list[str]:
     """Return what keeps the runs of other groups from comparing with those of the first, in words."""
+    return differences([([s.label for s in group], group[0].scores) for group in groups])
+
+
+def differences(groups: Sequence[tuple[Sequence[str], Scores]]) -> list[str]:
+    """Return what `group_differences` does, of groups given by their labels and the scores of one of their runs."""
     sentences = []
-    for group in groups[1:]:
-        ours, theirs = groups[0][0].scores.predictions, group[0].scores.predictions
-        verb = "is" if len(group) == 1 else "are"
+    for labels, scores in groups[1:]:
+        verb = "is" if len(labels) == 1 else "are"
         sentences.append(
-            f"{names_of(group)} {verb} not comparable with {names_of(groups[0])}: "
-            f"{listing(_what_differs(ours, theirs))}."
+            f"{_named(labels)} {verb} not comparable with {_named(groups[0][0])}: "
+            f"{listing(_what_differs(groups[0][1].predictions, scores.predictions))}."
         )
     return sentences
+
+
+def _named(labels: Sequence[str], limit: int = 4) -> str:
+    # of many names only as many are escaped as are shown
+    shown = [f"**{escape_markdown(label)}**" for label in labels[:limit]]
+    return listing(shown + [""] * (len(labels) - len(shown)), limit)
 
 
 def _what_differs(ours: Predictions, theirs: Predictions) -> list[str]:

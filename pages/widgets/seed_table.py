@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,60 +10,77 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import tables
-from pages.widgets.scene import Scored
+from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 
-Values = Mapping[str, Callable[[Scored], float | None]]
-MEASURES: Values = {
-    "Macro AP": lambda s: s.evaluation.mAP,
-    "Micro F1": lambda s: s.evaluation.averages["micro"].f1,
-    "Macro F1": lambda s: s.evaluation.averages["macro"].f1,
-}
 DEVIATION = "SD {}"
+MOST_STYLED = 300
 
 
-def seeds_frame(scored: Sequence[Scored], measures: Values = MEASURES) -> pd.DataFrame:
+def seeds_frame(
+    runs: Sequence[Run], labels: Sequence[str], measures: Mapping[str, Sequence[float]]
+) -> pd.DataFrame:
     """Return a row a configuration with several seeds: its name, seeds, and of each measure mean and deviation;
     the best by the first measure comes first.
 
-    The deviation is that of the sample (divided by seeds minus 1). Without such a configuration it is empty.
+    measures : by title, the value of each run. The deviation is that of the sample (divided by seeds minus 1).
+        Without a configuration that has several seeds the table is empty.
     """
-    by_id = {s.run.run_id: s for s in scored}
-    rows = []
-    for group in seed_groups([s.run for s in scored]):
-        if len(group) < 2:
-            continue
-        members = [by_id[run.run_id] for run in group]
-        row: dict[str, object] = {"Configuration": group_label(group, members[0].label), "Seeds": len(group)}
-        for title, value in measures.items():
-            known = np.array([value(s) for s in members], dtype=float)
-            row[title], row[DEVIATION.format(title)] = known.mean(), known.std(ddof=1)
-        rows.append(row)
-    rows.sort(key=lambda row: -np.nan_to_num(row[next(iter(measures))], nan=-1))
-    return pd.DataFrame(rows)
+    place = {id(run): row for row, run in enumerate(runs)}
+    groups = [[place[id(run)] for run in group] for group in seed_groups(runs) if len(group) > 1]
+    if not groups:
+        return pd.DataFrame()
+    named = [group_label([runs[row] for row in rows], labels[rows[0]]) for rows in groups]
+    columns: dict[str, object] = {"Configuration": named, "Seeds": [len(rows) for rows in groups]}
+    for title, found in measures.items():
+        known = np.asarray(found, dtype=float)
+        columns[title], columns[DEVIATION.format(title)] = _spread(known, groups)
+    frame = pd.DataFrame(columns)
+    order = np.argsort(-np.nan_to_num(frame[next(iter(measures))].to_numpy(), nan=-1), kind="stable")
+    return frame.iloc[order].reset_index(drop=True)
 
 
-def seeds_table(scored: Sequence[Scored], key: str, measures: Values = MEASURES) -> None:
-    """Show the table under that of the runs; nothing where no two runs differ in their seed only."""
-    frame = seeds_frame(scored, measures)
+def _spread(values: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return (groups,) means and deviations; groups of one size are looked at in one step."""
+    sizes = np.array([len(rows) for rows in groups])
+    mean, deviation = np.empty(len(groups)), np.empty(len(groups))
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        known = values[np.array([groups[number] for number in same])]
+        mean[same], deviation[same] = known.mean(axis=1), known.std(axis=1, ddof=1)
+    return mean, deviation
+
+
+def seeds_table(frame: pd.DataFrame, measures: Sequence[str], key: str) -> None:
+    """Show the table of `seeds_frame` under that of the runs; nothing where no two runs differ in their seed only."""
     if frame.empty:
         return
     st.markdown("**Seeds of one configuration**")
     spreads = [DEVIATION.format(title) for title in measures]
-    st.dataframe(
-        tables.styled(
+    long = len(frame) > MOST_STYLED
+    printed = "%.3f" if long else None
+    styled = (
+        None
+        if long
+        else tables.styled(
             frame,
             dict.fromkeys([*measures, *spreads], fmt.score),
-            bold=tables.bold_best(frame, list(measures)),
+            bold=tables.bold_best(frame, measures),
             faint_columns=spreads,
-        ),
+        )
+    )
+    st.dataframe(
+        frame if long else styled,
         key=key,
         hide_index=True,
         placeholder=fmt.DASH,
         height=tables.height_of(len(frame), 10),
         column_config={
             "Configuration": st.column_config.TextColumn(pinned=True, width="medium"),
-            **{title: tables.number_column(help="Mean over seeds.") for title in measures},
-            **{name: tables.number_column("SD", help="Standard deviation over seeds.") for name in spreads},
+            **{title: tables.number_column(help="Mean over seeds.", format=printed) for title in measures},
+            **{
+                name: tables.number_column("SD", help="Standard deviation over seeds.", format=printed)
+                for name in spreads
+            },
         },
     )

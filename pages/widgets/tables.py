@@ -15,6 +15,7 @@ from sedcore.evaluation.verdicts import BETTER, WORSE
 from sedcore.figures.palette import NEUTRAL, RIGHT, WRONG, Ink, faint
 
 ROW = 33  # pixels, at the theme's font size
+CSV_AT_ONCE = 500  # rows
 MARK = "mark"  # the column of coloured marks
 
 Formatter = Callable[[object], str]
@@ -131,10 +132,14 @@ def number_column(label: str | None = None, help: str | None = None, **more: obj
 
 
 def csv_button(frame: pd.DataFrame, file_name: str, key: str) -> None:
-    """Offer a table as CSV, with all digits and undefined as an empty cell."""
+    """Offer a table as CSV, with all digits, undefined as an empty cell; a long one is written when asked for."""
+
+    def written() -> bytes:
+        return frame.to_csv(index=False, lineterminator="\n").encode()
+
     st.download_button(
         "CSV",
-        frame.to_csv(index=False, lineterminator="\n").encode(),
+        written if len(frame) > CSV_AT_ONCE else written(),
         file_name=file_name,
         mime="text/csv",
         icon=":material/download:",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sedcore.artifacts.runs import Run, list_runs
-from sedcore.figures.palette import Ink, assign_inks
+from pages.widgets.loading import listed_runs
+from pages.widgets.scene import oldest_first
+from sedcore.artifacts.index import ListedRun
+from sedcore.figures.palette import HUES, Ink, ink
 
 
-def trained_runs(root: Path) -> list[Run]:
+def trained_runs(root: Path) -> list[ListedRun]:
     """Return the runs trained here, newest first."""
-    return [run for run in list_runs(root) if run.info["kind"] == "trained"]
+    return [run for run in listed_runs(root) if run.info["kind"] == "trained"]
 
 
 def own_inks(root: Path) -> dict[str, Ink]:
     """Return the ink that each run has by its place among all runs of the root."""
-    runs = sorted(list_runs(root), key=lambda r: (r.info["kind"] == "reported", r.info["created"], r.run_id))
-    ids = [run.run_id for run in runs]
-    return {run_id: assign_inks([run_id], ids)[run_id] for run_id in ids}
+    ids = [run.run_id for run in oldest_first(listed_runs(root))]
+    return {run_id: ink(place % len(HUES)) for place, run_id in enumerate(ids)}

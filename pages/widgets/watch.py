@@ -14,6 +14,7 @@ from typing import Any
 import streamlit as st
 
 from pages.widgets import format as fmt
+from pages.widgets import loading
 from pages.widgets.pulse import pulsed
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
@@ -117,8 +118,9 @@ def _age_s(status: Status) -> float:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _seen(root: str) -> dict:
-    """What was read of each run folder, so that only changed files are read again."""
-    return {}
+    """What was read of each run folder, so that only changed files are read again; the index knows most at first."""
+    listed = loading.index_of(Path(root)).listed()
+    return {run.run_id: (run.status_stamp, run.seen) for run in listed if not (run.problem or run.seen.live)}
 
 
 def watch(title: str, shown: Look | None = None, draw: Callable[[Look], None] | None = None) -> None:

@@ -12,31 +12,36 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import struct
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sedcore.artifacts.cache import read_cache, write_cache
+from sedcore.artifacts.counted import (
+    VERSION,
+    Counted,
+    Packed,
+    count_scores,
+    layout_of,
+    pack,
+    try_to_count,
+    unpack,
+)
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import Status, status_of
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.evaluate import Summary, summarise
-from sedcore.evaluation.grid import OnGrid, count_on_grid, slider_range, threshold_grid
 
-VERSION = 1
-LARGE = 2_000_000  # scores (clips times classes) that are no longer kept in memory
 _FILE = "index.sqlite"
 _AT_ONCE = 64  # runs counted between two writes
+_MOST_DERIVED = 64  # things that others derive and keep here
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, stamp TEXT, known TEXT);
-CREATE TABLE IF NOT EXISTS scores (run_id TEXT, split TEXT, stamp TEXT, counted BLOB, PRIMARY KEY (run_id, split));
+CREATE TABLE IF NOT EXISTS layouts (layout INTEGER PRIMARY KEY, text TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS scores
+    (run_id TEXT, split TEXT, stamp TEXT, layout INTEGER, record BLOB, PRIMARY KEY (run_id, split));
 """
 
 
@@ -60,25 +65,24 @@ class ListedRun(Run):
     ):
         super().__init__(path)
         self.stamp, self.seen, self.problem = stamp, seen, problem
-        self._info, self._splits = info, splits
+        self.seen_splits = splits
+        self.kept: dict[str, Any] = {}  # what others derive from `info`, which does not change here
+        self._info = info
 
     @property
     def info(self) -> dict[str, Any]:
         """Contents of run.json at the last look."""
         return self._info
 
+    @property
+    def status_stamp(self) -> tuple[int, int]:
+        """Time (ns) and inode of status.json at the last look."""
+        time, _, inode = self.stamp.split(" ")[1].split(".")
+        return int(time, 16), int(inode, 16)
+
     def splits(self) -> list[str]:
         """Return the splits that had predictions at the last look, in the usual order."""
-        return list(self._splits)
-
-
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """What scores give: `key` (runs compare only where it is equal), a summary, and counts on the sliders' grid."""
-
-    key: str
-    summary: Summary
-    on_grid: OnGrid
+        return list(self.seen_splits)
 
 
 class RunIndex:
@@ -94,28 +98,45 @@ class RunIndex:
         self.root, self._keep = Path(root), keep
         self._lock = threading.Lock()
         self._listed: dict[str, ListedRun] = {}
-        self._counted: dict[tuple[str, str], tuple[str, Counted]] = {}  # (run id, split): file stamp, counts
+        self._counted: dict[tuple[str, str], tuple[str, Packed]] = {}  # (run id, split): file stamp, counts
+        self._sorted: list[ListedRun] = []
+        self._looked: dict[str, tuple[dict[str, Packed], str]] = {}  # by split, until the next look
+        self._derived: dict[object, Any] = {}
         self._load()
 
     def refresh(self) -> list[ListedRun]:
         """Look at the root again and return its runs, newest first, then those that cannot be read."""
+        self._looked = {}
         with self._lock:
             found: dict[str, ListedRun] = {}
-            for path in _run_folders(self.root):
-                stamp = _stamp(path / "run.json", path / "status.json", path / "predictions")
-                before = self._listed.get(path.name)
+            for name, path in _run_folders(self.root):
+                stamp = _stamp(f"{path}/run.json", f"{path}/status.json", f"{path}/predictions")
+                before = self._listed.get(name)
                 # A run that trains may have been interrupted without a change of any file.
                 same = before and before.stamp == stamp and before.seen.state not in ("running", "cancelling")
-                found[path.name] = before if same else _list_one(path, stamp)
+                found[name] = before if same else _list_one(Path(path), stamp)
             changed = [one for name, one in found.items() if self._listed.get(name) is not one]
             gone = self._listed.keys() - found.keys()
             self._listed = found
             self._write_runs(changed, gone)
-        return sorted(
-            found.values(),
-            key=lambda one: (not one.problem, one.info["created"], one.run_id),
-            reverse=True,
-        )
+            if changed or gone or len(self._sorted) != len(found):
+                order = ((not one.problem, one.info["created"], one.run_id) for one in found.values())
+                ordered = sorted(zip(order, found.values()), key=lambda pair: pair[0], reverse=True)
+                self._sorted, self._derived = [one for _, one in ordered], {}
+            return list(self._sorted)
+
+    def derived(self, key: object, make: Callable[[], Any]) -> Any:
+        """Return what `make` once gave under a key, for as long as the same runs are listed and nothing is counted."""
+        known = self._derived  # a look meanwhile has another one
+        if (found := known.get(key)) is None:
+            if len(known) > _MOST_DERIVED:
+                known.clear()
+            found = known[key] = make()
+        return found
+
+    def listed(self) -> list[ListedRun]:
+        """Return the runs as they were at the last look, maybe of another process."""
+        return list(self._listed.values())
 
     def uncounted(self, split: str) -> list[ListedRun]:
         """Return the listed runs whose scores on a split have not been counted since they were written."""
@@ -129,30 +150,50 @@ class RunIndex:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(runs), _AT_ONCE):
                 some = runs[start : start + _AT_ONCE]
-                counted = list(pool.map(lambda run: self._count(run, split), some))
-                self._write_scores(one for one in counted if one)
+                stamps = [_file_stamp(run, split) for run in some]
+                counted = pool.map(lambda run: try_to_count(run, split, self._keep), some)
+                self._write_scores(
+                    (run.run_id, split, stamp, pack(one))
+                    for run, stamp, one in zip(some, stamps, counted)
+                    if one  # whoever asks for a run that is left out is told
+                )
                 if progress:
                     progress(min(start + _AT_ONCE, len(runs)), len(runs))
 
     def counted(self, run: Run, split: str) -> Counted:
         """Return what the scores of a run on a split give, counted now if need be. Raises SedcoreError without them."""
-        known = self.known(run, split)
-        if known is None:
-            stamp, known = _file_stamp(run, split), count_scores(run, split, self._keep)
-            self._write_scores([(run.run_id, split, stamp, known)])
-        return known
+        known = self.packed(run, split)
+        if known is not None:
+            return unpack(known)
+        stamp, counted = _file_stamp(run, split), count_scores(run, split, self._keep)
+        self._write_scores([(run.run_id, split, stamp, pack(counted))])
+        return counted
 
-    def known(self, run: Run, split: str) -> Counted | None:
+    def known(self, run: Run, split: str) -> bool:
+        """Whether the scores of a run on a split have been counted since they were written."""
+        return self.packed(run, split) is not None
+
+    def packed(self, run: Run, split: str) -> Packed | None:
         """Return what is known of the scores of a run on a split, None where they are not counted yet."""
-        stamp, counted = self._counted.get((run.run_id, split), ("", None))
-        return counted if stamp and stamp == _file_stamp(run, split) else None
+        stamp, packed = self._counted.get((run.run_id, split), ("", None))
+        return packed if stamp and stamp == _file_stamp(run, split) else None
 
-    def _count(self, run: Run, split: str) -> tuple[str, str, str, Counted] | None:
-        stamp = _file_stamp(run, split)
-        try:
-            return run.run_id, split, stamp, count_scores(run, split, self._keep)
-        except SedcoreError:
-            return None  # whoever asks for this run is told
+    def look_up(self, split: str) -> tuple[dict[str, Packed], str]:
+        """Return what is known of the scores of the listed runs on a split, by run id, and a key for caches.
+
+        The key is another whenever a run or its scores is. Files are looked at once after each `refresh`.
+        """
+        looked = self._looked
+        if split not in looked:
+            found, stamps = {}, []
+            for run in self._sorted:
+                seen = _file_stamp(run, split) if split in run.seen_splits else ""
+                stamp, packed = self._counted.get((run.run_id, split), ("", None))
+                if seen and stamp == seen:
+                    found[run.run_id] = packed
+                stamps.append(f"{run.run_id} {run.stamp} {run.seen.state} {seen} {run.run_id in found}")
+            looked[split] = found, blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
+        return looked[split]
 
     # ---- kept on disk ------------------------------------------------------------------------------------------
 
@@ -164,13 +205,20 @@ class RunIndex:
             with closing(sqlite3.connect(file, timeout=5)) as base:
                 if base.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                     return
-                for run_id, stamp, known in base.execute("SELECT run_id, stamp, known FROM runs"):
-                    info, state, splits = json.loads(known)
+                rows = base.execute("SELECT run_id, stamp, known FROM runs").fetchall()
+                texts = json.loads(
+                    f"[{','.join(known for _, _, known in rows)}]"
+                )  # in one go: twice as quick
+                for (run_id, stamp, _), (info, state, splits) in zip(rows, texts, strict=True):
                     path = self.root / "runs" / run_id
                     self._listed[run_id] = ListedRun(path, stamp, info, Status(*state), tuple(splits))
-                for run_id, split, stamp, packed in base.execute("SELECT * FROM scores"):
-                    self._counted[run_id, split] = (stamp, _unpack(packed))
-        except (sqlite3.Error, ValueError, TypeError, KeyError, struct.error):
+                layouts = {number: layout_of(text) for number, text in base.execute("SELECT * FROM layouts")}
+                for run_id, split, stamp, number, record in base.execute("SELECT * FROM scores"):
+                    layout = layouts[number]
+                    if len(record) != layout.record.itemsize:
+                        raise ValueError("a record is cut")
+                    self._counted[run_id, split] = (stamp, Packed(layout.text, record))
+        except (sqlite3.Error, ValueError, TypeError, KeyError):
             self._listed, self._counted = {}, {}
             if self._keep:  # damaged: made again from the runs
                 with suppress(OSError):
@@ -179,7 +227,9 @@ class RunIndex:
     def _connect(self) -> sqlite3.Connection:
         base = sqlite3.connect(self.root / _FILE, timeout=5)
         if base.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            base.executescript("DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS scores;")
+            base.executescript(
+                "".join(f"DROP TABLE IF EXISTS {name};" for name in ("runs", "layouts", "scores"))
+            )
         base.executescript(_TABLES + f"PRAGMA user_version = {VERSION}; PRAGMA synchronous = OFF;")
         return base
 
@@ -205,49 +255,30 @@ class RunIndex:
             base.executemany("DELETE FROM runs WHERE run_id = ?", [(name,) for name in gone])
             base.executemany("DELETE FROM scores WHERE run_id = ?", [(name,) for name in gone])
 
-    def _write_scores(self, rows: Iterable[tuple[str, str, str, Counted]]) -> None:
+    def _write_scores(self, rows: Iterable[tuple[str, str, str, Packed]]) -> None:
         rows = list(rows)
         with self._lock:
-            for run_id, split, stamp, counted in rows:
-                self._counted[run_id, split] = (stamp, counted)
+            self._looked, self._derived = {}, {}
+            for run_id, split, stamp, packed in rows:
+                self._counted[run_id, split] = (stamp, packed)
             if not self._keep or not rows:
                 return
-            packed = [(*where, _pack(counted)) for *where, counted in rows]
+            texts = {packed.layout for *_, packed in rows}
             with suppress(sqlite3.Error), closing(self._connect()) as base, base:
-                base.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)", packed)
+                base.executemany("INSERT OR IGNORE INTO layouts (text) VALUES (?)", [(t,) for t in texts])
+                numbers = {text: number for number, text in base.execute("SELECT * FROM layouts")}
+                kept = [(*where, numbers[packed.layout], packed.record) for *where, packed in rows]
+                base.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", kept)
 
 
-def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
-    """Read the scores of a run on a split and count them.
-
-    Those of large runs take seconds; with `keep` their counts are kept in the run's own cache too, so that they
-    travel with it. Raises SedcoreError where there are no scores, or damaged ones.
-    """
-    file, name, depends = run.predictions_file(split), f"{split}-counted", {"version": VERSION}
-    large = is_large(run, split)
-    kept = read_cache(run, name, file, depends) if large else None
-    if kept is not None:
-        return _unpack(kept["packed"].tobytes())
-    found = run.predictions(split)
-    summary = summarise(found.truth, found.scores, found.classes)
-    grid = threshold_grid(*slider_range(summary.lowest, summary.highest))
-    counted = Counted(found.comparison_key(), summary, count_on_grid(found.truth, found.scores, grid))
-    if large and keep:
-        write_cache(run, name, file, depends, {"packed": np.frombuffer(_pack(counted), np.uint8)})
-    return counted
-
-
-def is_large(run: Run, split: str) -> bool:
-    """Whether the scores of a split are too many to be kept in memory."""
-    clips, classes = run.predictions_shape(split)
-    return clips * len(classes) > LARGE
-
-
-def _run_folders(root: Path) -> list[Path]:
+def _run_folders(root: Path) -> list[tuple[str, str]]:
+    """Return name and path of the run folders; as text, since thousands of Path objects take their time."""
     try:
         with os.scandir(root / "runs") as entries:
             return [
-                Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir()
+                (entry.name, entry.path)
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir()
             ]
     except FileNotFoundError:
         return []
@@ -261,7 +292,7 @@ def _list_one(path: Path, stamp: str) -> ListedRun:
         return ListedRun(path, stamp, {"created": ""}, Status("", ""), (), str(error))
 
 
-def _stamp(*paths: Path | str) -> str:
+def _stamp(*paths: str) -> str:
     """Return what changes when one of the paths does: a file by time and size, a folder by what is in it."""
     parts = []
     for path in paths:
@@ -275,39 +306,3 @@ def _stamp(*paths: Path | str) -> str:
 
 def _file_stamp(run: Run, split: str) -> str:
     return _stamp(f"{run.path}/predictions/{split}.parquet")
-
-
-# ---- packing -------------------------------------------------------------------------------------------------
-
-
-def _pack(counted: Counted) -> bytes:
-    s, g = counted.summary, counted.on_grid
-    note = {
-        "key": counted.key,
-        "classes": list(s.classes),
-        "dtype": str(s.dtype),
-        **{name: getattr(s, name) for name in ("clips", "lowest", "highest", "lwlrap", "collapsed")},
-    }
-    small = np.int32 if s.clips < 2**31 else np.int64
-    arrays = {
-        **{name: getattr(s, name) for name in ("positives", "ap", "roc_auc", "eer")},
-        **{"grid": g.grid, "samples": g.samples, "empty": g.empty},
-        **{"tp": g.tp.astype(small), "fp": g.fp.astype(small)},
-    }
-    note["arrays"] = {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
-    head = json.dumps(note).encode()
-    return b"".join(
-        [struct.pack("<I", len(head)), head, *(np.ascontiguousarray(a).tobytes() for a in arrays.values())]
-    )
-
-
-def _unpack(packed: bytes) -> Counted:
-    (length,) = struct.unpack_from("<I", packed)
-    note, start, found = json.loads(packed[4 : 4 + length]), 4 + length, {}
-    for name, (dtype, shape) in note.pop("arrays").items():
-        found[name] = np.frombuffer(packed, dtype, int(np.prod(shape)), start).reshape(shape)
-        start += found[name].nbytes
-    on_grid = OnGrid(**{name: found.pop(name) for name in ("grid", "tp", "fp", "samples", "empty")})
-    key = note.pop("key")
-    note |= {"classes": tuple(note["classes"]), "dtype": np.dtype(note["dtype"])}
-    return Counted(key, Summary(**note, **found), on_grid)

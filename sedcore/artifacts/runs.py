@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 
 from sedcore.artifacts.files import atomic_path, read_json, safe_name, without_nan, write_json
+from sedcore.artifacts.history import CLASS_MEASURES as CLASS_MEASURES
+from sedcore.artifacts.history import read_class_history, read_history
 from sedcore.artifacts.locks import folder_guard
 from sedcore.artifacts.predictions import (
     Predictions,
@@ -36,8 +38,6 @@ from sedcore.errors import SedcoreError
 
 KINDS = ("trained", "imported", "reported")
 SPLIT_ORDER = ("test", "validation", "train")
-# Lists of one number a class in a history record; they are read as tables of their own.
-CLASS_MEASURES = ("ap", "tp", "fp", "fn")
 _RESERVE, _RESERVE_BYTES = "reserve", 32_768
 
 
@@ -83,46 +83,15 @@ class Run:
 
     def history(self) -> pd.DataFrame:
         """Return a row an epoch, nested keys as ``train.loss``; an empty frame before the first epoch."""
-        records = self._history_records()
-        for record in records:
-            for part in record.values():
-                if isinstance(part, dict):
-                    for measure in CLASS_MEASURES:
-                        part.pop(measure, None)
-        return pd.json_normalize(records).apply(pd.to_numeric, errors="coerce")  # null is NaN
+        return read_history(self.path / "history.jsonl", f"run {self.run_id}")
 
     def class_history(self, measure: str = "ap", split: str = "validation") -> pd.DataFrame:
         """Return a measure of CLASS_MEASURES, a row an epoch (index) and a column a class.
 
         Average precision, or counts at the run's own threshold; empty for runs that did not record it.
         """
-        values = {
-            record["epoch"]: record[split][measure]
-            for record in self._history_records()
-            if "epoch" in record and measure in record.get(split, {})
-        }
-        frame = pd.DataFrame.from_dict(values, orient="index", columns=self.info["classes"])
-        return frame.rename_axis("epoch").apply(pd.to_numeric, errors="coerce")
-
-    def _history_records(self) -> list[dict[str, Any]]:
-        file = self.path / "history.jsonl"
-        try:
-            text = file.read_bytes()
-        except FileNotFoundError:
-            return []
-        # A line without its line end is still being written.
-        lines = text[: text.rfind(b"\n") + 1].splitlines()
-        try:
-            records = [json.loads(line) for line in lines]
-            problem = "" if all(isinstance(record, dict) for record in records) else "a line is no object"
-        except ValueError as error:  # not JSON, or not UTF-8
-            problem = str(error)
-        if problem:
-            raise SedcoreError(
-                f"run {self.run_id}: {file} is not one JSON object a line ({problem}); did the power fail while it was "
-                "written? Resume the run, or remove what is damaged from that file"
-            )
-        return records
+        file, classes = self.path / "history.jsonl", self.info["classes"]
+        return read_class_history(file, f"run {self.run_id}", classes, measure, split)
 
     def progress(self) -> dict[str, Any] | None:
         """Return the last progress record of a training run, None where there is none."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.runs import Run
 
 
@@ -13,7 +16,13 @@ def configuration(run: Run) -> str:
 
     Names, tags and notes of a run are no part of its configuration. The fingerprint of the data is.
     """
-    info = run.info
+    kept = run.kept if isinstance(run, ListedRun) else {}
+    if "configuration" not in kept:
+        kept["configuration"] = _configuration(run.info)
+    return kept["configuration"]
+
+
+def _configuration(info: dict[str, Any]) -> str:
     if info["kind"] != "trained" or not info["config"]:
         return ""
     # A switch that is off is as one that did not exist yet when the run was made.
@@ -31,16 +40,24 @@ def seed_groups(runs: Sequence[Run]) -> list[list[Run]]:
 
     A run that was trained again with the same seed is a group of its own: it says nothing about seeds.
     """
-    groups: list[tuple[str, list[Run]]] = []
+    groups: list[list[Run]] = []
+    of: dict[str, list[list[Run]]] = {}  # the groups of a configuration
+    often: Counter[tuple[str, str]] = Counter()
     for run in runs:
         wanted, seed = configuration(run), seed_of(run)
-        for found, members in groups:
-            if wanted and seed is not None and found == wanted and seed not in map(seed_of, members):
-                members.append(run)
-                break
-        else:
-            groups.append((wanted, [run]))
-    return [members for _, members in groups]
+        if not wanted or seed is None:
+            groups.append([run])
+            continue
+        mine = of.setdefault(wanted, [])
+        again = often[
+            wanted, str(seed)
+        ]  # the first of a seed belongs to the first group, the next to the second
+        often[wanted, str(seed)] += 1
+        if again == len(mine):
+            mine.append([])
+            groups.append(mine[-1])
+        mine[again].append(run)
+    return groups
 
 
 def group_label(members: Sequence[Run], single: str) -> str:

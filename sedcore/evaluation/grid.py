@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sedcore.evaluation.averages import ratio
-from sedcore.evaluation.counts import checked
+from sedcore.evaluation.counts import Counts, checked
 
 STEPS = 100  # at least, over the range of scores
 CHUNK = 2_000_000  # scores that are looked at in one go: some 50 MB
+CELLS_AT_ONCE = 32_768  # clips times thresholds averaged in one go: they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +49,21 @@ def threshold_grid(lowest: float, highest: float) -> np.ndarray:
     return np.round(np.arange(first, last + 1) * step, decimals)
 
 
-def count_on_grid(truth: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> OnGrid:
+def count_on_grid(
+    truth: np.ndarray, scores: np.ndarray, grid: np.ndarray, counts: Counts | None = None
+) -> OnGrid:
     """Count at every threshold of `grid`, and average over clips.
 
-    Each score is looked up in the grid once. Raises SedcoreError as `counts` does.
+    Each score is looked up in the grid once. counts: those of the same truth and scores, where the caller has them:
+    then they give the classes' counts. The samples average has the digits of `samples_average`: it is the mean
+    over all clips in their order, whatever is looked at in one go. Raises SedcoreError as `counts` does.
     """
     truth, scores = checked(truth, scores)
     clips, classes = scores.shape
     points = np.asarray(grid, np.float64).astype(scores.dtype)
     tp, every = (np.zeros((len(points) + 1, classes), np.int64) for _ in range(2))
-    total, empty = np.zeros((len(points), 3)), np.zeros(len(points), np.int64)
+    # (thresholds, clips) classes that are hit, and predicted: most of the memory, hence in the smallest type
+    hits, predicted = (np.empty((len(points), clips), np.min_scalar_type(classes)) for _ in range(2))
     rows = max(1, CHUNK // max(classes, len(points)))
     for start in range(0, clips, rows):
         here = slice(start, start + rows)
@@ -65,19 +71,19 @@ def count_on_grid(truth: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> On
         reached = np.searchsorted(points, scores[here].ravel(), side="right").reshape(scores[here].shape)
         clip, c = np.nonzero(truth[here])
         hit = reached[clip, c]
-        tp += _tally(hit, c, tp.shape)
-        every += _tally(reached, np.arange(classes), tp.shape)
+        if counts is None:
+            tp += _tally(hit, c, tp.shape)
+            every += _tally(reached, np.arange(classes), tp.shape)
         shape = (len(points) + 1, len(reached))
-        hits, predicted = (
-            _above(_tally(hit, clip, shape)),
-            _above(_tally(reached, np.arange(shape[1])[:, None], shape)),
-        )
-        positives = truth[here].sum(axis=1)
-        both = positives + predicted
-        for part, (over, under) in enumerate(((hits, predicted), (hits, positives), (2 * hits, both))):
-            total[:, part] += ratio(over, under).sum(axis=1)
-        empty += np.count_nonzero(both == 0, axis=1)
-    return OnGrid(np.asarray(grid, np.float64), _above(tp), _above(every - tp), total / clips, empty)
+        _above(_tally(hit, clip, shape), hits[:, here])
+        _above(_tally(reached, np.arange(shape[1])[:, None], shape), predicted[:, here])
+    if counts is None:
+        tp, every = (_above(counted, np.empty((len(points), classes), np.int64)) for counted in (tp, every))
+        fp = every - tp
+    else:
+        tp, fp = counts.on_grid(grid)
+    samples, empty = _samples(hits, predicted, np.count_nonzero(truth, axis=1))
+    return OnGrid(np.asarray(grid, np.float64), tp, fp, samples, empty)
 
 
 def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -86,6 +92,24 @@ def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np
     return found.reshape(shape)
 
 
-def _above(reached: np.ndarray) -> np.ndarray:
-    """(thresholds, groups): cells that reach a threshold, from those that reach just so many."""
-    return reached[::-1].cumsum(axis=0)[::-1][1:]
+def _above(reached: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Fill `out` (thresholds, groups): cells that reach a threshold, from those that reach just so many."""
+    above = np.zeros(reached.shape[1], np.int64)
+    for row in range(len(out) - 1, -1, -1):
+        above += reached[row + 1]
+        out[row] = above
+    return out
+
+
+def _samples(hits: np.ndarray, predicted: np.ndarray, positives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(thresholds, 3) precision, recall and F1 of the samples average, and (thresholds,) empty clips."""
+    total, empty = np.empty((len(hits), 3)), np.empty(len(hits), np.int64)
+    few = max(1, CELLS_AT_ONCE // len(positives))
+    for start in range(0, len(hits), few):
+        here = slice(start, start + few)
+        over, under = hits[here].astype(np.int32), predicted[here].astype(np.int32)
+        both = positives + under
+        for part, pair in enumerate(((over, under), (over, positives), (2 * over, both))):
+            total[here, part] = ratio(*pair).mean(axis=1)
+        empty[here] = np.count_nonzero(both == 0, axis=1)
+    return total, empty

@@ -17,6 +17,7 @@ MEASURES = {"loss": "Loss", "mAP": "Macro AP", "micro_f1": "Micro F1", "macro_f1
 MOST_LABELS = 8
 LABEL = 14  # characters of a direct label
 HEIGHT = 320
+MOST_POINTS = 1_000  # of a line: more than a panel has pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +39,28 @@ def mean_history(label: str, ink: Ink, tables: Sequence[pd.DataFrame]) -> Histor
 
     A mean over fewer seeds towards the end would jump where one of them stopped early.
     """
+    first = tables[0]["epoch"].to_numpy()
+    alike = all(np.array_equal(table["epoch"].to_numpy(), first) for table in tables[1:])
+    if not alike or (np.diff(first) <= 0).any():
+        tables = _shared_epochs(tables)
+    columns = [c for c in tables[0].columns if c != "epoch" and all(c in table for table in tables)]
+    members = [table[["epoch", *columns]].reset_index(drop=True) for table in tables]
+    mean = pd.DataFrame(
+        sum(table[columns].to_numpy(float) for table in members) / len(members), columns=columns
+    )
+    mean.index = members[0]["epoch"]
+    score = mean.get("validation.mAP")
+    best = None if score is None or score.isna().all() else int(score.idxmax())
+    return History(label, ink, mean.reset_index(), best, tuple(members))
+
+
+def _shared_epochs(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the rows of the epochs that all tables have, each once."""
     shared = [table.drop_duplicates("epoch").set_index("epoch") for table in tables]
     epochs = shared[0].index
     for table in shared[1:]:
         epochs = epochs.intersection(table.index)
-    columns = [c for c in shared[0].columns if all(c in table for table in shared)]
-    members = [table.loc[epochs, columns] for table in shared]
-    mean = sum(members) / len(members)
-    score = mean.get("validation.mAP")
-    best = None if score is None or score.isna().all() else int(score.idxmax())
-    whole = tuple(table.reset_index() for table in members)
-    return History(label, ink, mean.reset_index(), best, whole)
+    return [table.loc[epochs].reset_index() for table in shared]
 
 
 def minutes(table: pd.DataFrame) -> np.ndarray:
@@ -62,14 +74,33 @@ def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
 
     weight : 0 leaves the values as they are, towards 1 more of the past is kept.
     """
-    if weight <= 0:
+    if weight <= 0 or not len(values):
         return values
-    kept, norm, result = 0.0, 0.0, np.full(len(values), np.nan)
-    for i, value in enumerate(values):
-        if not np.isnan(value):
-            kept, norm = weight * kept + (1 - weight) * value, weight * norm + (1 - weight)
-            result[i] = kept / norm
-    return result
+    mean = pd.Series(values, dtype=float).ewm(alpha=1 - weight, adjust=True, ignore_na=True).mean()
+    return np.where(np.isnan(values), np.nan, mean.to_numpy())
+
+
+def decimated(values: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
+    """Return the ascending places of at most `most` values that draw the line as all would: no spike is lost.
+
+    Of each stretch of equally many values its lowest and its highest stay, and where it has a gap a NaN of it; of the
+    whole line the first and the last value. Up to `most` values all stay.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) <= most:
+        return np.arange(len(values))
+    gaps = np.isnan(values)
+    stretches = (most - 2) // (3 if gaps.any() else 2)
+    edges = np.linspace(0, len(values), stretches + 1).astype(int)[:-1]
+    group = np.repeat(np.arange(stretches), np.diff([*edges, len(values)]))
+    kept = [np.array([0, len(values) - 1])]
+    for chosen in (np.where(gaps, np.inf, values), np.where(gaps, np.inf, -values)):
+        lowest = np.minimum.reduceat(chosen, edges)
+        at = np.flatnonzero((chosen == lowest[group]) & ~gaps)
+        kept.append(at[np.unique(group[at], return_index=True)[1]])
+    at = np.flatnonzero(gaps)
+    kept.append(at[np.unique(group[at], return_index=True)[1]])
+    return np.unique(np.concatenate(kept))
 
 
 def curves_figure(
@@ -125,21 +156,24 @@ def _lines(
     color = history.ink.color
     hover = f"<b>{plain(history.label)}</b><br>{meaning} %{{y:.3f}}<br>at %{{x:.3g}}<extra></extra>"
     if smoothing > 0:
+        rows = decimated(raw)
         traces.append(
             dict(
                 type="scatter",
-                x=x,
-                y=raw,
+                x=x[rows],
+                y=raw[rows],
                 mode="lines",
                 line={"color": faint(color, 0.35), "width": 1},
                 hoverinfo="skip",
             )
         )
+    line = smoothed(raw, smoothing)
+    rows = decimated(line)
     traces.append(
         dict(
             type="scatter",
-            x=x,
-            y=smoothed(raw, smoothing),
+            x=x[rows],
+            y=line[rows],
             mode="lines" if len(x) > 1 else "markers",
             line={"color": color, "dash": dash, "width": width},
             marker={"color": color},
@@ -156,6 +190,8 @@ def _band(traces: list[dict], history: History, x: np.ndarray, measure: str, smo
     )
     known = ~np.isnan(seeds).any(axis=0)
     low, high, at = seeds.min(axis=0)[known], seeds.max(axis=0)[known], np.asarray(x)[known]
+    rows = np.union1d(decimated(low, MOST_POINTS // 2), decimated(high, MOST_POINTS // 2))
+    low, high, at = low[rows], high[rows], at[rows]
     traces.append(
         dict(
             type="scatter",

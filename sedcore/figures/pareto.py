@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from sedcore.figures.palette import NEUTRAL, UNCHOSEN, Ink
 from sedcore.figures.style import axis_title, drawn, plain, shortened
 
 MOST_NAMES = 12  # points that all have their names beside them
+MOST_SINGLE = 200  # points that are all drawn in full; of more, those that are not chosen are a faint crowd
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,16 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
     """
     traces: list[dict] = []
     front = pareto_front(points)
-    names = [
-        shortened(p.label) if len(points) <= MOST_NAMES or p in front or p.ink != UNCHOSEN else ""
-        for p in points
-    ]
+    first = set(map(id, front))
+    low, high = _padded([p.quality for p in points], 0.08)
+    left, right = _padded([math.log10(p.cost) for p in points], 0.1)
+    if len(points) > MOST_SINGLE:
+        crowd = [p for p in points if id(p) not in first and p.ink == UNCHOSEN]
+        points = [p for p in points if id(p) in first or p.ink != UNCHOSEN]
+        traces.append(_crowd(crowd, cost_title, quality_title))
+    every = not traces and len(points) <= MOST_NAMES
+    named = set() if traces else first  # within a crowd the front has a name on hover only
+    names = [shortened(p.label) if every or id(p) in named or p.ink != UNCHOSEN else "" for p in points]
     if len(front) > 1:
         traces.append(
             dict(
@@ -56,8 +64,6 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
                 hoverinfo="skip",
             )
         )
-    low, high = _padded([p.quality for p in points], 0.08)
-    left, right = _padded([math.log10(p.cost) for p in points], 0.1)
 
     def place(p: Point) -> tuple[float, float]:
         return (math.log10(p.cost) - left) / (right - left), (p.quality - low) / (high - low)
@@ -91,6 +97,20 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
             "ticktext": [_short(t) for t in ticks],
         },
         y={"title": axis_title(quality_title), "tickformat": ".2f", "range": [low, high]},
+    )
+
+
+def _crowd(points: Sequence[Point], cost_title: str, quality_title: str) -> dict:
+    """Return many points as one faint trace."""
+    hover = f"<b>%{{text}}</b><br>{plain(quality_title)} %{{y:.3f}}<br>{plain(cost_title)} %{{x:.3g}}<extra></extra>"
+    return dict(
+        type="scatter",
+        x=np.array([p.cost for p in points]),
+        y=np.array([p.quality for p in points]),
+        mode="markers",
+        text=np.array([plain(p.label) for p in points]),  # arrays are copied and sent much quicker than lists
+        marker={"color": NEUTRAL, "size": 4, "opacity": 0.3},
+        hovertemplate=hover,
     )
 
 

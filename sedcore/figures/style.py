@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from sedcore.figures.palette import NEUTRAL, faint
 
 FONT_SIZE, SMALL = 12, 11
+MANY_TRACES = 60
 GRID = faint(NEUTRAL, 0.22)
 MARGIN = {"l": 48, "r": 16, "t": 28, "b": 40}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}  # for st.plotly_chart and fig.show
@@ -46,7 +47,9 @@ def drawn(
         "xaxis": axis | (x or {}),
         "yaxis": axis | (y or {}),
     }
-    return go.Figure(data=list(traces), layout=look | layout)
+    # Plotly looks at each property of each trace, some 3 ms a trace: of many that are alike the first tell enough.
+    checked = len(traces) <= MANY_TRACES
+    return go.Figure(data=list(traces), layout=look | layout, _validate=checked)
 
 
 def axis_title(text: str) -> dict:

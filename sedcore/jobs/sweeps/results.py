@@ -38,12 +38,17 @@ def runs_of(root: Path, name: str, members: Members | None = None) -> list[Run]:
         run = Run(Path(root) / "runs" / run_id)
         if run_id not in known:
             try:
-                known[run_id] = (run.info["sweep"] or {}).get("name")
+                known |= members_of([run])
             except SedcoreError:
                 continue
         if known[run_id] == name:
             found.append(run)
     return found
+
+
+def members_of(runs: Sequence[Run]) -> Members:
+    """Return the sweep of each run, None where it belongs to none: what `runs_of` keeps from call to call."""
+    return {run.run_id: (run.info["sweep"] or {}).get("name") for run in runs}
 
 
 def known_run_ids(root: Path) -> list[str]:

@@ -1,0 +1,158 @@
+"""What the scores of a split give without a threshold: a summary and counts on the grid of the sliders, packed small.
+
+Packed, the counts of a run are one record of a numpy structured type, which its layout (classes, clips, type of the
+scores, grid) gives. Runs of one layout, as are those on one data set, lie side by side as an array of records: a
+number of thousands of runs is then one step of numpy.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sedcore.artifacts.cache import read_cache, write_cache
+from sedcore.artifacts.runs import Run
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.evaluate import Summary, summarise
+from sedcore.evaluation.grid import OnGrid, count_on_grid, slider_range, threshold_grid
+from sedcore.evaluation.ranking import mean_defined
+
+VERSION = 2
+LARGE = 2_000_000  # scores (clips times classes) that are no longer kept in memory
+_KEY = 16  # letters of a comparison key
+_NUMBERS = ("lowest", "highest", "lwlrap", "collapsed")
+_OF_CLASSES = ("positives", "ap", "roc_auc", "eer")
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What scores give: `key` (runs compare only where it is equal), a summary, and counts on the sliders' grid."""
+
+    key: str
+    summary: Summary
+    on_grid: OnGrid
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What the records of runs have in common; `text` holds it all, and is equal where layouts are."""
+
+    text: str
+    classes: tuple[str, ...]
+    clips: int
+    dtype: np.dtype  # of the scores
+    grid: np.ndarray  # (thresholds,) float64
+    record: np.dtype
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Counts as they are kept: a layout's text and the bytes of one record."""
+
+    layout: str
+    record: bytes
+
+
+@functools.lru_cache(maxsize=4096)
+def layout_of(text: str) -> Layout:
+    """Return the layout of a text. Raises ValueError, KeyError or TypeError where it is none."""
+    note = json.loads(text)
+    classes, clips, grid = tuple(note["classes"]), int(note["clips"]), np.array(note["grid"], np.float64)
+    many, stops = len(classes), len(grid)
+    small = np.min_scalar_type(clips)
+    record = np.dtype(
+        [("key", f"S{_KEY}"), ("lowest", "f8"), ("highest", "f8"), ("lwlrap", "f8"), ("collapsed", "?")]
+        + [("macro_ap", "f8"), ("macro_roc_auc", "f8"), ("positives", "i8", (many,))]
+        + [(name, "f8", (many,)) for name in ("ap", "roc_auc", "eer")]
+        + [("samples", "f8", (stops, 3)), ("empty", "i8", (stops,))]
+        + [(name, small, (stops, many)) for name in ("tp", "fp")]
+    )
+    return Layout(text, classes, clips, np.dtype(note["dtype"]), grid, record)
+
+
+def pack(counted: Counted) -> Packed:
+    """Return counts as they are kept."""
+    s, g = counted.summary, counted.on_grid
+    note = {"classes": s.classes, "clips": s.clips, "dtype": str(s.dtype), "grid": g.grid.tolist()}
+    layout = layout_of(json.dumps(note))
+    record = np.zeros((), layout.record)
+    record["key"] = counted.key.encode()
+    for name in (*_NUMBERS, *_OF_CLASSES):
+        record[name] = getattr(s, name)
+    record["macro_ap"], record["macro_roc_auc"] = s.mAP, mean_defined(s.roc_auc)
+    for name in ("samples", "empty", "tp", "fp"):
+        record[name] = getattr(g, name)
+    return Packed(layout.text, record.tobytes())
+
+
+@functools.lru_cache(maxsize=128)
+def unpack(packed: Packed) -> Counted:
+    """Return the counts that `pack` was given; they are shared, and cannot be written to.
+
+    Raises ValueError, KeyError or TypeError where they are damaged.
+    """
+    layout = layout_of(packed.layout)
+    record = np.frombuffer(packed.record, layout.record, 1)[0]
+    summary = Summary(
+        classes=layout.classes,
+        clips=layout.clips,
+        dtype=layout.dtype,
+        **{name: record[name].item() for name in _NUMBERS},
+        **{name: record[name] for name in _OF_CLASSES},
+    )
+    tp, fp = record["tp"].astype(np.int64), record["fp"].astype(np.int64)
+    tp.flags.writeable = fp.flags.writeable = False
+    return Counted(
+        record["key"].decode(), summary, OnGrid(layout.grid, tp, fp, record["samples"], record["empty"])
+    )
+
+
+def records(packed: Sequence[Packed]) -> np.ndarray:
+    """Return the records of counts of one layout side by side, (runs,)."""
+    return np.frombuffer(b"".join(one.record for one in packed), layout_of(packed[0].layout).record)
+
+
+def one_number(packed: Packed, name: str) -> float | bytes:
+    """Return one number of a record ("macro_ap", "macro_roc_auc", "key" ...) without unpacking the rest."""
+    kind, offset = layout_of(packed.layout).record.fields[name][:2]
+    return np.frombuffer(packed.record, kind, 1, offset)[0].item()
+
+
+def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
+    """Read the scores of a run on a split and count them.
+
+    Those of large runs take seconds; with `keep` their counts are kept in the run's own cache too, so that they
+    travel with it. Raises SedcoreError where there are no scores, or damaged ones.
+    """
+    file, name, depends = run.predictions_file(split), f"{split}-counted", {"version": VERSION}
+    large = is_large(run, split)
+    kept = read_cache(run, name, file, depends) if large else None
+    if kept is not None:
+        return unpack(Packed(str(kept["layout"]), kept["record"].tobytes()))
+    found = run.predictions(split)
+    summary = summarise(found.truth, found.scores, found.classes)
+    grid = threshold_grid(*slider_range(summary.lowest, summary.highest))
+    counted = Counted(found.comparison_key(), summary, count_on_grid(found.truth, found.scores, grid))
+    if large and keep:
+        packed = pack(counted)
+        arrays = {"layout": np.array(packed.layout), "record": np.frombuffer(packed.record, np.uint8)}
+        write_cache(run, name, file, depends, arrays)
+    return counted
+
+
+def try_to_count(run: Run, split: str, keep: bool) -> Counted | None:
+    """Return what `count_scores` does, None where the scores cannot be used."""
+    try:
+        return count_scores(run, split, keep)
+    except SedcoreError:
+        return None
+
+
+def is_large(run: Run, split: str) -> bool:
+    """Whether the scores of a split are too many to be kept in memory."""
+    clips, classes = run.predictions_shape(split)
+    return clips * len(classes) > LARGE
