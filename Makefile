@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 ARTIFACTS := $(or $(SEDCORE_ARTIFACTS),artifacts)
 DEMO := artifacts/datasets/demo/features/logmel.npy
 
-.PHONY: dashboard test test-long lint demo-runs chromium
+.PHONY: dashboard test test-long bench bench-quality lint demo-runs chromium
 .DELETE_ON_ERROR:
 
 # Training is switched on because the page is open to this machine alone.
@@ -21,6 +21,20 @@ test: $(VENV)/installed-tests chromium
 # More jobs, more faults, longer trainings: minutes to an hour.
 test-long: $(VENV)/installed-tests chromium
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long or not long"
+
+# Speed and memory of everything, as tables: up to an hour on two cores that have nothing else to do.
+bench: $(VENV)/installed-tests chromium
+	$(RUN) -m benchmarks.training
+	$(RUN) -m benchmarks.features
+	$(RUN) -m benchmarks.evaluation
+	$(RUN) -m benchmarks.bootstrap
+	$(RUN) -m benchmarks.scale
+	$(RUN) -m benchmarks.board
+	$(RUN) -m benchmarks.large_pages
+
+# The report's models in plain Keras against the one to begin with, on a data set of yours: hours; what is done is kept.
+bench-quality: $(VENV)/installed
+	$(RUN) -m benchmarks.quality --artifacts "$(ARTIFACTS)" --data "$(DATA)" --ablation
 
 lint: $(VENV)/installed-tests
 	$(RUN) -m ruff check .

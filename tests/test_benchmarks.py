@@ -3,11 +3,12 @@
 import pandas as pd
 import pytest
 
-from benchmarks import evaluation, scale
+from benchmarks import evaluation, features, quality, scale, training
 from benchmarks.made_runs import make_many
 from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.runs import default_info, list_runs
 from sedcore.artifacts.seeds import seed_groups
+from tests.small_sets import small_set
 
 
 def table(text: str) -> pd.DataFrame:
@@ -51,3 +52,44 @@ def test_evaluation_equals_the_loop(capsys):
     assert apart < 1e-12
     with pytest.raises(SystemExit):
         evaluation.main(["--clips=few"])
+
+
+def test_training_of_both_sides(capsys, tmp_path):
+    training.make_data(tmp_path, clips=64, frames=80)
+    for side in training.SIDES:
+        speed = training.measure(side, "crnn", tmp_path, 64, 80)
+        assert set(speed) == {"training", "prediction"} and min(speed.values()) > 0
+    assert training.peak_gflops(size=64) > 0
+    # five dense layers, each weight multiplied and added once
+    assert training.gflop("ann", 20) == pytest.approx(
+        2e-9 * (64 * 20 * 512 + 512 * 256 + 256 * 128 + 128 * 32 + 320)
+    )
+
+
+def test_features_of_both_sides(tmp_path):
+    features.write_mel_files(tmp_path / "source", 4)
+    assert features.mfcc_loop(tmp_path, 3) > 0 and len(list((tmp_path / "mfcc").iterdir())) == 3
+    assert features.mfcc_import(tmp_path, 4) > 0
+    (tmp_path / "audio").mkdir()
+    features.write_audio(tmp_path / "audio" / "source", 12)
+    assert (
+        features.logmel_loop(tmp_path / "audio", 12) > 0
+        and features.logmel_import(tmp_path / "audio", 12) > 0
+    )
+    assert features.logmel_difference(tmp_path / "audio", 12) < 1e-4
+
+
+def test_quality_goes_on_where_it_was(tmp_path, capsys):
+    data = small_set(tmp_path, "birds", clips=30, hop_s=0.5)
+    quality.plain(tmp_path, data, "ann", epochs=2)
+    run = quality.run_of(tmp_path, "ann")
+    assert run.status().state == "finished" and list(run.history()["epoch"]) == [1, 2]
+    assert not (run.path / "backup").exists()
+    quality.main([f"--artifacts={tmp_path}", "--data=birds", "--epochs=1", "--parts=ann,compact-0"])
+    said = capsys.readouterr().out
+    rows = table(said).set_index("run")
+    assert list(rows.index) == ["ann", "compact-0"] and rows.loc["ann", "best epoch of"].endswith("of 2")
+    assert float(rows.loc["compact-0", "test"]) == pytest.approx(
+        quality.macro_ap(quality.run_of(tmp_path, "compact-0")), abs=5e-4
+    )
+    assert "compact, 1 seeds: test macro AP" in said

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
 
 from sedcore.data.store import DataSet
 from sedcore.evaluation.verdicts import holm
@@ -74,6 +73,8 @@ def shift_table(balance: pd.DataFrame) -> pd.DataFrame:
     whether Fisher's exact test tells it from two draws of the same source, corrected over all classes and
     splits (Holm 1979). Empty where there is one split only.
     """
+    from scipy.stats import fisher_exact  # takes a second, and most pages never ask
+
     splits = list(dict.fromkeys(balance["split"]))
     if len(splits) < 2:
         return pd.DataFrame(columns=["label", "split", "difference", "beyond_chance"])

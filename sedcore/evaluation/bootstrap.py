@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse, special, stats
+from scipy import sparse, special  # not scipy.stats, which takes a second to import
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import averages, class_scores, ratio, samples_average
@@ -158,10 +158,10 @@ def logit_interval(
     spread = special.logit(np.clip(wide, NEAR, 1 - NEAR)).std(axis=0, ddof=1 if len(wide) > 1 else 0)
     centre = special.logit(np.clip(full, NEAR, 1 - NEAR))
     if positives is None:
-        reach = stats.norm.ppf((1 + level) / 2) * spread
+        reach = special.ndtri((1 + level) / 2) * spread
     else:
         n = np.maximum(positives, 2)
-        reach = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(n / (n - 1)) * spread
+        reach = special.stdtrit(n - 1, (1 + level) / 2) * np.sqrt(n / (n - 1)) * spread
     low, high = special.expit(centre - reach), special.expit(centre + reach)
     agreed = spread == 0
     return np.where(agreed, full, np.minimum(low, full)), np.where(agreed, full, np.maximum(high, full))

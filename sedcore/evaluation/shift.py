@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from sedcore.evaluation.counts import Confusion
 
@@ -19,5 +18,6 @@ def predicted_against_true(confusion: Confusion) -> tuple[np.ndarray, np.ndarray
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks along the last axis, 1 the highest, equal values the same rank; NaN stays NaN and ranks nobody."""
     values = np.asarray(values, np.float64)
-    placed = stats.rankdata(np.where(np.isnan(values), -np.inf, values) * -1.0, method="min", axis=-1)
+    shown = np.where(np.isnan(values), -np.inf, values)
+    placed = 1.0 + (shown[..., None, :] > shown[..., :, None]).sum(axis=-1)
     return np.where(np.isnan(values), np.nan, placed)

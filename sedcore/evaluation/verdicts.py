@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special  # not scipy.stats, which takes a second to import
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.bootstrap import FEW_POSITIVES, LEVEL, percentile_interval
@@ -91,9 +91,9 @@ def _studentised(
     """
     n = np.maximum(support, 2)
     error = np.sqrt(n / (n - 1)) * draws.std(axis=0, ddof=1 if len(draws) > 1 else 0)
-    reach = stats.t.ppf((1 + level) / 2, n - 1) * error
+    reach = special.stdtrit(n - 1, (1 + level) / 2) * error
     away = np.divide(np.abs(difference), error, out=np.zeros(len(difference)), where=error > 0)
-    p = 2 * stats.t.sf(away, n - 1)
+    p = 2 * special.stdtr(n - 1, -away)
     return np.maximum(difference - reach, -1), np.minimum(difference + reach, 1), p
 
 
@@ -113,7 +113,7 @@ def p_values(
     p = np.minimum(2 * (beyond + 1) / (resamples + 1), 1.0)
     error = draws.std(axis=0, ddof=1) if resamples > 1 else np.zeros(tests)
     from_error = (beyond == 0) & (2 / (resamples + 1) > alpha / tests) & (error > 0)
-    p[from_error] = 2 * stats.norm.sf(np.abs(difference[from_error]) / error[from_error])
+    p[from_error] = 2 * special.ndtr(-np.abs(difference[from_error]) / error[from_error])
     return p, from_error
 
 
@@ -163,7 +163,7 @@ def mcnemar(truth: np.ndarray, first: np.ndarray, second: np.ndarray, alpha: flo
     first_only = ((first == truth) & (second != truth)).sum(axis=0)
     second_only = ((first != truth) & (second == truth)).sum(axis=0)
     fewer = np.minimum(first_only, second_only)
-    p = np.minimum(2 * stats.binom.cdf(fewer, first_only + second_only, 0.5), 1.0)
+    p = np.minimum(2 * special.bdtr(fewer, first_only + second_only, 0.5), 1.0)
     support = truth.sum(axis=0)
     tested = support >= FEW_POSITIVES
     corrected = holm(np.where(tested, p, np.nan))

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.widgets.model_grid import grid_cells
 from pages.widgets.sweep_form import listed
+from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import list_runs, save_predictions
 from sedcore.artifacts.sweeps import find_sweep, list_sweeps
@@ -199,7 +200,7 @@ def test_the_grid_shows_the_best_starts_the_empty_and_names_the_misfit(root):
     (run,) = [run for run in list_runs(root) if run.info["model"] == "rnn_time"]
     assert run.status().state == "queued" and run.info["config"]["epochs"] == MODELS["rnn_time"].epochs
     assert page.button(key="grid-rnn_time-logmel").label == "waits"
-    cells = grid_cells(open_dataset(root, "tiny"), list_runs(root))
+    cells = grid_cells(open_dataset(root, "tiny"), RunIndex(root, keep=False).refresh())
     assert cells["ann", "logmel"].value == pytest.approx(0.41) and cells["crnn", "logmel"].misfit
 
 
