@@ -11,7 +11,7 @@ from sedcore.models.catalog import PLAIN, ModelCard
 from sedcore.training.config import PRECISIONS, SCHEDULES, TrainConfig
 
 WORDS = {
-    "schedule": ("Learning rate", "Constant, or a short rise and then half a cosine down to nothing."),
+    "schedule": ("Rate over time", "Constant, or a short rise and then half a cosine down to nothing."),
     "precision": (
         "Precision",
         "Of the convolutions. bfloat16 is several times as fast on processors that have it (AMX, AVX-512 BF16), and "
