@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import report_models
+from sedcore.models import recurrent
 from sedcore.models.layers import NormalisedConvolution
 from sedcore.models.recurrent import FastGRU, FastLSTM
 from sedcore.models.registry import build
@@ -58,16 +59,23 @@ def test_a_step_is_that_of_keras():
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(("whole", "backwards"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("ours", [FastLSTM, FastGRU])
-def test_a_recurrent_layer_is_that_of_keras(ours, whole, dropout):
+def test_a_recurrent_layer_is_that_of_keras(ours, whole, backwards, dropout):
     """Outputs, states and all gradients, with dropout of the recurrent state (same seed, same masks) and without."""
     rng = np.random.default_rng(1)
     x = tf.constant(rng.normal(size=(3, 7, 5)).astype("f4"))
     target = rng.normal(size=(3, 7, 4) if whole else (3, 4)).astype("f4")
     found = []
     for layer in (ours, ours.__base__):
-        layer = layer(4, return_sequences=whole, recurrent_dropout=dropout, return_state=True, seed=5)
+        layer = layer(
+            4,
+            return_sequences=whole,
+            go_backwards=backwards,
+            recurrent_dropout=dropout,
+            return_state=True,
+            seed=5,
+        )
         layer.build(x.shape)
         weights = np.random.default_rng(2)
         layer.set_weights([weights.normal(0, 0.5, w.shape) for w in layer.get_weights()])
@@ -76,6 +84,15 @@ def test_a_recurrent_layer_is_that_of_keras(ours, whole, dropout):
     assert [np.shape(part) for part in found[0]] == [np.shape(part) for part in found[1]]
     for mine, other in zip(*found):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("ours", "walk"), [(FastLSTM, "_lstm"), (FastGRU, "_gru")])
+def test_both_directions_go_the_fast_way(ours, walk, monkeypatch):
+    ways, fast = [], getattr(recurrent, walk)
+    monkeypatch.setattr(recurrent, walk, lambda *given: ways.append(walk) or fast(*given))
+    layer = keras.layers.Bidirectional(ours(4, return_sequences=True))
+    layer(np.zeros((2, 3, 5), "f4"))
+    assert ways == [walk, walk]
 
 
 def gradients_of(layer: keras.Layer, x: tf.Tensor, target: np.ndarray):

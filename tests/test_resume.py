@@ -67,7 +67,7 @@ def compare(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one.drop(columns=clock), other.drop(columns=clock), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize(("model", "rate"), [("ann", 1e-4), ("crnn", 1e-3)])
+@pytest.mark.parametrize(("model", "rate"), [("ann", 1e-4), ("crnn", 1e-3), ("compact", 2e-3)])
 def test_a_resumed_history_equals_an_uninterrupted_one(root, cut_after, model, rate):
     whole = trained(root, model, learning_rate=rate)
     cut_after(2)

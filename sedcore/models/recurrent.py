@@ -15,13 +15,14 @@ import keras
 
 
 def _fits(layer: keras.layers.RNN, mask) -> bool:
-    """Whether the fast way is there: TensorFlow, no input masked or dropped, the usual activations."""
-    usual = (layer.activation, layer.recurrent_activation) == (keras.ops.tanh, keras.ops.sigmoid) or (
-        layer.activation.__name__,
-        layer.recurrent_activation.__name__,
-    ) == ("tanh", "sigmoid")
-    plain = mask is None and not layer.dropout and not layer.go_backwards and layer.use_bias
-    return keras.backend.backend() == "tensorflow" and usual and plain
+    """Whether the fast way is there: TensorFlow without a GPU (cuDNN is faster there), nothing masked, as usual."""
+    usual = (layer.activation.__name__, layer.recurrent_activation.__name__) == ("tanh", "sigmoid")
+    plain = mask is None and not layer.dropout and layer.use_bias
+    if keras.backend.backend() != "tensorflow" or not (usual and plain):
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")
 
 
 @keras.saving.register_keras_serializable(package="sedcore")
@@ -35,7 +36,7 @@ class FastLSTM(keras.layers.LSTM):
         cell, (h, c) = self.cell, initial_state
         # with dropout Keras gives each gate a mask of its own
         kept = cell.get_recurrent_dropout_mask(h) if training and cell.recurrent_dropout else None
-        projected = _projected(sequences, cell.kernel, cell.bias)
+        projected = _projected(self, sequences, cell.bias)
         outputs, last_c = _lstm(projected, h, c, kept, cell.recurrent_kernel.value)
         return outputs[-1], _by_clip(outputs), [outputs[-1], last_c]
 
@@ -51,13 +52,15 @@ class FastGRU(keras.layers.GRU):
         cell = self.cell
         h = initial_state[0] if isinstance(initial_state, (list, tuple)) else initial_state
         outer, inner = keras.ops.unstack(cell.bias)
-        outputs = _gru(_projected(sequences, cell.kernel, outer), h, cell.recurrent_kernel.value, inner)
+        outputs = _gru(_projected(self, sequences, outer), h, cell.recurrent_kernel.value, inner)
         return outputs[-1], _by_clip(outputs), [outputs[-1]]
 
 
-def _projected(sequences, kernel, bias):
-    """Return (steps, batch, units): inputs times weights, of all steps at once."""
-    return keras.ops.matmul(keras.ops.transpose(sequences, (1, 0, 2)), kernel) + bias
+def _projected(layer: keras.layers.RNN, sequences, bias):
+    """Return (steps, batch, units), in the order of the walk: inputs times weights, of all steps at once."""
+    by_step = keras.ops.transpose(sequences, (1, 0, 2))
+    by_step = keras.ops.flip(by_step, axis=0) if layer.go_backwards else by_step  # as in a Bidirectional
+    return keras.ops.matmul(by_step, layer.cell.kernel) + bias
 
 
 def _by_clip(outputs):
