@@ -19,6 +19,7 @@ from sedcore.errors import SedcoreError
 
 # Lists of one number a class in a history record; they are read as tables of their own.
 CLASS_MEASURES = ("ap", "tp", "fp", "fn")
+_CLASS_ENDS = tuple(f".{measure}" for measure in CLASS_MEASURES)
 
 
 def read_history(file: Path, what: str) -> pd.DataFrame:
@@ -138,6 +139,3 @@ def _flat(table: pa.Table | None) -> pd.DataFrame | None:
             return None
         columns[name] = column.to_numpy()
     return pd.DataFrame(columns)
-
-
-_CLASS_ENDS = tuple(f".{measure}" for measure in CLASS_MEASURES)
