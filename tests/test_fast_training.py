@@ -150,7 +150,10 @@ def test_the_reports_models_learn_as_in_plain_keras(name):
     ours, device = without_dropout(build(name, 4, 40, frames)), OneDevice()
     ours.compile(optimizer=FusedAdam(1e-4), loss="binary_crossentropy")
     plain.optimizer.learning_rate = 1e-4
-    ours.set_weights(plain.get_weights())
+    weights = plain.get_weights()
+    if name == "ann":  # from the order of (bands, frames) to that of (frames, bands)
+        weights[0] = weights[0].reshape(40, frames, -1).transpose(1, 0, 2).reshape(weights[0].shape)
+    ours.set_weights(weights)
     x = rng.normal(size=(16, frames, 40)).astype("f4")
     y = (rng.random((16, 4)) < 0.4).astype("f4")
     differences = []

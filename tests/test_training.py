@@ -19,7 +19,7 @@ from sedcore.evaluation.evaluate import evaluate
 from sedcore.jobs.queue import submit
 from sedcore.models import registry
 from sedcore.training import start
-from sedcore.training.batches import RowReader, in_background, shuffled
+from sedcore.training.batches import RowReader, in_background, shuffled, widen
 from sedcore.training.config import TrainConfig
 from sedcore.training.predict import predict_files
 from sedcore.training.scoring import SplitScorer
@@ -114,6 +114,17 @@ def test_rows_come_normalised_by_the_train_split(tiny):
     np.testing.assert_allclose(batch.mean(axis=(0, 1)), 0, atol=1e-3)
     np.testing.assert_allclose(batch.std(axis=(0, 1)), 1, atol=1e-3)
     np.testing.assert_array_equal(reader(np.array([3])), batch[3:4])  # also after its pages were given back
+
+
+def test_every_float16_is_widened_to_itself():
+    """All 65,536 of them: zeros of both signs, the smallest, infinities, and what is no number."""
+    every = np.arange(65536, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)]
+    for values in (every, finite):
+        found = np.empty(len(values), np.float32)
+        widen(values, found)
+        np.testing.assert_array_equal(found, values.astype(np.float32))
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(values))
 
 
 def test_every_row_is_in_one_batch_and_the_order_follows_the_seed():

@@ -51,7 +51,8 @@ class NormalisedConvolution(keras.layers.Layer):
     """A convolution (padding "same") and the batch normalisation of its outputs, in this order.
 
     Input (batch, height, width, channels). Where nothing is learned the normalisation is a scale and a shift, and
-    both go into the convolution's weights: one pass over the outputs less, the same values but for rounding.
+    both go into the convolution's weights: one pass over the outputs less, the same values but for rounding. In
+    training the normalisation takes a bias out again, so that it moves the mean alone and has no gradient.
     """
 
     def __init__(self, filters, window=3, strides=1, use_bias=True, momentum=0.99, **options):
@@ -70,10 +71,16 @@ class NormalisedConvolution(keras.layers.Layer):
     def call(self, inputs, training=None):
         """Convolve and normalise, by the batch (training) or by the moving averages."""
         norm, conv = self.normalisation, self.convolution
-        if training or keras.backend.backend() != "tensorflow":
+        if keras.backend.backend() != "tensorflow":
             return norm(conv(inputs), training=training)
         import tensorflow as tf
 
+        if training and norm.trainable:
+            kernel = ops.cast(conv.kernel, inputs.dtype)
+            outputs = norm(tf.nn.conv2d(inputs, kernel, list(conv.strides), "SAME"), training=True)
+            if conv.use_bias:
+                norm.moving_mean.assign_add(conv.bias * (1 - norm.momentum))
+            return outputs
         scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
         shift = norm.beta - norm.moving_mean * scale
         if conv.use_bias:

@@ -58,9 +58,12 @@ class FastGRU(keras.layers.GRU):
 
 def _projected(layer: keras.layers.RNN, sequences, bias):
     """Return (steps, batch, units), in the order of the walk: inputs times weights, of all steps at once."""
-    by_step = keras.ops.transpose(sequences, (1, 0, 2))
-    by_step = keras.ops.flip(by_step, axis=0) if layer.go_backwards else by_step  # as in a Bidirectional
-    return keras.ops.matmul(by_step, layer.cell.kernel) + bias
+    kernel = layer.cell.kernel
+    if kernel.shape[0] > kernel.shape[1]:  # what is turned round is the narrower of the two
+        by_step = keras.ops.transpose(keras.ops.matmul(sequences, kernel) + bias, (1, 0, 2))
+    else:
+        by_step = keras.ops.matmul(keras.ops.transpose(sequences, (1, 0, 2)), kernel) + bias
+    return keras.ops.flip(by_step, axis=0) if layer.go_backwards else by_step  # as in a Bidirectional
 
 
 def _by_clip(outputs):

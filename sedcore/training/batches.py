@@ -16,6 +16,7 @@ import numpy as np
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 
+FLOAT16_END = 2.0**16  # all float16 numbers are below
 _AHEAD = 2  # batches prepared while one is trained on
 
 
@@ -48,10 +49,10 @@ class RowReader:
             A value is no number. Many layers would hide that (TensorFlow's ReLU makes 0 of it on a CPU).
         """
         batch = np.empty((len(rows), self.frames, self.bands), np.float32)
-        for place, row in enumerate(rows):
-            batch[place] = self.array[row]
-        batch -= self.mean
-        batch /= self.std
+        for clip, row in zip(batch, rows):  # one at a time, while it is in the processor's cache
+            widen(self.array[row], clip)
+            clip -= self.mean
+            clip /= self.std
         self._give_back()
         finite = np.isfinite(batch).all(axis=(1, 2))
         if not finite.all():
@@ -65,6 +66,25 @@ class RowReader:
         mapped = getattr(self.array, "_mmap", None)
         if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)  # the file is unchanged; pages come back when read again
+
+
+def widen(values: np.ndarray, out: np.ndarray) -> None:
+    """Write values, float16 or float32, into `out`, float32 of the same shape.
+
+    NumPy turns float16 into float32 one value at a time. Both formats have sign, exponent and fraction in this order
+    (IEEE 754): shifted by the 13 further places of the fraction, the bits of the one are those of the other but for the
+    exponents' origins, 15 and 127, and 2^112 makes up for these. It takes half the time.
+    """
+    if values.dtype != np.float16:
+        out[:] = values
+        return
+    bits = out.view(np.int32)
+    bits[:] = values.view(np.int16)  # the sign goes into all upper bits
+    bits <<= 13
+    bits &= ~0x70001FFF  # of these, the sign's own remains
+    out *= np.float32(2.0**112)
+    if not -FLOAT16_END < out.min() <= out.max() < FLOAT16_END:
+        out[:] = values  # infinities and what is no number have an exponent of their own
 
 
 def in_background(batches: Iterator) -> Iterator:

@@ -60,12 +60,20 @@ def _step_of(model: keras.Model) -> Callable:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(_losses(model, x, targets))
             total = tf.add_n([loss, *model.losses])
-        gradients = tape.gradient(total, model.trainable_variables)
+        gradients = _gradients(tape, total, model)
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         return total
 
     given = [tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in (*model.inputs, *model.outputs)]
     return tf.function(step, input_signature=given, autograph=False)
+
+
+def _gradients(tape, total, model: keras.Model) -> list:
+    """Return the gradient of each trainable variable; zeros where the loss does not depend on it."""
+    import tensorflow as tf
+
+    learned = [variable.value for variable in model.trainable_variables]
+    return tape.gradient(total, learned, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
 def _losses(model: keras.Model, x, targets):
@@ -163,7 +171,7 @@ class AllDevices:
                 loss = tf.reduce_sum(_losses(model, x, targets) * weights)
                 penalties = tf.add_n(model.losses) / self.number if model.losses else 0.0
                 total = loss + penalties
-            gradients = tape.gradient(total, model.trainable_variables)
+            gradients = _gradients(tape, total, model)
             model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))  # adds up those of all
             return total
 
