@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sedcore.artifacts import history
 from sedcore.artifacts.history import read_class_history, read_history
+from sedcore.artifacts.kept_history import LONG, kept_history
+from sedcore.artifacts.runs import append_history, create_run
 from sedcore.errors import SedcoreError
 
 NUMBERS = st.one_of(st.none(), st.floats(-1e300, 1e300), st.integers(-(2**53), 2**53), st.just(0.1))
@@ -88,3 +90,28 @@ def test_no_file_and_no_whole_line_are_no_epochs(tmp_path):
     assert read_history(file, "run").empty
     file.write_text('{"epoch"')
     assert read_history(file, "run").empty
+
+
+@pytest.mark.parametrize("epochs", [LONG, LONG - 1])
+def test_a_long_history_is_kept_until_its_file_changes(tmp_path, epochs):
+    run = create_run(tmp_path, {"kind": "trained", "name": "long", "classes": ["a"]}, state="finished")
+    for epoch in range(1, epochs + 1):
+        loss = None if epoch == 2 else 1 / epoch
+        append_history(run, {"epoch": epoch, "train": {"loss": loss, "clips": 9, "ap": [0.5]}})
+    entry = run.path / "cache" / "history.npz"
+    plain = run.history()
+    pd.testing.assert_frame_equal(kept_history(run), plain)
+    assert not entry.exists()  # without `keep` nothing is written
+    for _ in range(2):  # parsed, then kept
+        pd.testing.assert_frame_equal(kept_history(run, keep=True), plain)
+    assert entry.exists() == (epochs == LONG)
+    append_history(run, {"epoch": epochs + 1, "train": {"loss": 0.1, "clips": 9, "ap": [0.5]}})
+    assert len(kept_history(run, keep=True)) == epochs + 1
+
+
+def test_a_history_that_still_grows_is_not_kept(tmp_path):
+    run = create_run(tmp_path, {"kind": "trained", "name": "long", "classes": ["a"]}, state="running")
+    for epoch in range(1, LONG + 1):
+        append_history(run, {"epoch": epoch, "train": {"loss": 1 / epoch}})
+    assert len(kept_history(run, keep=True)) == LONG
+    assert not (run.path / "cache").exists()

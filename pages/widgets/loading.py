@@ -23,6 +23,7 @@ import streamlit as st
 from sedcore.artifacts.cache import has_cache
 from sedcore.artifacts.counted import LARGE, VERSION, Counted, is_large, one_number
 from sedcore.artifacts.index import ListedRun, RunIndex
+from sedcore.artifacts.kept_history import kept_history
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
@@ -200,7 +201,7 @@ def histories(runs: Sequence[Run]) -> dict[str, pd.DataFrame | SedcoreError]:
 
 def _parsed(run: Run) -> pd.DataFrame | SedcoreError:
     try:
-        return Run(run.path).history()
+        return kept_history(Run(run.path), keep=training_enabled())
     except SedcoreError as error:
         return error
 
