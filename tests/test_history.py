@@ -110,7 +110,7 @@ def test_a_long_history_is_kept_until_its_file_changes(tmp_path, epochs):
 
 
 def test_a_history_that_still_grows_is_not_kept(tmp_path):
-    run = create_run(tmp_path, {"kind": "trained", "name": "long", "classes": ["a"]}, state="running")
+    run = create_run(tmp_path, {"kind": "trained", "name": "long", "classes": ["a"]}, state="queued")
     for epoch in range(1, LONG + 1):
         append_history(run, {"epoch": epoch, "train": {"loss": 1 / epoch}})
     assert len(kept_history(run, keep=True)) == LONG
