@@ -29,6 +29,7 @@ bench: $(VENV)/installed-tests chromium
 	$(RUN) -m benchmarks.evaluation
 	$(RUN) -m benchmarks.bootstrap
 	$(RUN) -m benchmarks.scale
+	$(RUN) -m benchmarks.tensorboard_curves
 	$(RUN) -m benchmarks.board
 	$(RUN) -m benchmarks.large_pages
 

@@ -165,9 +165,7 @@ def watching(base: type) -> type:
             runs.append_history(self._run, {"epoch": epoch + 1, "seconds": round(took, 3), **looks})
             if before.empty or value > before["validation.mAP"].max():
                 self.model.save_weights(self._run.path / "best.weights.h5")
-            print(
-                f"{self._run.name}, epoch {epoch + 1}: {took:.1f} s, macro AP {value:.3f}", file=sys.stderr
-            )
+            print(f"{self._run.name}, epoch {epoch + 1}: {took:.1f} s, macro AP {value:.3f}", file=sys.stderr)
             self._ends(self._run.history())
 
         def _ends(self, history) -> None:

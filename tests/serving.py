@@ -23,12 +23,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until_served(address: str, process: subprocess.Popen, log: Path) -> None:
+def wait_until_served(
+    address: str, process: subprocess.Popen, log: Path, path: str = "/_stcore/health"
+) -> None:
     """Return when the server answers; fail with its words when it ends or does not come."""
     end = time.monotonic() + PATIENCE_S
     while True:
         try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"{address}{path}", timeout=5) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, ConnectionError, TimeoutError):

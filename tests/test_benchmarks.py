@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from benchmarks import evaluation, features, quality, scale, training
+from benchmarks import evaluation, features, quality, scale, tensorboard_curves, training
 from benchmarks.made_runs import make_many
 from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.runs import default_info, list_runs
@@ -42,6 +42,17 @@ def test_scale(tmp_path, capsys):
         found["size"]
     )
     assert found["what"].str.startswith("Curves").sum() == 2
+
+
+def test_curves_next_to_tensorboard(capsys):
+    tensorboard_curves.main(["--runs=3", "--epochs=4", "--repeats=1"])
+    said = capsys.readouterr().out
+    assert "3 runs, 156 scalars" in said  # 13 numbers an epoch
+    found = table(said)
+    assert (
+        list(found["side"]) == ["Curves", "TensorBoard"]
+        and (found["all runs in a chart"].astype(float) > 0).all()
+    )
 
 
 def test_evaluation_equals_the_loop(capsys):

@@ -23,7 +23,7 @@ DEFAULT_THRESHOLD = 0.5
 KEYS = ("runs", "split", "baseline", "t", "tc", "common")
 _STATE, _WRITTEN, _PROBLEMS = "choice", "choice-written", "choice-problems"
 _REMEMBERED = 30  # URLs of this session that are known to be its own
-_MAX_RUNS = 100
+_MAX_RUNS = 250
 
 
 @dataclass(frozen=True)
