@@ -34,6 +34,7 @@ from sedcore.training.config import TrainConfig
 RECOMMENDED = next(iter(MODELS))
 MODEL, FEATURES, EPOCHS, RATE = "new-model", "new-features", "new-epochs", "new-rate"
 BATCH, SEED, NAME, PATIENCE, THRESHOLD = "new-batch", "new-seed", "new-name", "new-patience", "new-threshold"
+OF_CARD = {EPOCHS: "epochs", RATE: "learning_rate", BATCH: "batch_size"}  # fields whose default the model brings
 DETERMINISTIC, STARTED, PROBLEM = "new-deterministic", "new-started", "new-problem"
 FEATURE_WORDS = {
     "logmel": "log-mel",
@@ -59,8 +60,8 @@ def take_defaults(dataset: DataSet) -> None:
     if values.get(MODEL) not in MODELS:
         values[MODEL] = asked if asked in MODELS else RECOMMENDED
     card = MODELS[values[MODEL]]
-    values.setdefault(EPOCHS, card.epochs)
-    values.setdefault(RATE, card.learning_rate)
+    for key, setting in OF_CARD.items():
+        values.setdefault(key, card.defaults[setting])
     take_recipe(card)
     built = dataset.feature_names()
     if built and values.get(FEATURES) not in built:
@@ -68,12 +69,11 @@ def take_defaults(dataset: DataSet) -> None:
 
 
 def choose_model(name: str) -> None:
-    """Take a model; epochs and learning rate follow it unless the reader has set others."""
+    """Take a model; what is its own follows it unless the reader has set something else."""
     values, old, new = st.session_state, MODELS[st.session_state[MODEL]], MODELS[name]
-    if values.get(EPOCHS) == old.epochs:
-        values[EPOCHS] = new.epochs
-    if values.get(RATE) == old.learning_rate:
-        values[RATE] = new.learning_rate
+    for key, setting in OF_CARD.items():
+        if values.get(key) == old.defaults[setting]:
+            values[key] = new.defaults[setting]
     take_recipe(new, old)
     values[MODEL] = name
     st.query_params["model"] = name
@@ -196,11 +196,10 @@ def number_fields(card: ModelCard) -> None:
             "Batch size",
             1,
             65_536,
-            value=32,
             step=8,
             key=BATCH,
             persist_state="session",
-            help="Clips a step of the optimiser.",
+            help=f"Clips a step of the optimiser; the model's own default is {card.batch_size}.",
         )
     with right:
         st.number_input(
@@ -262,9 +261,10 @@ def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[
         model=card.name,
         features=values[FEATURES],
         # None stands for the model's default: the command stays short.
-        epochs=None if values[EPOCHS] == card.epochs else values[EPOCHS],
-        batch_size=values[BATCH],
-        learning_rate=None if values[RATE] == card.learning_rate else values[RATE],
+        **{
+            setting: None if values[key] == card.defaults[setting] else values[key]
+            for key, setting in OF_CARD.items()
+        },
         seed=values[SEED],
         patience=values[PATIENCE],
         threshold=values[THRESHOLD],

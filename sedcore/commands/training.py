@@ -39,7 +39,7 @@ def training_arguments(parser) -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--features", default="logmel")
     parser.add_argument("--epochs", type=int, help="at most; default by model")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, help="default by model")
     parser.add_argument("--learning-rate", type=float, help="default by model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -42,7 +42,7 @@ class ModelCard:
     title : name for people.
     summary : one sentence on what it is and when to take it.
     source : where the architecture comes from.
-    learning_rate, epochs : defaults of training.
+    learning_rate, epochs, batch_size : defaults of training.
     parameters : at 10 classes, 1000 frames, 64 bands.
     clips_per_s : training speed at that size, two cores; rough.
     min_bands, min_frames : the smallest input whose layers still have something to work on.
@@ -61,7 +61,14 @@ class ModelCard:
     min_bands: int = 1
     min_frames: int = 1
     frames: bool = False
+    batch_size: int = 32
     recipe: Mapping[str, Any] = field(default_factory=lambda: PLAIN)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Return the settings of `TrainConfig` that the model brings, the recipe among them."""
+        own = ("epochs", "learning_rate", "batch_size")
+        return {name: getattr(self, name) for name in own} | dict(self.recipe)
 
     def misfit(self, bands: int, frames: int) -> str | None:
         """Return why an input of (frames, bands) cannot be taken, None where it can."""
@@ -77,17 +84,18 @@ _CARDS = (
     ModelCard(
         "compact",
         "Compact CRNN",
-        "Convolutions that step over time and frequency, a GRU that walks over time, pooled over time; learns with "
+        "Convolutions of equal work, a GRU that walks over time, pooled over time; learns with "
         "mixing, masks and averaged weights, and from when things sound where that is known: the one to start with.",
         "after Cakir et al. 2017 (10.1109/TASLP.2017.2690575), pooling of Wang et al. 2019 "
         "(10.1109/ICASSP.2019.8682847)",
         learning_rate=2e-3,
         epochs=30,
-        parameters=328_170,
+        parameters=239_578,
         clips_per_s=77.0,
         min_bands=16,
-        min_frames=8,
+        min_frames=16,
         frames=True,
+        batch_size=16,
         recipe=PLAIN
         | {
             "schedule": "cosine",

@@ -8,21 +8,30 @@ from keras import layers
 from sedcore.models.layers import MOMENTUM, LinearSoftmaxPooling, NormalisedConvolution
 from sedcore.models.recurrent import FastGRU
 
+# filters, window, step, pooling of each convolution, all of (time, frequency)
+BLOCKS = (
+    (16, (5, 5), (2, 2), (2, 1)),
+    (32, (3, 3), (1, 1), (2, 2)),
+    (64, (3, 3), (1, 1), (2, 2)),
+    (128, (3, 3), (1, 1), (1, 2)),
+)
+
 
 def compact(classes: int, bands: int, frames: int) -> keras.Model:
-    """Build a convolutional-recurrent network whose first layers step over time and frequency instead of pooling.
+    """Build a convolutional-recurrent network whose convolutions all take about the same work.
 
     Input (batch, frames, bands), output (batch, classes) probabilities. Three quarters of the work of a usual CRNN lie
-    in its first two blocks, at full resolution; here the first convolution takes a step of four frames and two
-    bands, and every later one halves frequency, so that the same work buys four times the channels where they count. A
-    bidirectional GRU walks over steps of eight frames (80 ms at the default hop), the layer "frames" gives class
-    probabilities of each, and linear softmax pools them over time (Wang et al. 2019, 10.1109/ICASSP.2019.8682847).
-    Takes at least 16 bands and 8 frames.
+    in its first two blocks, at full resolution; here the first convolution steps over every second frame and band, and
+    each later one has twice the filters on a quarter of the values. A bidirectional GRU walks over steps of sixteen
+    frames (160 ms at the default hop), the layer "frames" gives class probabilities of each, and linear softmax
+    pools them over time (Wang et al. 2019, 10.1109/ICASSP.2019.8682847). Takes at least 16 bands and 16 frames.
     """
     inputs = layers.Input((frames, bands))
     x = layers.Reshape((frames, bands, 1))(inputs)
-    for filters, window, step in ((32, (7, 5), (4, 2)), (64, 3, (1, 2)), (96, 3, (2, 2)), (128, 3, (1, 2))):
+    for filters, window, step, pool in BLOCKS:
         x = NormalisedConvolution(filters, window, step, use_bias=False, momentum=MOMENTUM)(x)
+        # before the activation, which is the same on fewer values
+        x = layers.MaxPooling2D(pool, padding="same")(x)
         x = layers.Activation("relu")(x)
     x = layers.Dropout(0.2)(x)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)

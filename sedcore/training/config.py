@@ -25,7 +25,7 @@ class TrainConfig:
     dataset, model, features : names; the features must have been built for the data set.
     epochs : most epochs to train; early stopping usually ends sooner. None: the model's default (the report's
         epochs for the report's models).
-    batch_size : clips a step. The report's 32.
+    batch_size : clips a step. None: the model's default (the report's 32 for most).
     learning_rate : Adam's. None: the model's default (1e-2 for `ann`, 1e-3 for the others, as in the report).
     seed : of the weights, the order of clips and dropout.
     patience : epochs without a better validation macro AP before training ends; 0 switches early stopping off.
@@ -51,7 +51,7 @@ class TrainConfig:
     model: str
     features: str = "logmel"
     epochs: int | None = None
-    batch_size: int = 32
+    batch_size: int | None = None
     learning_rate: float | None = None
     seed: int = 0
     patience: int = 10
@@ -93,9 +93,7 @@ class TrainConfig:
         card = model_card(self.model)
         filled = dataclasses.replace(
             self,
-            epochs=card.epochs if self.epochs is None else self.epochs,
-            learning_rate=card.learning_rate if self.learning_rate is None else self.learning_rate,
-            **{name: value for name, value in card.recipe.items() if getattr(self, name) is None},
+            **{name: value for name, value in card.defaults.items() if getattr(self, name) is None},
         )
         for name, lowest, highest in (
             ("epochs", 1, 100_000),
