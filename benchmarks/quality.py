@@ -38,11 +38,12 @@ ABLATION = {
     "without mixup": ["--mixup", "0"],
     "without masking": ["--no-masking"],
     "without filtering": ["--no-filtering"],
+    "without shifting": ["--shifting", "0"],
     "without averaging": ["--averaging", "0"],
     "without frame labels": ["--no-frame-labels"],
     "constant rate": ["--schedule", "constant"],
     "none of them": [
-        *("--mixup", "0", "--no-masking", "--no-filtering", "--averaging", "0"),
+        *("--mixup", "0", "--no-masking", "--no-filtering", "--shifting", "0", "--averaging", "0"),
         *("--no-frame-labels", "--schedule", "constant"),
     ],
 }

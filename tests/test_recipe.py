@@ -49,6 +49,25 @@ def test_masks_put_out_whole_stretches_and_no_more_than_they_may():
     assert (x == 0).any(axis=(1, 2)).mean() > 0.9
 
 
+def test_a_shift_moves_all_of_a_clip_by_the_same_bands():
+    x = np.tile(np.arange(10, dtype="f4"), (60, 4, 1))
+    augment.shift(x, 3, np.random.default_rng(0))
+    found = {tuple(clip[0].astype(int)) for clip in x}
+    assert (x == x[:, :1]).all()
+    assert found == {tuple(np.clip(np.arange(10) - bands, 0, 9)) for bands in range(-3, 4)}
+
+
+def test_cepstra_are_not_shifted(birds):
+    reader = RowReader(birds, "logmel")
+    off = dict(mixup=0.0, masking=False, filtering=False)
+    batch = {}
+    for features, most in (("logmel", 3), ("logmel", 0), ("mfcc", 3)):
+        x, _ = next(TrainingBatches(birds, reader, config(features=features, shifting=most, **off))(1))
+        batch[features, most] = x
+    assert not np.array_equal(batch["logmel", 3], batch["logmel", 0])
+    np.testing.assert_array_equal(batch["mfcc", 3], batch["logmel", 0])
+
+
 def test_a_filter_moves_each_band_by_the_same_decibels_all_the_time():
     db = np.linspace(0.05, 0.2, 64)
     x = np.zeros((20, 7, 64), "f4")
@@ -104,7 +123,7 @@ def test_batches_follow_from_seed_and_epoch_alone(birds):
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
     assert not any(np.array_equal(a, b) for a, b in zip(first, other))
     assert not np.array_equal(first[0], batches(1, seed=1)[0])
-    plain = batches(1, mixup=0.0, masking=False, filtering=False)
+    plain = batches(1, mixup=0.0, masking=False, filtering=False, shifting=0)
     assert set(np.unique(plain[1])) == {0, 1}  # each is a switch: without them labels are whole
     np.testing.assert_array_equal(batches(1, mixup=0.0)[1], plain[1])
 

@@ -21,6 +21,10 @@ WORDS = {
         "Mixup",
         "Clips of a batch are mixed, labels too; the alpha of the shares' Beta distribution, 0: not.",
     ),
+    "shifting": (
+        "Shifting",
+        "Each clip is moved up or down by some mel bands, at most so many, as another voice would sound; 0: not.",
+    ),
     "averaging": (
         "Weight averaging",
         "Scored with a moving average of the weights; the share of the old in a step, 0: not.",
@@ -61,11 +65,22 @@ def recipe_fields(card: ModelCard) -> None:
     for column, name, words in ((left, "schedule", SCHEDULES), (right, "precision", PRECISIONS)):
         label, about = WORDS[name]
         column.selectbox(label, words, key=key_of(name), persist_state="session", help=about)
-    for column, name, highest in ((left, "mixup", 10.0), (right, "averaging", 0.9999)):
+    for column, name, highest, step, form in (
+        (left, "mixup", 10.0, 0.1, "%g"),
+        (right, "averaging", 0.9999, 0.001, "%g"),
+        (left, "shifting", 1000, 1, "%d"),
+    ):
         label, about = WORDS[name]
-        step = 0.1 if name == "mixup" else 0.001
+        lowest = type(step)(0)
         column.number_input(
-            label, 0.0, highest, step=step, format="%g", key=key_of(name), persist_state="session", help=about
+            label,
+            lowest,
+            highest,
+            step=step,
+            format=form,
+            key=key_of(name),
+            persist_state="session",
+            help=about,
         )
     with st.container(horizontal=True):
         for name in ("masking", "filtering", "frame_labels"):

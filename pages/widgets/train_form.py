@@ -34,7 +34,11 @@ from sedcore.training.config import TrainConfig
 RECOMMENDED = next(iter(MODELS))
 MODEL, FEATURES, EPOCHS, RATE = "new-model", "new-features", "new-epochs", "new-rate"
 BATCH, SEED, NAME, PATIENCE, THRESHOLD = "new-batch", "new-seed", "new-name", "new-patience", "new-threshold"
-OF_CARD = {EPOCHS: "epochs", RATE: "learning_rate", BATCH: "batch_size"}  # fields whose default the model brings
+OF_CARD = {
+    EPOCHS: "epochs",
+    RATE: "learning_rate",
+    BATCH: "batch_size",
+}  # fields whose default the model brings
 DETERMINISTIC, STARTED, PROBLEM = "new-deterministic", "new-started", "new-problem"
 FEATURE_WORDS = {
     "logmel": "log-mel",

@@ -57,6 +57,9 @@ def training_arguments(parser) -> None:
     recipe.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate")
     recipe.add_argument("--mixup", type=float, metavar="ALPHA", help="mix clips of a batch; 0: do not")
     recipe.add_argument("--masking", action=yes_no, help="put out stretches of time and frequency")
+    recipe.add_argument(
+        "--shifting", type=int, metavar="BANDS", help="move clips up or down by chance; 0: do not"
+    )
     recipe.add_argument("--filtering", action=yes_no, help="raise and lower bands of log-mel by chance")
     recipe.add_argument(
         "--averaging", type=float, metavar="SHARE", help="average the weights over steps; 0: do not"

@@ -40,6 +40,7 @@ class TrainConfig:
         a cosine down to nothing (Loshchilov and Hutter 2017, arXiv:1608.03983).
     mixup : alpha of mixing clips of a batch, 0 without; see `augment.mixed`.
     masking, filtering : see `augment.mask` and `augment.filtered`; the second only where features are in dB.
+    shifting : bands by which a clip is moved at most, 0 without; see `augment.shift`. Only where features are bands.
     averaging : share of the old in a moving average of the weights after each step, with which is scored; 0 without
         (Polyak and Juditsky 1992, 10.1137/0330046).
     frame_labels : learn from when things sound too, where the labels say it and the model has frames.
@@ -62,6 +63,7 @@ class TrainConfig:
     mixup: float | None = None
     masking: bool | None = None
     filtering: bool | None = None
+    shifting: int | None = None
     averaging: float | None = None
     frame_labels: bool | None = None
     precision: str | None = None
@@ -100,6 +102,7 @@ class TrainConfig:
             ("batch_size", 1, 65_536),
             ("seed", 0, 2**32 - 1),
             ("patience", 0, 100_000),
+            ("shifting", 0, 1_000),
         ):
             value = getattr(filled, name)
             if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:

@@ -50,6 +50,8 @@ class TrainingBatches:
             targets.append(self._frames(rows, self._steps))
         if config.mixup:
             x, targets = augment.mixed(x, targets, config.mixup, rng)
+        if config.shifting and config.features in ("mel", "logmel"):
+            augment.shift(x, min(config.shifting, x.shape[2] - 1), rng)
         if config.filtering and config.features == "logmel":
             augment.filtered(x, 1 / self._reader.std, rng)
         if config.masking:

@@ -28,6 +28,7 @@ SETTINGS: dict[str, type] = {
     "mixup": float,
     "masking": bool,
     "filtering": bool,
+    "shifting": int,
     "averaging": float,
     "frame_labels": bool,
     "precision": str,
