@@ -8,12 +8,15 @@ dropout's random numbers and batch normalisation, whose means are those of each 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 
 import keras
 import numpy as np
 
 from sedcore.errors import SedcoreError
+
+SMALL_ROW = 2**17  # values that the largest layer makes of a row
 
 
 class OneDevice:
@@ -88,11 +91,19 @@ def _losses(model: keras.Model, x, targets):
 
 
 class Scoring:
-    """A model that scores batches of any size, traced once."""
+    """A model that scores batches of any size, traced once.
+
+    Attributes
+    ----------
+    rows : to score at a time. Of small ones 64, so that large weights are read half as often; where a layer makes much
+        of a row more is no faster, and takes memory.
+    """
 
     def __init__(self, model: keras.Model):
         import tensorflow as tf
 
+        largest = max(math.prod(layer.output.shape[1:]) for layer in model.layers)
+        self.rows = 64 if largest <= SMALL_ROW else 32
         given = [tf.TensorSpec((None, *t.shape[1:]), tf.float32) for t in model.inputs]
         self._scores = tf.function(lambda x: model(x, training=False), input_signature=given, autograph=False)
 

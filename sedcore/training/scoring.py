@@ -11,7 +11,7 @@ from sedcore.artifacts.predictions import Predictions
 from sedcore.data.store import DataSet
 from sedcore.training.batches import RowReader, in_background
 
-SCORING_BATCH = 32  # rows at a time, as in training: more is no faster on two cores and takes more memory
+SCORING_BATCH = 32  # rows at a time where the model does not say how many, as in training
 
 
 class SplitScorer:
@@ -39,7 +39,8 @@ class SplitScorer:
 
     def __call__(self, model, goes_on=lambda: True) -> np.ndarray | None:
         """Return scores (clips, classes) float32; None as soon as `goes_on` says no."""
-        parts = [self._rows[i : i + SCORING_BATCH] for i in range(0, len(self._rows), SCORING_BATCH)]
+        many = getattr(model, "rows", SCORING_BATCH)
+        parts = [self._rows[i : i + many] for i in range(0, len(self._rows), many)]
         scores = []
         for batch in in_background(map(self._reader, parts)):
             if not goes_on():
