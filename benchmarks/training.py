@@ -187,7 +187,7 @@ def gflop(name: str, frames: int) -> float:
         weights = [w for w in layer.weights if "kernel" in w.name]
         per_use = sum(math.prod(w.shape) for w in weights)
         kind = type(layer).__name__
-        if kind.startswith("Conv"):
+        if "Conv" in kind:
             uses = math.prod(layer.output.shape[1:-1])
         else:
             uses = layer.input.shape[1] if "LSTM" in kind or "GRU" in kind else 1

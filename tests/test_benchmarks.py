@@ -75,6 +75,9 @@ def test_training_of_both_sides(capsys, tmp_path):
     assert training.gflop("ann", 20) == pytest.approx(
         2e-9 * (64 * 20 * 512 + 512 * 256 + 256 * 128 + 128 * 32 + 320)
     )
+    # four convolutions of 3 x 3 at full, half, quarter and eighth resolution, two dense layers
+    values = [64 * 80 * 32, 32 * 40 * 32 * 128, 16 * 20 * 128 * 128, 8 * 10 * 128 * 256]
+    assert training.gflop("cnn", 80) == pytest.approx(2e-9 * (9 * sum(values) + 256 * 128 + 1280))
 
 
 def test_features_of_both_sides(tmp_path):
