@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mel-files", type=int, default=10_000)
     parser.add_argument("--loop-files", type=int, default=500, help="that the report's loop is timed on")
-    parser.add_argument("--audio-files", type=int, default=400)
+    parser.add_argument("--audio-files", type=int, default=2_000)
     parser.add_argument("--clips", type=int, default=10_000, help="of the training whose memory is measured")
     parser.add_argument("--step", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -98,8 +98,13 @@ def _import(folder: Path, kind: str) -> float:
     """Import ``source`` with one kind of features; returns seconds."""
     import shutil
 
+    from sedcore.data.features import FeatureParams, mel_basis
     from sedcore.data.importing import import_dataset
 
+    params = FeatureParams()
+    mel_basis(
+        params.sample_rate_hz, params.n_fft, params.bands
+    )  # loads librosa, which the loop has loaded too
     shutil.rmtree(folder / "datasets", ignore_errors=True)
     began = time.perf_counter()
     import_dataset(folder, "made", folder / "source", features=(kind,), announce=lambda line: None)

@@ -47,12 +47,12 @@ def make_runs(
 
 
 def make_many(
-    root: Path, *, runs: int, clips: int = 2_000, classes: int = 10, epochs: int = 100
+    root: Path, *, runs: int, clips: int = 2_000, classes: int = 10, epochs: int = 100, alike: bool = True
 ) -> list[str]:
     """Write thousands of trained runs that compare, in seconds; return their ids.
 
     The files are those that `create_run` and training leave, written straight: nothing waits for the disk here.
-    Configurations come with several seeds each; histories repeat after some runs, scores do not.
+    Configurations come with several seeds each where they are `alike`, else once; histories repeat after some runs, scores do not.
     """
     rng = np.random.default_rng(0)
     names = [f"Class_{c:02d}" for c in range(classes)]
@@ -66,7 +66,7 @@ def make_many(
     )
 
     def write(number: int) -> str:
-        info = _trained_info(number, names, epochs)
+        info = _trained_info(number, names, epochs, alike)
         folder = root / "runs" / info["run_id"]
         (folder / "predictions").mkdir(parents=True)
         (folder / "run.json").write_text(json.dumps({"schema": SCHEMA, **info}))
@@ -83,9 +83,10 @@ def make_many(
         return list(pool.map(write, range(runs)))
 
 
-def _trained_info(number: int, classes: list[str], epochs: int) -> dict:
+def _trained_info(number: int, classes: list[str], epochs: int, alike: bool) -> dict:
     model, seed = MODELS[number % 5], number // 15 % 3
-    config = {"model": model, "dataset": "made", "learning_rate": RATES[number // 5 % 3], "seed": seed}
+    rate = RATES[number // 5 % 3] * (1 if alike else 1 + number / 10_000)
+    config = {"model": model, "dataset": "made", "learning_rate": rate, "seed": seed}
     return default_info() | {
         "run_id": f"20260101-{number:06d}-{model.replace('_', '-')}-{number:04x}",
         "name": f"{model} {number}",

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         root, events = Path(folder) / "root", Path(folder) / "events"
-        ids = make_many(root, runs=given.runs, clips=50, epochs=given.epochs)
+        ids = make_many(root, runs=given.runs, clips=50, epochs=given.epochs, alike=False)
         scalars = write_events(root, events, ids)
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -81,7 +81,7 @@ def curves(page: Page, root: Path, ids: list[str], port: int) -> float:
         page.goto(f"{server.address}/curves?runs={','.join(ids)}")
         page.wait_for_function(
             """number => [...document.querySelectorAll('.js-plotly-plot')].some(
-                 plot => (plot.data || []).filter(trace => trace.x && trace.x.length).length >= number)""",
+                 plot => plot.querySelectorAll('.scatterlayer .trace path.js-line').length >= number)""",
             arg=len(ids),
             timeout=LONG,
         )

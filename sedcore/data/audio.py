@@ -96,7 +96,7 @@ def _decode(path: Path, info: AudioInfo) -> np.ndarray:
                 block = file.read(min(_BLOCK, info.frames - done), dtype="float32", always_2d=True)
                 if not len(block):
                     break
-                samples[done : done + len(block)] = block.mean(axis=1)
+                samples[done : done + len(block)] = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
                 done += len(block)
     except (soundfile.SoundFileError, OSError, MemoryError) as error:
         raise SedcoreError(
