@@ -52,7 +52,8 @@ def make_many(
     """Write thousands of trained runs that compare, in seconds; return their ids.
 
     The files are those that `create_run` and training leave, written straight: nothing waits for the disk here.
-    Configurations come with several seeds each where they are `alike`, else once; histories repeat after some runs, scores do not.
+    Configurations come with several seeds each where they are `alike`, else once; histories repeat after some runs,
+    scores do not.
     """
     rng = np.random.default_rng(0)
     names = [f"Class_{c:02d}" for c in range(classes)]
