@@ -83,5 +83,5 @@ def test_what_a_url_cannot_say_is_a_sentence(params):
 
 
 def test_a_url_names_no_more_runs_than_a_page_can_show():
-    choice, problems = parse({"runs": ",".join(f"r{i}" for i in range(150))})
-    assert len(choice.runs) == 100 and len(problems) == 1
+    choice, problems = parse({"runs": ",".join(f"r{i}" for i in range(300))})
+    assert len(choice.runs) == 250 and len(problems) == 1
