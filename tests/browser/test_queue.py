@@ -20,12 +20,19 @@ pytestmark = pytest.mark.browser
 def start(visitor, name: str, epochs: int) -> None:
     """Start a training from the page."""
     page = visitor.open(f"new_run?data={SMALL_DEMO}&model=rnn_time")
-    for role, label, value in (("spinbutton", "Epochs at most", str(epochs)), ("textbox", "Name", name)):
+    page.get_by_text("More settings").click()
+    # without patience: how soon a training is good enough is not what is looked at
+    settings = ("Epochs at most", str(epochs)), ("Patience", "0")
+    for role, label, value in (
+        *(("spinbutton", *setting) for setting in settings),
+        ("textbox", "Name", name),
+    ):
         field = page.get_by_role(role, name=label)
         field.fill(value)
         field.press("Enter")
     command = page.locator(".st-key-new-settings pre code")
     expect(command).to_contain_text(f"--epochs {epochs}")
+    expect(command).to_contain_text("--patience 0")
     expect(command).to_contain_text(f"--name {name}")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".st-key-new-notice").get_by_text(name)).to_be_visible()
