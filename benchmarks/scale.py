@@ -27,6 +27,7 @@ MEMORY = 600  # MB that a page process may hold
 # what, seconds wanted
 FROM_NOTHING, COLD, WARM, CURVES = 90, 3, 0.5, 1.5
 CHOSEN = 100
+LEADERBOARD = '[data-testid="stDataFrame"] canvas'
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -150,13 +151,13 @@ def opened_cold(root: Path) -> tuple[float, float]:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         with Served(root, port) as server:
-            page.goto(f"{server.address}/data_sets")
-            page.wait_for_selector("h1")
+            page.goto(server.address)
+            page.wait_for_selector(LEADERBOARD, timeout=LONG)
         page.goto("about:blank")
         with Served(root, port) as server:
             start = time.perf_counter()
             page.goto(server.address)  # Overview is the first page
-            page.wait_for_selector('[data-testid="stDataFrame"] canvas', timeout=LONG)
+            page.wait_for_selector(LEADERBOARD, timeout=LONG)
             seconds = time.perf_counter() - start
             page.wait_for_function(
                 "() => document.querySelector('.stApp')?.dataset.testScriptState === 'notRunning'",
