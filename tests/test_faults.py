@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import checkpoint, runs
 from sedcore.artifacts.checkpoint import (
     Checkpoint,
     drop_unfinished,
@@ -353,6 +353,15 @@ def test_a_damaged_status_is_told_with_what_to_write_and_the_queue_goes_on(tiny,
     resume(tiny, damaged)
     work(tiny)
     run_invariants.ended_well(tiny, [damaged.run_id, other.run_id])
+
+
+def test_a_checkpoint_of_another_version_is_not_gone_on_from(tiny, monkeypatch):
+    run = cut_off(tiny)
+    monkeypatch.setattr(checkpoint, "VERSION", checkpoint.VERSION + 1)
+    with pytest.raises(
+        SedcoreError, match="written by another version of sedcore; remove that folder and resume"
+    ):
+        read_checkpoint(run)
 
 
 def test_a_damaged_checkpoint_fails_the_run_with_what_to_do_whatever_the_damage(tiny):

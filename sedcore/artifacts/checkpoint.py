@@ -18,6 +18,7 @@ from sedcore.artifacts.files import SCHEMA, atomic_path
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
+VERSION = 2  # of what weights mean: since 2 the ANN's first ones lie in the order of (frames, bands)
 _NOTE = "note"
 
 
@@ -54,7 +55,7 @@ def write_checkpoint(run: Run, checkpoint: Checkpoint) -> None:
     if checkpoint.best is not None and not best.exists():
         with atomic_path(best) as temporary:
             np.savez(temporary, *checkpoint.best)
-    note = json.dumps({"schema": SCHEMA, **checkpoint.note})
+    note = json.dumps({"schema": SCHEMA, "version": VERSION, **checkpoint.note})
     with atomic_path(folder / "state.npz") as temporary:
         np.savez(temporary, **checkpoint.arrays, **{_NOTE: np.array(note)})
     for old in folder.iterdir():
@@ -88,7 +89,7 @@ def read_checkpoint(run: Run) -> Checkpoint | None:
             f"run {run.run_id}: the checkpoint {file.parent} is damaged ({error}); remove that folder and resume "
             "to begin again from the first epoch"
         ) from error
-    if note.pop("schema", None) != SCHEMA:
+    if (note.pop("schema", None), note.pop("version", None)) != (SCHEMA, VERSION):
         raise SedcoreError(
             f"run {run.run_id}: the checkpoint {file.parent} was written by another version of sedcore; "
             "remove that folder and resume to begin again from the first epoch"

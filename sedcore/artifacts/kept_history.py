@@ -1,4 +1,4 @@
-"""Long histories as arrays in the run's cache: JSON of a thousand epochs takes ten times as long to read."""
+"""Long histories as arrays in the run's cache: JSON of a thousand epochs takes five times as long to read."""
 
 from __future__ import annotations
 
