@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sedcore.artifacts import history
@@ -39,6 +39,8 @@ def by_line(file):
         return read_history(file, "run")
 
 
+# as many keys in both lines, but not the same ones
+@example(records=[{"epoch": 1, "train": {}}, {"epoch": 1, "seconds": None}])
 @settings(max_examples=70)
 @given(RECORDS)
 def test_the_quick_way_reads_what_the_lines_hold(tmp_path_factory, records):

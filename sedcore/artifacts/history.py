@@ -79,56 +79,22 @@ def _parsed(text: bytes) -> pa.Table | None:
     """Return the records as Arrow reads them, None where it may read something else than is there."""
     if not text or b"\0" in text or b"\n\n" in text:
         return None
-    return _as_first(text) or _read(text)
-
-
-def _read(text: bytes, schema: pa.Schema | None = None) -> pa.Table | None:
     # one block: the type of a column is that of all its values
     reading = arrow_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
-    parsing = schema and arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
-        table = arrow_json.read_json(pa.BufferReader(text), reading, parsing)
+        table = arrow_json.read_json(pa.BufferReader(text), reading)
     except pa.ArrowException:
         return None
     return table if table.num_rows == text.count(b"\n") else None
-
-
-def _as_first(text: bytes) -> pa.Table | None:
-    """Return the numbers of records that all are as the first one, without reading those of classes; else None.
-
-    No number is missing and no line has more keys (hence quotes) than the first has: then nothing is overlooked.
-    """
-    line = text[: text.index(b"\n") + 1]
-    if text.count(b'"') != line.count(b'"') * text.count(b"\n"):
-        return None
-    first = _read(line)
-    if first is None:
-        return None
-    kinds = [_without_lists(field) for field in first.schema]
-    table = _read(text, pa.schema([field for field in kinds if field is not None]))
-    flat = None if table is None else _flattened(table)
-    return None if flat is None or any(column.null_count for column in flat.columns) else flat
-
-
-def _without_lists(field: pa.Field) -> pa.Field | None:
-    """Return a field without the lists of classes in it, None where it is one."""
-    if pa.types.is_struct(field.type):
-        inner = [_without_lists(part) for part in field.type]
-        return pa.field(field.name, pa.struct([part for part in inner if part is not None]))
-    return None if pa.types.is_list(field.type) and field.name in CLASS_MEASURES else field
-
-
-def _flattened(table: pa.Table) -> pa.Table:
-    while any(pa.types.is_struct(field.type) for field in table.schema):
-        table = table.flatten()
-    return table
 
 
 def _flat(table: pa.Table | None) -> pd.DataFrame | None:
     """Return the numbers of a table as a frame, None where it holds others than numbers and lists of classes."""
     if table is None:
         return None
-    table, columns = _flattened(table), {}
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    columns = {}
     for name, column in zip(table.column_names, table.columns):
         kind = column.type
         if pa.types.is_list(kind) and name.count(".") == 1 and name.endswith(_CLASS_ENDS):
