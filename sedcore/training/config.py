@@ -42,7 +42,7 @@ class TrainConfig:
     masking, filtering : see `augment.mask` and `augment.filtered`; the second only where features are in dB.
     shifting : bands by which a clip is moved at most, 0 without; see `augment.shift`. Only where features are bands.
     averaging : share of the old in a moving average of the weights after each step, with which is scored; 0 without
-        (Polyak and Juditsky 1992, 10.1137/0330046).
+        (Polyak and Juditsky 1992, 10.1137/0330046). In the first steps it is less; see `FusedAdam`.
     frame_labels : learn from when things sound too, where the labels say it and the model has frames.
     precision : "float32", or "bfloat16": convolutions multiply in bfloat16, which newer processors do several times
         as fast and older ones far slower; weights, sums and all else stay float32.

@@ -13,7 +13,20 @@ class FusedAdam(keras.optimizers.Adam):
     of a large dense layer that is most of the time of a training step. The kernel reads gradient, moments and weights
     once (https://www.tensorflow.org/api_docs/python/tf/raw_ops/ResourceApplyAdam). On another backend, on several
     devices and with `amsgrad` it is the parent.
+
+    The moving average of the weights forgets the first ones sooner than Keras': the share of the old one is
+    t / (t + 9) after step t, counted from 0, until that is more than `ema_momentum` (the rule of
+    https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage). A short training, or one on few
+    clips, would else be scored with weights that have hardly learned.
     """
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        if not self.use_ema:
+            return
+        step = keras.ops.cast(self.iterations, "float32")
+        old = keras.ops.minimum(step / (step + 9), self.ema_momentum)
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average):
+            average.assign(average + (variable - average) * keras.ops.cast(1 - old, average.dtype))
 
     def update_step(self, gradient, variable, learning_rate):
         """Apply a gradient to a variable of its shape."""
