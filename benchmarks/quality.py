@@ -263,7 +263,7 @@ def table(root: Path, data: DataSet) -> str:
             f"{info['epochs_run']} | {epoch_s(run):.1f} | {to_best(run) / 60:.1f} |"
         )
     if compact and four:
-        lines += ["", verdict(root, list(compact.values()))]
+        lines += ["", verdict(root, list(compact.values())), "", overtaking(root, list(compact.values()))]
     if SHORT in rest and four:
         lines += ["", in_short(root, rest[SHORT])]
     return "\n".join(lines)
@@ -288,6 +288,22 @@ def verdict(root: Path, compact: list[Run]) -> str:
         f"compact, {len(values)} seeds: test macro AP {np.mean(values):.3f}{spread}; {name}, the best of the four on "
         f"validation: {macro_ap(best):.3f}. Difference {float(found.difference[0]):+.3f}, 95 % interval [{low:.3f}, "
         f"{high:.3f}]: {found.verdict[0]} (wanted: .05 more)."
+    )
+
+
+def overtaking(root: Path, compact: list[Run]) -> str:
+    """Return when compact's validation macro AP has passed the best of the best of the four."""
+    name, best = best_of_report(root)
+    target = best.history()["validation.mAP"].max()
+    passed = [run for run in compact if (run.history()["validation.mAP"] >= target).any()]
+    said = f"{name}'s best macro AP on validation, {target:.3f} after {to_best(best) / 60:.1f} minutes of training,"
+    if not passed:
+        return f"{said} no seed of compact reaches."
+    epochs = [int((run.history()["validation.mAP"] >= target).argmax()) + 1 for run in passed]
+    took = float(np.median([seconds(run, n) for run, n in zip(passed, epochs)]))
+    return (
+        f"{said} compact passes after {took / 60:.1f} ({took / to_best(best):.2f} of it; epochs "
+        f"{', '.join(map(str, epochs))}; {len(passed)} of {len(compact)} seeds)."
     )
 
 

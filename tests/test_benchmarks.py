@@ -3,14 +3,18 @@
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import evaluation, features, quality, scale, training
 from benchmarks.made_runs import make_many
+from sedcore.artifacts import runs
 from sedcore.artifacts.index import RunIndex
+from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import default_info, list_runs
 from sedcore.artifacts.seeds import seed_groups
+from sedcore.artifacts.status import set_status
 from tests.small_sets import small_set
 
 
@@ -111,3 +115,32 @@ def test_quality_goes_on_where_it_was(tmp_path, capsys):
         quality.macro_ap(quality.run_of(tmp_path, "compact-0")), abs=5e-4
     )
     assert "compact, 1 seeds: test macro AP" in said
+
+
+def test_when_compact_passes_the_best_of_the_four(tmp_path):
+    def trained(part, seconds, values):
+        run = quality.run_of(tmp_path, part)
+        runs.create_run(
+            tmp_path, {"kind": "trained", "run_id": run.run_id, "name": part, "model": part, "best_epoch": 2}
+        )
+        for epoch, value in enumerate(values, 1):
+            runs.append_history(run, {"epoch": epoch, "seconds": seconds, "validation": {"mAP": value}})
+        truth = np.eye(4, 2, dtype=bool)
+        for split in ("validation", "test"):
+            scores = np.eye(4, 2) * value
+            runs.save_predictions(
+                run, Predictions(split, np.array(list("abcd")), ("cat", "dog"), truth, scores)
+            )
+        set_status(run.path, "finished")
+        return run
+
+    trained("crnn", 60.0, [0.5, 0.7, 0.6])
+    compact = [
+        trained("compact-0", 6.0, [0.4, 0.6, 0.7]),
+        trained("compact-1", 6.0, [0.7, 0.8]),
+        trained("compact-2", 6.0, [0.1]),
+    ]
+    said = quality.overtaking(tmp_path, compact)
+    # two epochs of a minute; three and one of 6 s, in the middle 12 s
+    assert "0.700 after 2.0 minutes" in said and "after 0.2 (0.10 of it; epochs 3, 1; 2 of 3 seeds)" in said
+    assert "no seed" in quality.overtaking(tmp_path, compact[2:])
