@@ -120,7 +120,8 @@ def _by_layout(packed: Sequence[Packed | None]) -> Iterator[tuple[Layout, list[i
 
 def _read(scene: Scene, found: Glance, between: Sequence[tuple[int, np.ndarray]]) -> None:
     """Fill in what hangs on thresholds between the stops of the grid, from the scores."""
-    bar = st.progress(0.0) if len(between) > FEW else None
+    words = "Looking up scores between the stops of the slider"
+    bar = st.progress(0.0, text=words) if len(between) > FEW else None
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         read = pool.map(lambda one: _read_one(scene.runs[one[0]], scene.split, one[1]), between)
         for number, ((row, _), values) in enumerate(zip(between, read), start=1):
@@ -129,8 +130,7 @@ def _read(scene: Scene, found: Glance, between: Sequence[tuple[int, np.ndarray]]
             if values == {}:
                 found.keys[row] = ""  # damaged since it was counted
             if bar and number % 50 == 0:
-                words = f"Looking up scores between the stops of the slider: {number} of {len(between)} runs"
-                bar.progress(number / len(between), text=words)
+                bar.progress(number / len(between), text=f"{words}: {number} of {len(between)} runs")
     if bar:
         bar.empty()
 

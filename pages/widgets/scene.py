@@ -203,7 +203,7 @@ def count_first(runs: Sequence[Run], split: str) -> None:
     if not large and len(small) <= FEW:
         index.count(small, split)
         return
-    bar = st.progress(0.0)
+    bar = st.progress(0.0, text=loading.COUNTING)
     for number, run in enumerate(large):
         words = f"{loading.COUNTING} {escape_markdown(run.name)}, {number + 1} of {len(large)}"
         bar.progress(number / len(large), text=words)
