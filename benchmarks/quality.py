@@ -5,9 +5,9 @@
 Needs a data set with train, validation and test. The report's four are trained as it prints them, by `model.fit`, until
 validation macro AP has not risen for 10 epochs, at most the report's epochs, the CNN at most 75 minutes; the best epoch
 is kept. `compact` is trained as it comes, with three seeds, and once in a tenth of the time that the best of the four
-took to its best epoch: then on the clips as they are, since what makes them harder (mixup, masks, filters, shifts) costs
-at first and pays later. Nothing is chosen on test. Every part is a run of the root, so that the pages show them; a part
-that is there already is not trained again, one that was cut off goes on.
+took to its best epoch: then on the clips as they are, since what makes them harder (mixup, masks, filters, shifts)
+costs at first and pays later. Nothing is chosen on test. Every part is a run of the root, so that the pages show them;
+a part that is there already is not trained again, one that was cut off goes on.
 """
 
 from __future__ import annotations
