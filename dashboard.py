@@ -5,11 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.widgets.watch import watch
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 
 HERE = Path(__file__).parent
 WIDGETS = HERE / "pages" / "widgets"
+
 # group: (file in pages/, title, icon); a page that is not there does not appear
 PAGES = {
     "Compare": [
@@ -59,11 +59,15 @@ def navigation_pages() -> dict[str, list]:
     return shown
 
 
-chosen_page = st.navigation(navigation_pages())
+# Frame and menu come before what takes a second in a new process: until then the browser draws a menu of its own.
 # An icon of the page's own: the one of the page in the menu would be fetched from elsewhere.
 st.set_page_config(layout="wide", page_icon=str(WIDGETS / "icon.svg"), initial_sidebar_state=232)
+chosen_page = st.navigation(navigation_pages())
 st.logo(str(WIDGETS / "logo.svg"), icon_image=str(WIDGETS / "icon.svg"), size="medium")
 st.html(FRAME_CSS)
+
+from pages.widgets.watch import watch  # noqa: E402
+
 chosen_page.run()
 watch(chosen_page.title)  # tells on every page when a training ends
 gc.collect()  # in place of Streamlit's own, which would come after every fragment as well (config.toml)

@@ -31,7 +31,7 @@ from sedcore.artifacts.runs import find_run
 from sedcore.data.store import list_datasets, open_dataset
 from sedcore.data.truth import dataset_truth, read_truth
 from sedcore.errors import SedcoreError
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 
 MOST_MB = 500  # of one file; a CSV of 20 000 clips and 527 classes has 200
 MOST_QUESTIONS = 12  # classes asked about one by one

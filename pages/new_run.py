@@ -35,7 +35,7 @@ from sedcore.data.store import DataSet, list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.data import balance_bar
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 from sedcore.models.catalog import MODELS, ModelCard
 
 TITLE = "New run"

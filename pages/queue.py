@@ -20,7 +20,7 @@ from pages.widgets.watch import Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 from sedcore.jobs.workers import ensure_worker
 
 TITLE = "Queue"

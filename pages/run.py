@@ -21,7 +21,7 @@ from sedcore.artifacts.status import RESUMABLE_STATES
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import History, curves_figure
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 
 STATE_COLORS = {"finished": "blue", "failed": "orange", "interrupted": "orange", "cancelled": "gray"}
 

@@ -29,10 +29,10 @@ from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, broken_sweeps, list_sweeps
 from sedcore.errors import SedcoreError
 from sedcore.figures.sweeps import SETTING_TITLES, setting_text
-from sedcore.jobs.launch import training_enabled
 from sedcore.jobs.sweeps.advance import stop_sweep
 from sedcore.jobs.sweeps.results import Members, members_of, point_table, run_table, runs_of
 from sedcore.jobs.sweeps.spec import Spec, parse_spec
+from sedcore.jobs.switch import training_enabled
 
 POLL_S = 2.0
 PARAM, _WIDGET, _LIVE, _MEMBERS = "sweep", "sweep-select", "sweep-live", "sweep-members"

@@ -13,7 +13,7 @@ from pages.widgets.pulse import pulsed
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.jobs.build import DEMO, Build, build_state, demo_command_line, is_demo, start_demo
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 
 POLL_S = 1.0
 

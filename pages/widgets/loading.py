@@ -32,7 +32,7 @@ from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, counts
 from sedcore.evaluation.evaluate import Evaluation, Summary
 from sedcore.evaluation.evaluate import evaluation as evaluation_of
 from sedcore.evaluation.grid import OnGrid, count_on_grid
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 
 _MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
 COUNTING = "Counting scores for the first time …"

@@ -38,7 +38,7 @@ from sedcore.evaluation.counts import Confusion, decide
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.verdicts import McNemar, mcnemar
 from sedcore.figures.palette import Ink
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 
 RESAMPLES, RANKING_RESAMPLES = 10_000, 2_000
 MODEST = 200_000  # clips x classes: above it fewer resamples

@@ -17,7 +17,7 @@ from pages.widgets.tuning import APPLIED, OnApply
 from sedcore.artifacts import thresholds as saved
 from sedcore.artifacts.thresholds import ThresholdVector
 from sedcore.errors import SedcoreError
-from sedcore.jobs.launch import training_enabled
+from sedcore.jobs.switch import training_enabled
 
 _WORD = "vectors-word"  # session state: (is an error, sentence) of the last callback
 

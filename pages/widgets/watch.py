@@ -21,8 +21,8 @@ from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import Status
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import takes
-from sedcore.jobs.launch import training_enabled
 from sedcore.jobs.listing import live_runs
+from sedcore.jobs.switch import training_enabled
 from sedcore.jobs.workers import living_workers
 
 LOOK_S = 1.0  # one read serves all sessions for so long

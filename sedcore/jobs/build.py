@@ -17,7 +17,7 @@ from pathlib import Path
 from sedcore.artifacts.files import safe_name
 from sedcore.data.store import DataSet, datasets_folder
 from sedcore.errors import SedcoreError
-from sedcore.jobs.launch import SWITCH, training_enabled
+from sedcore.jobs.switch import SWITCH, training_enabled
 
 DEMO = "demo"
 

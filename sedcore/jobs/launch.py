@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,10 @@ from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import RAY, engine_of
 from sedcore.jobs.queue import resume, submit
+from sedcore.jobs.switch import SWITCH, training_enabled
 from sedcore.jobs.workers import ensure_worker
 from sedcore.models.catalog import model_card
 from sedcore.training.config import TrainConfig
-
-SWITCH = "SEDBOARD_TRAINING"
-
-
-def training_enabled() -> bool:
-    """Say whether this server may write: start trainings, rename, delete. Off unless switched on."""
-    return os.environ.get(SWITCH) == "on"
 
 
 def start_training(root: Path, config: TrainConfig, name: str = "", job: dict[str, Any] | None = None) -> Run:

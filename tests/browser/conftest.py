@@ -5,6 +5,7 @@ Waits are for conditions and generous: the machine may be slow and busy.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -30,9 +31,7 @@ from tests.serving import (
 from tests.small_sets import small_demo
 
 REPO = Path(__file__).parents[2]
-# Streamlit asks for the first next to a page before it asks at the root; the second is the menu's icon of a page,
-# which it also tries as the tab's icon, and which a machine without the internet cannot have.
-NOT_OURS = ("/_stcore/", "https://fonts.gstatic.com/")
+NOT_OURS = "/_stcore/"  # Streamlit asks for these next to a page before it asks at the root
 
 
 @pytest.fixture(scope="session")
@@ -55,14 +54,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the dashboard."""
+@contextlib.contextmanager
+def serving(root: Path, log: Path) -> Iterator[str]:
+    """Serve a root from a new process and yield the dashboard's address."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.address", "127.0.0.1"]
     command += ["--server.port", str(port), "--server.headless", "true"]
     settings = os.environ | {"SEDBOARD_TRAINING": "on", "SEDCORE_ARTIFACTS": str(root)}
-    log = tmp_path_factory.mktemp("server") / "log.txt"
     with open(log, "wb") as words:
         process = subprocess.Popen(command, cwd=REPO, env=settings, stdout=words, stderr=words)
     try:
@@ -70,12 +68,21 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         wait_until_served(address, process, log)
         yield address
     finally:
-        for run in list_runs(root):
-            if run.status().live:
-                cancel(run)  # a trainer of a test that failed
         process.terminate()
         process.wait(timeout=30)
     assert "Traceback" not in log.read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the dashboard."""
+    with serving(root, tmp_path_factory.mktemp("server") / "log.txt") as address:
+        try:
+            yield address
+        finally:
+            for run in list_runs(root):
+                if run.status().live:
+                    cancel(run)  # a trainer of a test that failed
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +108,7 @@ class Visitor:
 
     def _note(self, message: ConsoleMessage) -> None:
         url = message.location.get("url", "")
-        if message.type == "error" and not any(part in url for part in NOT_OURS):
+        if message.type == "error" and NOT_OURS not in url:
             self.errors.append(f"{message.text} ({url})")
 
     def open(self, path: str) -> Page:

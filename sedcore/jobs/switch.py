@@ -1,0 +1,12 @@
+"""Whether pages may write. Imports nothing heavy: the dashboard asks before it has loaded anything."""
+
+from __future__ import annotations
+
+import os
+
+SWITCH = "SEDBOARD_TRAINING"
+
+
+def training_enabled() -> bool:
+    """Say whether this server may write: start trainings, rename, delete. Off unless switched on."""
+    return os.environ.get(SWITCH) == "on"
