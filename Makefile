@@ -40,7 +40,7 @@ bench-quality: $(VENV)/installed
 lint: $(VENV)/installed-tests
 	$(RUN) -m ruff check .
 
-# The committed results, made again: about an hour on two cores.
+# The committed results, made again: about half an hour on two cores.
 demo-runs: $(VENV)/installed
 	$(RUN) -m sedcore demo-runs
 

@@ -31,7 +31,7 @@ def make_demo_runs(
 ) -> int:
     """Build the demo set where it is missing, train the models on it, write the reported runs; return 0 or 1.
 
-    Earlier demo runs of these models, and the reported runs, are replaced. Takes about an hour on two cores.
+    Earlier demo runs of these models, and the reported runs, are replaced. Takes about half an hour on two cores.
 
     Raises
     ------
