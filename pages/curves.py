@@ -15,7 +15,15 @@ from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
-from sedcore.figures.curves import MEASURES, MOST_POINTS, History, curves_figure, mean_history
+from sedcore.figures.curves import (
+    MEASURES,
+    MOST_POINTS,
+    History,
+    above_the_axis,
+    curves_figure,
+    mean_history,
+    value_range,
+)
 from sedcore.figures.epochs import class_epochs_figure
 
 OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
@@ -267,7 +275,9 @@ def show(
     seeds = seeds if any(history.members for history in histories) else ""
     st.caption(
         f"{'Solid: validation, dashed: train. ' if train else 'Validation. '}{seeds}The marker is the best epoch, by "
-        "validation macro AP: the one whose weights are kept." + left_out(histories)
+        "validation macro AP: the one whose weights are kept."
+        + "".join(above(histories, measure, train) for measure in measures)
+        + left_out(histories)
     )
     if not apart:
         columns = st.columns(min(len(measures), 2), gap="medium")
@@ -287,10 +297,17 @@ def show(
                     st.markdown(
                         f':color[{history.ink.glyph}]{{foreground="{color}"}} {fmt.escape_markdown(history.label)}'
                     )
-                    figure = curves_figure(
-                        [history], measure, labels=False, height=190, value_range=span, **options
-                    )
+                    figure = curves_figure([history], measure, labels=False, height=190, span=span, **options)
                     st.plotly_chart(figure, key=f"curves-{measure}-{number}", config=style.CONFIG)
+
+
+def above(histories: list[History], measure: str, train: bool) -> str:
+    """Return which lines begin above the axis, as a sentence; "" where none does."""
+    high = above_the_axis(histories, measure) if train else []
+    if not high:
+        return ""
+    each = [f"{fmt.escape_markdown(history.label)} ({fmt.score(value)})" for history, value in high]
+    return f" {MEASURES[measure]} of the first epoch in training lies above the axis: {fmt.listing(each)}."
 
 
 def left_out(histories: list[History]) -> str:
@@ -302,24 +319,6 @@ def left_out(histories: list[History]) -> str:
         f" Of {fmt.plural(long, 'line')} with more than {fmt.count(MOST_POINTS)} epochs not every point is drawn: of "
         "each short stretch of epochs its lowest and its highest value, so no spike is lost."
     )
-
-
-def value_range(histories: list[History], measure: str, train: bool) -> tuple[float, float] | None:
-    """Return one range for all panels of a measure, so that they compare."""
-    parts = ("train", "validation") if train else ("validation",)
-    columns = [
-        table[f"{p}.{measure}"].to_numpy(float)
-        for h in histories
-        for table in (h.table, *h.members)
-        for p in parts
-        if f"{p}.{measure}" in table
-    ]
-    values = np.concatenate(columns) if columns else np.array([])
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return None
-    room = (values.max() - values.min()) * 0.06 or 0.05
-    return float(values.min() - room), float(values.max() + room)
 
 
 guarded(main)

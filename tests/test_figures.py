@@ -13,7 +13,17 @@ from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.grid import count_on_grid
 from sedcore.figures import palette
 from sedcore.figures.classes import confusion_bars, dot_plot, fires_figure
-from sedcore.figures.curves import MOST_POINTS, History, curves_figure, decimated, minutes, smoothed
+from sedcore.figures.curves import (
+    MOST_POINTS,
+    History,
+    above_the_axis,
+    curves_figure,
+    decimated,
+    mean_history,
+    minutes,
+    smoothed,
+    value_range,
+)
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front
 from sedcore.figures.style import spread_labels
 from sedcore.figures.thresholds import Curve, over_thresholds, precision_recall_figure, threshold_figure
@@ -178,3 +188,24 @@ def test_a_long_line_is_drawn_with_its_spike():
     assert all(len(line.x) <= MOST_POINTS and max(line.y) >= 40 for line in lines) and len(lines) == 2
     short = curves_figure([History("short", INK, table[:1000], 7)], "loss")
     assert all(len(line.x) == 1000 for line in short.data if line.mode == "lines")
+
+
+def test_a_first_epoch_far_above_the_others_leaves_the_axis_to_them():
+    def history(*loss):
+        numbers = {"epoch": np.arange(1.0, 4.0), "train.loss": loss, "validation.loss": [0.7, 0.6, 0.5]}
+        return History("run", INK, pd.DataFrame(numbers), 3)
+
+    far, near = history(15.0, 1.0, 0.8), history(2.9, 0.6, 0.4)
+    assert above_the_axis([far, near], "loss") == [
+        (far, 15.0)
+    ]  # more than three times 1.0, and not more than that
+    low, high = value_range([far, near], "loss")
+    assert low == pytest.approx(0.4 - 0.06 * 2.5) and high == pytest.approx(2.9 + 0.06 * 2.5)
+    drawn = curves_figure([far, near], "loss")
+    assert drawn.layout.yaxis.range == (low, high) and max(map(max, (t.y for t in drawn.data))) == 15.0
+    assert value_range([far], "loss", train=False) == pytest.approx((0.5 - 0.012, 0.7 + 0.012))
+    # what happens later stays, and so does what validation says
+    assert not above_the_axis([history(1.0, 15.0, 0.8)], "loss")
+    seeds = mean_history("seeds", INK, [far.table, history(20.0, 1.0, 1.0).table])
+    assert above_the_axis([seeds], "loss") == [(seeds, 20.0)]
+    assert value_range([history(np.nan, np.nan, np.nan)], "mAP") is None and not above_the_axis([], "loss")

@@ -17,6 +17,7 @@ MEASURES = {"loss": "Loss", "mAP": "Macro AP", "micro_f1": "Micro F1", "macro_f1
 MOST_LABELS = 8
 LABEL = 14  # characters of a direct label
 HEIGHT = 320
+MUCH = 3  # times the highest other value: a first epoch that is higher lies above the axis
 MOST_POINTS = 1_000  # of a line: more than a panel has pixels
 
 
@@ -103,6 +104,53 @@ def decimated(values: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
     return np.unique(np.concatenate(kept))
 
 
+def above_the_axis(histories: Sequence[History], measure: str) -> list[tuple[History, float]]:
+    """Return the runs, each with its value, whose first epoch in training lies far above all else that is drawn.
+
+    A model of many weights may begin with a loss of 15 and go on with one of 0.5: an axis with both shows one of them.
+    """
+    rest = _finite(
+        [column[1:] if part == "train" else column for part, column, _ in _columns(histories, measure)]
+    )
+    first: dict[History, float] = {}  # of several seeds the highest
+    for part, column, history in _columns(histories, measure):
+        if part == "train" and np.isfinite(column[0]):
+            first[history] = max(float(column[0]), first.get(history, -np.inf))
+    return [(history, value) for history, value in first.items() if len(rest) and value > MUCH * rest.max()]
+
+
+def value_range(histories: Sequence[History], measure: str, train: bool = True) -> tuple[float, float] | None:
+    """Return the range of a measure's axis, with some room; None without a value. See `above_the_axis`."""
+    above = [history for history, _ in above_the_axis(histories, measure)]
+    values = _finite(
+        [
+            column[1:] if part == "train" and history in above else column
+            for part, column, history in _columns(histories, measure)
+            if train or part == "validation"
+        ]
+    )
+    if not len(values):
+        return None
+    room = (values.max() - values.min()) * 0.06 or 0.05
+    return float(values.min() - room), float(values.max() + room)
+
+
+def _columns(histories: Sequence[History], measure: str) -> list[tuple[str, np.ndarray, History]]:
+    """Return the values of each line, and of the seeds behind it, with their part ("train") and their history."""
+    return [
+        (part, table[f"{part}.{measure}"].to_numpy(dtype=float), history)
+        for history in histories
+        for table in (history.table, *history.members)
+        for part in ("train", "validation")
+        if f"{part}.{measure}" in table and len(table)
+    ]
+
+
+def _finite(columns: Sequence[np.ndarray]) -> np.ndarray:
+    values = np.concatenate(columns) if columns else np.array([])
+    return values[np.isfinite(values)]
+
+
 def curves_figure(
     histories: Sequence[History],
     measure: str,
@@ -112,9 +160,13 @@ def curves_figure(
     train: bool = True,
     labels: bool = True,
     height: int = HEIGHT,
-    value_range: tuple[float, float] | None = None,
+    span: tuple[float, float] | None = None,
 ) -> go.Figure:
-    """Return a measure of runs over time. With smoothing the raw line stays, faint, behind the smooth one."""
+    """Return a measure of runs over time. With smoothing the raw line stays, faint, behind the smooth one.
+
+    span : of the axis of values; that of `value_range` where there is none.
+    """
+    span = span or value_range(histories, measure, train)
     traces: list[dict] = []
     ends = []
     for history in histories:
@@ -138,8 +190,8 @@ def curves_figure(
         height=height,
         margin={"t": 8, "r": 108 if direct else 12, "l": 40},
         x={"title": axis_title("minutes" if by_minutes else "epoch"), "rangemode": "tozero"},
-        y={"range": value_range},
-        annotations=_end_labels(traces, ends, height) if direct else [],
+        y={"range": span},
+        annotations=_end_labels(span, ends, height) if direct else [],
     )
 
 
@@ -230,15 +282,13 @@ def _mark_best(traces: list[dict], history: History, x: np.ndarray, line: np.nda
 
 
 def _end_labels(
-    traces: Sequence[dict], ends: Sequence[tuple[History, float, float]], height: int
+    span: tuple[float, float], ends: Sequence[tuple[History, float, float]], height: int
 ) -> list[dict]:
     """Return each run's name, to the right of the axes at the height of its line's end."""
-    values = np.concatenate([np.asarray(trace["y"], dtype=float) for trace in traces])
-    span = float(np.nanmax(values) - np.nanmin(values)) or 1.0
     names = [shortened(history.label, LABEL) for history, _, _ in ends]
     if len(set(names)) < len(names):  # runs of one sweep: what tells them apart stands at the end
         names = [_end_of(history.label) for history, _, _ in ends]
-    places = spread_labels([value for _, _, value in ends], span * 15 / max(height - 60, 1))
+    places = spread_labels([value for _, _, value in ends], (span[1] - span[0]) * 15 / max(height - 60, 1))
     return [
         {
             "x": 1.01,
