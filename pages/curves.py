@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
@@ -164,17 +165,20 @@ def answer(histories: list[History]) -> str:
             f"{fmt.listing(over, 4)} {'overfits' if len(over) == 1 else 'overfit'}: validation loss ends more than "
             f"{round(100 * (OVERFIT - 1))} % above its lowest while train loss still falls."
         )
-    growing = [
-        f"**{fmt.escape_markdown(h.label)}**"
-        for h in histories
-        if h.best_epoch == h.table["epoch"].iloc[-1] > 1
-    ]
+    growing = [f"**{fmt.escape_markdown(h.label)}**" for h in histories if was_learning(h)]
     if growing:
         verb = "was" if len(growing) == 1 else "were"
         sentences.append(
             f"{fmt.listing(growing, 4)} {verb} best in the last epoch and may not have finished."
         )
     return " ".join(sentences)
+
+
+def was_learning(history: History) -> bool:
+    """Whether the last epoch was the best, at a learning rate that had not been brought down to end there."""
+    rates = history.table.get("learning_rate", pd.Series([1.0])).to_numpy(float)
+    brought_down = rates[-1] < 0.1 * np.nanmax(rates)
+    return bool(history.best_epoch == history.table["epoch"].iloc[-1] > 1 and not brought_down)
 
 
 def _best_ap(history: History) -> float:

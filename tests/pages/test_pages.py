@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from sedcore.artifacts.predictions import Predictions
-from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions
+from sedcore.artifacts.runs import Run, append_history, create_run, list_runs, save_predictions
+from sedcore.artifacts.status import set_status
 from sedcore.evaluation.evaluate import evaluate
 from tests.pages.conftest import CLASSES, make_scores, make_truth
 from tests.pages.opened import table, texts
@@ -319,3 +320,17 @@ def test_common_clips_whose_labels_differ_are_left_out_and_counted(visit, tmp_pa
     assert not app.exception
     assert "Cut to 35 common clips and 10 common classes" in texts(app)
     assert "Left out: 3 common clips whose labels differ" in texts(app)
+
+
+def test_curves_say_who_was_still_learning_and_what_lies_above_the_axis(visit, tmp_path):
+    learned = {"steady": ([9.0, 0.5, 0.4], [1e-3] * 3), "cooled": ([0.7, 0.5, 0.4], [1e-3, 5e-4, 1e-5])}
+    for name, (losses, rates) in learned.items():
+        info = {"run_id": name, "name": name, "kind": "trained", "model": "ann", "best_epoch": 3}
+        run = create_run(tmp_path, info)
+        for epoch, (loss, rate) in enumerate(zip(losses, rates), 1):
+            parts = {"train": {"loss": loss}, "validation": {"loss": 0.6 - epoch / 10, "mAP": epoch / 10}}
+            append_history(run, {"epoch": epoch, "learning_rate": rate} | parts)
+        set_status(run.path, "finished")
+    said = texts(visit(tmp_path, "curves", runs="steady,cooled"))
+    assert "**steady** was best in the last epoch and may not have finished" in said
+    assert "Loss of the first epoch in training lies above the axis: steady (9.000)." in said
