@@ -130,10 +130,7 @@ def plain(root: Path, data: DataSet, name: str, epochs: int | None) -> None:
         batch_size=BATCH,
         epochs=epochs or EPOCHS[name],
         verbose=0,
-        callbacks=[
-            keras.callbacks.BackupAndRestore(str(run.path / "backup"), delete_checkpoint=False),
-            watching(keras.callbacks.Callback)(run, sides["validation"], data.classes),
-        ],
+        callbacks=[watching(keras.callbacks.BackupAndRestore)(run, sides["validation"], data.classes)],
     )
     keep(run, model, data, sides)
 
@@ -145,14 +142,19 @@ def fed(data: DataSet, reader, split: str, name: str) -> np.ndarray:
 
 
 def watching(base: type) -> type:
-    """Return a callback that looks at validation after each epoch, keeps the best weights, and ends in time."""
+    """Return a callback that looks at validation after each epoch, keeps the best weights, and ends in time.
+
+    base : `keras.callbacks.BackupAndRestore`. An epoch counts as done once its row is written, not before: what is
+    killed while it looks at validation trains that epoch again.
+    """
 
     class Watching(base):
         def __init__(self, run: Run, validation: tuple[np.ndarray, np.ndarray], classes: tuple[str, ...]):
-            super().__init__()
+            super().__init__(str(run.path / "backup"), delete_checkpoint=False)
             self._run, self._validation, self._classes = run, validation, classes
 
         def on_train_begin(self, logs=None):
+            super().on_train_begin(logs)
             runs.keep_history(self._run, getattr(self.model, "_initial_epoch", None) or 0)
             self._ends(self._run.history())
 
@@ -169,8 +171,9 @@ def watching(base: type) -> type:
             before = self._run.history()
             runs.append_history(self._run, {"epoch": epoch + 1, "seconds": round(took, 3), **looks})
             if before.empty or value > before["validation.mAP"].max():
-                self.model.save_weights(self._run.path / "best.weights.h5")
+                self.model.save_weights(best_weights(self._run, epoch + 1))
             print(f"{self._run.name}, epoch {epoch + 1}: {took:.1f} s, macro AP {value:.3f}", file=sys.stderr)
+            super().on_epoch_end(epoch, logs)
             self._ends(self._run.history())
 
         def _ends(self, history) -> None:
@@ -183,22 +186,28 @@ def watching(base: type) -> type:
     return Watching
 
 
+def best_weights(run: Run, epoch: int) -> Path:
+    """Return where the weights of an epoch lie that was the best so far."""
+    return run.path / f"best-{epoch}.weights.h5"
+
+
 def keep(run: Run, model, data: DataSet, sides: dict) -> None:
     """Save the best epoch's scores as those of the run."""
     import shutil
 
-    model.load_weights(run.path / "best.weights.h5")
     history = run.history()
+    best = int(history["epoch"].iloc[history["validation.mAP"].argmax()])
+    model.load_weights(best_weights(run, best))
     for split in ("validation", "test"):
         x, truth = sides[split]
         clip_ids = data.clips_of(split)["clip_id"].to_numpy(dtype=str)
         scores = model.predict(x, batch_size=BATCH, verbose=0)
         runs.save_predictions(run, Predictions(split, clip_ids, data.classes, truth, scores))
-    best = int(history["epoch"].iloc[history["validation.mAP"].argmax()])
     wall = float(history["seconds"].sum() + history["validation_seconds"].sum())
     runs.update_info(run, best_epoch=best, epochs_run=len(history), wall_s=wall)
     shutil.rmtree(run.path / "backup", ignore_errors=True)
-    (run.path / "best.weights.h5").unlink()
+    for file in run.path.glob("best-*.weights.h5"):
+        file.unlink()
     set_status(run.path, "finished", f"best epoch {best}")
 
 

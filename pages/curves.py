@@ -176,8 +176,8 @@ def answer(histories: list[History]) -> str:
 
 def was_learning(history: History) -> bool:
     """Whether the last epoch was the best, at a learning rate that had not been brought down to end there."""
-    rates = history.table.get("learning_rate", pd.Series([1.0])).to_numpy(float)
-    brought_down = rates[-1] < 0.1 * np.nanmax(rates)
+    rates = history.table.get("learning_rate", pd.Series([1.0]))
+    brought_down = rates.iloc[-1] < 0.1 * rates.max()
     return bool(history.best_epoch == history.table["epoch"].iloc[-1] > 1 and not brought_down)
 
 

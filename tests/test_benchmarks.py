@@ -117,6 +117,26 @@ def test_quality_goes_on_where_it_was(tmp_path, capsys):
     assert "compact, 1 seeds: test macro AP" in said
 
 
+def test_an_epoch_that_was_killed_while_it_was_looked_at_is_trained_again(tmp_path, monkeypatch):
+    data, look = small_set(tmp_path, "birds", clips=30, hop_s=0.5), quality.evaluate
+    looks = []
+
+    def killed_at_the_second(*args):
+        looks.append(args)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+        return look(*args)
+
+    monkeypatch.setattr(quality, "evaluate", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        quality.plain(tmp_path, data, "ann", epochs=3)
+    run = quality.run_of(tmp_path, "ann")
+    assert list(run.history()["epoch"]) == [1]
+    quality.plain(tmp_path, data, "ann", epochs=3)
+    assert list(run.history()["epoch"]) == [1, 2, 3] and run.status().state == "finished"
+    assert not list(run.path.glob("*.h5"))
+
+
 def test_when_compact_passes_the_best_of_the_four(tmp_path):
     def trained(part, seconds, values):
         run = quality.run_of(tmp_path, part)

@@ -196,9 +196,8 @@ def test_a_first_epoch_far_above_the_others_leaves_the_axis_to_them():
         return History("run", INK, pd.DataFrame(numbers), 3)
 
     far, near = history(15.0, 1.0, 0.8), history(2.9, 0.6, 0.4)
-    assert above_the_axis([far, near], "loss") == [
-        (far, 15.0)
-    ]  # more than three times 1.0, and not more than that
+    # 15 is more than three times 1, and 2.9 is not
+    assert above_the_axis([far, near], "loss") == [(far, 15.0)]
     low, high = value_range([far, near], "loss")
     assert low == pytest.approx(0.4 - 0.06 * 2.5) and high == pytest.approx(2.9 + 0.06 * 2.5)
     drawn = curves_figure([far, near], "loss")
