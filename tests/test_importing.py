@@ -1,5 +1,7 @@
 """Importing whole folders: .npy pairs, audio, splits, checks, and real soundscapes."""
 
+import hashlib
+import io
 import json
 import os
 import subprocess
@@ -12,7 +14,7 @@ import soundfile
 
 from sedcore.data.features import log_mel
 from sedcore.data.importing import import_dataset
-from sedcore.data.npy_pairs import REPORT_CLASSES, fold_bands
+from sedcore.data.npy_pairs import REPORT_CLASSES, fold_bands, load_mel
 from sedcore.errors import SedcoreError
 
 FRAMES = 20
@@ -167,6 +169,59 @@ def test_every_problem_of_pairs_is_listed(tmp_path):
     for file, words in wanted.items():
         assert [line for line in lines if f"{file}: " in line and words in line], (file, lines)
     assert len(lines) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        lambda file, mel: np.save(file, mel),
+        lambda file, mel: np.save(file, np.asfortranarray(mel)),
+        lambda file, mel: np.save(file, mel.astype(">f4")),
+        lambda file, mel: np.save(file, mel.astype(np.float64)),
+        lambda file, mel: np.save(file, mel.astype(np.int16)),
+        lambda file, mel: np.lib.format.write_array(file, mel, version=(2, 0)),
+        lambda file, mel: np.lib.format.write_array(file, mel, version=(3, 0)),
+        lambda file, mel: file.write(saved(mel) + b"what follows is not read"),
+    ],
+    ids=["plain", "by columns", "big-endian", "float64", "integers", "version 2", "version 3", "longer"],
+)
+def test_mel_is_the_same_however_it_was_stored(tmp_path, stored):
+    mel = np.arange(40, dtype=np.float32).reshape(1, 8, 5)
+    for name, write in (("plain.npy", lambda file, mel: np.save(file, mel)), ("other.npy", stored)):
+        with open(tmp_path / name, "wb") as file:
+            write(file, mel)
+    (values, digest), (plain, of_plain) = (load_mel(str(tmp_path / n)) for n in ("other.npy", "plain.npy"))
+    np.testing.assert_array_equal(values, mel[0].T)
+    np.testing.assert_array_equal(plain, mel[0].T)
+    assert digest == of_plain == hashlib.sha256(b"(8, 5)" + mel.astype("<f4").tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "unreadable or truncated"),
+        (b"\x93NUM", "unreadable or truncated"),
+        (b"no array at all, and long enough for a header of numpy", "holds Python objects"),
+        (lambda: saved(np.ones((8, 5)))[:-1], "unreadable or truncated"),
+        (lambda: saved(np.ones((8, 5)))[:40], "unreadable or truncated"),
+        (lambda: saved(np.ones((8, 5))).replace(b"(8, 5)", b"(8,-5)"), "unreadable or truncated"),
+        (lambda: saved(np.ones((8, 5))).replace(b"(8, 5)", b"(8, )("), "unreadable or truncated"),
+        (lambda: saved(np.array(["a", "b"])), "wanted are real numbers"),
+        (lambda: saved(np.ones((8, 5), complex)), "wanted are real numbers"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_named(tmp_path, content, words):
+    file = tmp_path / "melspec_00001.npy"
+    file.write_bytes(content if isinstance(content, bytes) else content())
+    with pytest.raises(SedcoreError, match=f"melspec_00001.npy: .*{words}"):
+        load_mel(str(file))
+
+
+def saved(array):
+    """The bytes of a .npy file."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def test_log_mel_in_place_of_power_is_told(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 
@@ -126,6 +127,13 @@ def test_an_npz_never_runs_code_or_takes_more_than_it_has(tmp_path):
                 header = {"descr": "<f8", "fortran_order": False, "shape": (10**12, 10)}
                 np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(SedcoreError, match="is too short for it"):
+        read_scores(tmp_path / "x.npz")
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        for key, values in good.items():
+            member = io.BytesIO()
+            np.save(member, values)
+            archive.writestr(f"{key}.npy", member.getvalue().replace(b"(3, 2)", b"(3, )("))
+    with pytest.raises(SedcoreError, match="is no array that numpy wrote"):
         read_scores(tmp_path / "x.npz")
     np.savez(tmp_path / "x.npz", **good)
     whole = bytearray((tmp_path / "x.npz").read_bytes())

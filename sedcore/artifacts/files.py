@@ -12,6 +12,7 @@ import math
 import os
 import re
 import secrets
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import pyarrow.parquet as pq
 from sedcore.errors import SedcoreError
 
 SCHEMA = 1
+# What numpy raises on reading a file that holds no array, or a damaged one: it parses headers as Python.
+NO_ARRAY = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError)
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sedcore.artifacts.files import atomic_path, read_json, write_json
+from sedcore.artifacts.files import NO_ARRAY, atomic_path, read_json, write_json
 from sedcore.errors import SedcoreError
 
 
@@ -95,7 +95,7 @@ def read_frames(folder: Path, split: str) -> FrameScores | None:
     info = read_json(words, "frame scores")
     try:
         values = np.load(array, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except NO_ARRAY as error:
         raise SedcoreError(f"frame scores: {array} could not be opened ({error})") from error
     grids = [np.asarray(grid, np.float64) for grid in info["grids"]]
     clips = info["clips"]

@@ -7,13 +7,19 @@ on and is left out. A class is on in a clip where it is on for at least one fram
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+import io
+import math
+import os
 import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from sedcore.artifacts.files import NO_ARRAY
 from sedcore.data.checks import Problem
 from sedcore.data.sources import SourceClip, SourceSplit
 from sedcore.errors import SedcoreError
@@ -23,7 +29,7 @@ REPORT_CLASSES = (
     "Running_water", "Silence", "Speech", "Vacuum_cleaner",
 )  # fmt: skip
 SILENCE = "Silence"
-
+_START = 10  # bytes of a .npy file before its header: magic, version 1.0 and the header's length
 
 Shapes = dict[str, tuple[int, int]]  # X file -> (bands, frames)
 
@@ -69,13 +75,14 @@ def load_mel(path: str, bands: int | None = None) -> tuple[np.ndarray, str]:
     mel = _load(Path(path))
     with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is told below
         mel = np.ascontiguousarray(mel.reshape(mel.shape[-2:]), dtype=np.float32)
-    if not np.isfinite(mel).all():
+    if not np.isfinite(mel.sum(dtype=np.float64)):  # a sum of finite float32 cannot pass the range of float64
         count = int((~np.isfinite(mel)).sum())
         raise SedcoreError(
             f"{path}: {count} values are NaN, infinite or beyond float32; compute the file again or remove it"
         )
-    digest = hashlib.sha256(repr(mel.shape).encode() + mel.astype("<f4").tobytes()).hexdigest()
-    return (mel if bands is None else fold_bands(mel, bands)).T, digest
+    digest = hashlib.sha256(repr(mel.shape).encode())
+    digest.update(mel.astype("<f4", copy=False))
+    return (mel if bands is None else fold_bands(mel, bands)).T, digest.hexdigest()
 
 
 def fold_bands(mel: np.ndarray, bands: int) -> np.ndarray:
@@ -112,11 +119,13 @@ def _numbered(folder: Path, problems: list[Problem]) -> dict[int, Path]:
     return files
 
 
-def _load(path: Path, mmap_mode: str | None = None) -> np.ndarray:
+def _load(path: Path) -> np.ndarray:
     """Load one array of numbers without ever unpickling."""
     try:
-        array = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        array = _load_plain(path)
+        if array is None:
+            array = np.load(path, allow_pickle=False)
+    except NO_ARRAY as error:
         pickled = "pickle" in str(error) or "Python objects" in str(error)
         why = "it is no array of numbers, or holds Python objects" if pickled else str(error) or "it is empty"
         raise SedcoreError(
@@ -129,13 +138,51 @@ def _load(path: Path, mmap_mode: str | None = None) -> np.ndarray:
     return array
 
 
+def _load_plain(path: Path) -> np.ndarray | None:
+    """Load a whole array of numbers in rows; None where it is anything else, of which numpy says what it is."""
+    with open(path, "rb", buffering=0) as file:
+        header = _header(file)
+        if header is None:
+            return None
+        shape, dtype = header
+        array = np.empty(shape, dtype)
+        return array if file.readinto(array) == array.nbytes else None
+
+
+def _header(file: io.FileIO) -> tuple[tuple[int, ...], np.dtype] | None:
+    """Read shape and type of a file of numpy's version 1.0; None where it does not hold plain numbers in rows."""
+    start = file.read(_START)
+    if len(start) < _START or start[:8] != b"\x93NUMPY\x01\x00":
+        return None
+    shape, by_columns, dtype = _parsed(start + file.read(int.from_bytes(start[8:], "little")))
+    rest = os.fstat(file.fileno()).st_size - file.tell()
+    plain = not by_columns and dtype.kind in "fiub" and min(shape, default=0) >= 0
+    return (shape, dtype) if plain and rest >= dtype.itemsize * math.prod(shape) else None
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Parse the start of a file. Thousands have the same, and Python's parser takes longer than reading a roll."""
+    file = io.BytesIO(start)
+    np.lib.format.read_magic(file)
+    return np.lib.format.read_array_header_1_0(file)
+
+
 def _mel_shape(path: Path) -> tuple[int, int]:
-    shape = _load(path, "r").shape
+    shape = _shape(path)
     if len(shape) == 3 and shape[0] == 1:
         shape = shape[1:]
     if len(shape) != 2 or 0 in shape:
         raise SedcoreError(f"{path}: has shape {shape}; wanted is mel power (1, bands, frames)")
     return shape[0], shape[1]
+
+
+def _shape(path: Path) -> tuple[int, ...]:
+    """Read the shape of an array, of a plain one from its header alone."""
+    with contextlib.suppress(*NO_ARRAY), open(path, "rb", buffering=0) as file:
+        if header := _header(file):
+            return header[0]
+    return _load(path).shape
 
 
 def _read_roll(path: Path, classes: int, frames: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sedcore.artifacts.files import read_json, read_parquet
+from sedcore.artifacts.files import NO_ARRAY, read_json, read_parquet
 from sedcore.errors import SedcoreError
 
 FOLDER = "datasets"
@@ -194,7 +194,7 @@ class DataSet:
         path = self.path / "features" / f"{kind}.npy"
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except NO_ARRAY as error:
             raise SedcoreError(f"features: {path} could not be opened ({error}); build them again") from error
         wanted = (info["rows"], info["frames"], info["bands"])
         if array.shape != wanted:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sedcore.artifacts.files import NO_ARRAY
 from sedcore.artifacts.imports.source import Source, Truth, labels_of
 from sedcore.errors import SedcoreError
 
@@ -61,7 +62,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.nda
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
             shape, _, dtype = read[version](file)
-        except (ValueError, KeyError) as error:
+        except (*NO_ARRAY, KeyError) as error:
             raise SedcoreError(f"{name}: {info.filename} is no array that numpy wrote ({error})") from error
     if dtype.hasobject:
         raise SedcoreError(
@@ -75,7 +76,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.nda
     with archive.open(info) as file:
         try:
             return np.lib.format.read_array(file, allow_pickle=False)
-        except (ValueError, EOFError, MemoryError) as error:
+        except (*NO_ARRAY, MemoryError) as error:
             raise SedcoreError(f"{name}: {info.filename} could not be read ({error})") from error
 
 
