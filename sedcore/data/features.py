@@ -13,7 +13,7 @@ Kinds, and how exactly they are kept:
 - ``mfcc_report``: the same DCT over *linear* mel, each clip scaled by its own mean and deviation.
   That is what the published report did (`librosa.feature.mfcc(S=...)` expects log power); for comparison.
 
-librosa is imported only where the mel filters are made.
+librosa is imported only where the mel filters are made, scipy.fft where a transform is: pages read this module too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
 from sedcore.errors import SedcoreError
 
@@ -173,6 +172,8 @@ def mel_power(samples: np.ndarray, params: FeatureParams, basis: np.ndarray | No
 
     Equal to ``librosa.feature.melspectrogram(y=samples, ...)[:, :frames].T`` within float32 rounding.
     """
+    import scipy.fft
+
     samples = np.asarray(samples, dtype=np.float32)
     if samples.ndim != 1 or len(samples) > params.clip_samples:
         raise SedcoreError(
@@ -202,6 +203,8 @@ def log_mel(mel: np.ndarray) -> np.ndarray:
 @functools.lru_cache(maxsize=8)
 def _dct_matrix(bands: int, n_mfcc: int) -> np.ndarray:
     """Orthonormal DCT-II as a matrix (bands, n_mfcc): one product is faster than the transform here."""
+    import scipy.fft
+
     return scipy.fft.dct(np.eye(bands), axis=-1, type=2, norm="ortho")[:, :n_mfcc].astype(np.float32)
 
 
