@@ -112,7 +112,7 @@ def map_figure(points: pd.DataFrame, x: str, y: str) -> go.Figure:
         height=_CELL * len(rows) + 62,
         margin={"l": 8, "r": 8, "t": 6, "b": 46},
         x=_categories(x, columns),
-        y=_categories(y, rows) | {"automargin": True, "ticksuffix": " "},
+        y=_categories(y, rows, standoff=12) | {"automargin": True, "ticksuffix": " "},
         shapes=_frame_of_best(cells, at),
     )
 
@@ -144,11 +144,11 @@ def _frame_of_best(cells: pd.DataFrame, at: Mapping[str, np.ndarray]) -> list[di
     return [{"type": "rect", **corners, "line": {"color": ORANGE, "width": 2}}]
 
 
-def _categories(setting: str, values: Sequence[object]) -> dict:
+def _categories(setting: str, values: Sequence[object], standoff: int = 6) -> dict:
     return {
         "tickvals": list(range(len(values))),
         "ticktext": [plain(setting_text(value)) for value in values],
-        "title": axis_title(SETTING_TITLES.get(setting, setting)),
+        "title": axis_title(SETTING_TITLES.get(setting, setting)) | {"standoff": standoff},
         "showgrid": False,
         "range": [-0.5, len(values) - 0.5],
     }
