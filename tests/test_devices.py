@@ -20,6 +20,7 @@ import keras, numpy as np
 from sedcore.training.devices import devices
 from sedcore.training.start import train_now
 from sedcore.training.config import TrainConfig
+from sedcore.training.optimizer import FusedAdam
 from tests.tiny import make_dataset
 
 def trained(which):
@@ -30,18 +31,21 @@ def trained(which):
             keras.layers.Input((6, 4)), keras.layers.Flatten(),
             keras.layers.Dense(8, "relu", kernel_regularizer=keras.regularizers.L2(0.1)),
             keras.layers.Dense(3, "sigmoid")])
-        model.compile(optimizer=keras.optimizers.Adam(1e-2), loss="binary_crossentropy")
+        model.compile(optimizer=FusedAdam(1e-2, use_ema=True, ema_momentum=0.5), loss="binary_crossentropy")
     rng, losses = np.random.default_rng(0), []
     for clips in (8, 8, 7, 1, 8):  # batches that cannot be divided evenly, and one with a clip for one device only
         x, y = rng.normal(size=(clips, 6, 4)).astype("f4"), (rng.random((clips, 3)) < 0.4).astype("f4")
         losses.append(where.step(model, x, y))
     scores = where.scoring(model).predict_on_batch(rng.normal(size=(5, 6, 4)).astype("f4"))
+    averages = model.optimizer._model_variables_moving_average
     return {"number": where.number, "losses": losses, "scores": np.asarray(scores).tolist(),
+            "averages": [np.asarray(v).ravel().tolist() for v in averages],
             "weights": [np.asarray(v).ravel().tolist() for v in model.variables]}
 
 root = Path(sys.argv[1])
 make_dataset(root, clips={"train": 10, "validation": 6})
-run, state = train_now(root, TrainConfig("tiny", "ann", epochs=1, batch_size=8, devices="all"))
+run, state = train_now(root, TrainConfig(
+    "tiny", "ann", epochs=2, batch_size=8, devices="all", averaging=0.9, mixup=0.2, schedule="cosine"))
 print(json.dumps({"one": trained("one"), "all": trained("all"), "state": state, "log": run.log_tail(),
                   "clips": len(run.predictions("validation").scores)}))
 """
@@ -62,7 +66,10 @@ def test_two_devices_train_as_one(tmp_path):
     assert (one["number"], both["number"]) == (1, 2)
     np.testing.assert_allclose(both["losses"], one["losses"], rtol=1e-5)
     np.testing.assert_allclose(both["scores"], one["scores"], rtol=1e-4)
-    for mine, other in zip(both["weights"], one["weights"]):
-        np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-5)
+    for what in ("weights", "averages"):
+        assert both[what]
+        for mine, other in zip(both[what], one[what], strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-5)
+    assert any(not np.array_equal(a, b) for a, b in zip(one["weights"], one["averages"]))
     assert found["state"] == "finished", found["log"]
     assert "on 2 devices" in found["log"] and found["clips"] == 6
