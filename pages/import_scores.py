@@ -107,7 +107,7 @@ def imported() -> None:
     except SedcoreError:
         del st.session_state[_DONE]
         return
-    params = {"runs": run_id, "split": (run.splits() or [""])[0]}
+    params = state.url_params() | {"runs": run_id, "split": (run.splits() or [""])[0]}
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="import-notice"):
         st.markdown(f":material/check_circle: **{fmt.escape_markdown(run.name)}** is imported.")
         link_to("overview", "Overview", icon=":material/leaderboard:", query_params=params)

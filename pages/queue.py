@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import state
+from pages.widgets import loading, state
+from pages.widgets.bar import say_broken
 from pages.widgets.ended import ended_runs
 from pages.widgets.engine import cluster_notes
 from pages.widgets.guard import empty_state, guarded, link_to
@@ -39,6 +40,7 @@ def main() -> None:
     everyone = [*runs, *(seen.run for seen in shown.runs if seen.run.run_id not in {r.run_id for r in runs})]
     labels, inks = unique_labels(everyone), own_inks(root)
     st.markdown(answer(shown, ended, labels))
+    say_broken([run.problem for run in loading.index_of(root).listed() if run.problem])
     cluster_notes(root)
     worker_note(root, shown)
     places = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pandas as pd
@@ -195,7 +196,8 @@ def confirm_delete(run: Run) -> None:
             except SedcoreError as error:
                 show_error(error)
                 return
-            st.switch_page("pages/overview.py")
+            state.forget(run.run_id)
+            st.switch_page("pages/overview.py", query_params=state.url_params())
         if st.button("Keep", key="run-delete-no"):
             st.rerun()
 
@@ -275,8 +277,11 @@ def history(scene: Scene, run: Run) -> None:
 def files(run: Run) -> None:
     """List the files of the run folder with their sizes."""
     st.subheader("Files", anchor=False)
-    found = [path for path in sorted(run.path.rglob("*")) if path.is_file() and path.name != "lock"]
-    rows = [{"File": str(path.relative_to(run.path)), "Size": size(path.stat().st_size)} for path in found]
+    rows = []
+    for path in sorted(run.path.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # what trains renames its files
+            if path.is_file() and path.name != "lock" and not path.name.startswith("."):
+                rows.append({"File": str(path.relative_to(run.path)), "Size": size(path.stat().st_size)})
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.grid import count_on_grid
+from sedcore.evaluation.verdicts import compare
 from sedcore.figures import palette
 from sedcore.figures.classes import confusion_bars, dot_plot, fires_figure
 from sedcore.figures.curves import (
@@ -27,6 +28,7 @@ from sedcore.figures.curves import (
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front
 from sedcore.figures.style import spread_labels
 from sedcore.figures.thresholds import Curve, over_thresholds, precision_recall_figure, threshold_figure
+from sedcore.figures.verdicts import forest_plot, waterfall
 
 INK = palette.ink(0)
 
@@ -208,3 +210,18 @@ def test_a_first_epoch_far_above_the_others_leaves_the_axis_to_them():
     seeds = mean_history("seeds", INK, [far.table, history(20.0, 1.0, 1.0).table])
     assert above_the_axis([seeds], "loss") == [(seeds, 20.0)]
     assert value_range([history(np.nan, np.nan, np.nan)], "mAP") is None and not above_the_axis([], "loss")
+
+
+def test_class_names_that_are_numbers_stay_names():
+    names = ["101", "7", "205"]
+    figure = fires_figure(names, np.eye(3), np.ones((3, 3, 2)), "own")
+    assert figure.layout.xaxis.type == figure.layout.yaxis.type == "category"
+    differences = compare(np.zeros(3), np.ones(3), np.zeros((50, 3)), np.ones((50, 3)))
+    figure = forest_plot(names, differences, "F1", "one", "other")
+    assert figure.layout.yaxis.type == "category"
+
+
+def test_names_in_the_waterfall_are_escaped_once():
+    figure = waterfall(["R&B", "Dog"], np.array([0.1, 0.2]), (0.6, 0.3), ("A & B", "<i>"), "AP")
+    assert figure.layout.yaxis.ticktext == ("<b>&lt;i&gt;</b>", "Dog", "R&amp;B", "<b>A &amp; B</b>")
+    assert list(figure.data[0].customdata) == ["&lt;i&gt;", "Dog", "R&amp;B", "A &amp; B"]

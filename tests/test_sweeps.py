@@ -498,6 +498,15 @@ def test_stopping_cancels_what_waits_and_lets_the_rest_end(root):
         stop_sweep(root, sweep)
 
 
+def test_stopping_frees_what_waiting_runs_hold_and_passes_over_damaged_ones(root):
+    sweep, worker = make_sweep(root, parse_spec(GRID)), Sweeps(root)
+    worker.advance(now=True)
+    waiting = queued_runs(root)
+    (waiting[0].path / "run.json").write_text("{")
+    assert stop_sweep(root, sweep) == len(waiting) - 1
+    assert [(run.path / "reserve").exists() for run in waiting] == [True] + [False] * (len(waiting) - 1)
+
+
 def test_a_sweep_whose_data_is_gone_stops_with_the_reason(root):
     sweep, said = make_sweep(root, parse_spec(GRID)), []
     (root / "datasets").unlink()

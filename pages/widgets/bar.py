@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -159,6 +159,14 @@ def say_unscored(scene: Scene) -> None:
         st.caption(f"Left out, having no scores on {escape_markdown(scene.split)}: {listing(parts)}.")
 
 
+def say_broken(problems: Sequence[str]) -> None:
+    """List what is wrong with run folders that cannot be read, folded."""
+    if problems:
+        title = f"{plural(len(problems), 'run folder')} cannot be read"
+        with st.expander(title, icon=":material/warning:"):
+            st.markdown("\n".join(f"- {escape_markdown(problem)}" for problem in problems))
+
+
 def _chip(scene: Scene, run: Run) -> None:
     star = " ★" if run is scene.baseline and len(scene.scored) > 1 else ""
     run_id, info = run.run_id, run.info
@@ -175,7 +183,7 @@ def _chip(scene: Scene, run: Run) -> None:
         st.markdown("  \n".join(facts))
         if star:
             st.caption("★ The baseline: differences are against it.")
-        ids = tuple(r.run_id for r in scene.chosen)
+        ids = tuple(r.run_id for r in (*scene.chosen, *scene.left))
         scored = run in [s.run for s in scene.scored]
         with st.container(horizontal=True, gap="small"):
             if st.button("Details", icon=":material/description:", key=f"chip-open-{run_id}"):
@@ -262,10 +270,7 @@ def _say_problems(scene: Scene) -> None:
         problems.append(f"A threshold is set for {named}, which no chosen run has as a class.")
     if problems:
         st.warning("  \n".join(problems), icon=":material/link_off:")
-    if scene.broken:
-        title = f"{plural(len(scene.broken), 'run folder')} cannot be read"
-        with st.expander(title, icon=":material/warning:"):
-            st.markdown("\n".join(f"- {escape_markdown(problem)}" for problem in scene.broken))
+    say_broken(scene.broken)
     collapsed = [s for s in scene.scored if s.evaluation.collapsed]
     notes = []
     if collapsed:
@@ -278,7 +283,7 @@ def _say_problems(scene: Scene) -> None:
     if scene.left:
         notes.append(
             f"This page compares up to {MOST_COMPARED} runs at a time: the first of those chosen; "
-            f"{scene.left} are left out."
+            f"{len(scene.left)} are left out."
         )
     if notes:
         st.caption(" ".join(notes))

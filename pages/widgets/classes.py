@@ -157,10 +157,12 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
         + (", except in recall, where this is no merit." if measure == "recall" else "."),
     )
     for s in scene.scored:
-        label = f"{s.ink.glyph} {s.label}"
+        label, name = f"{s.ink.glyph} {s.label}", fmt.escape_markdown(s.label)
         columns[s.run.run_id] = tables.number_column(label, help=f"{title}. {meaning}")
         columns[INTERVAL.format(s.run.run_id)] = st.column_config.TextColumn(
-            "95 %", help=f"Marginal interval of {title} of {s.label}: of this number alone.", width=104
+            "95 %",
+            help=f"Marginal interval of {title} of {name}: of this number alone.",
+            width=104,
         )
     return columns
 

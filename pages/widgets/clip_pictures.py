@@ -85,5 +85,7 @@ def title(label: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return 0.37 s, 4.52 s, 10 s; a dash where unknown."""
-    return fmt.DASH if fmt.is_missing(value) else f"{value:.2g} s" if value < 1 else f"{value:.3g} s"
+    """Return 0.37 s, 4.52 s, 10 s, 30 min 00 s; a dash where unknown."""
+    if fmt.is_missing(value) or value >= 99.5:
+        return fmt.duration(value)
+    return f"{value:.2g} s" if value < 1 else f"{value:.3g} s"

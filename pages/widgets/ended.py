@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from pages.widgets import format as fmt
-from pages.widgets import loading, tables
+from pages.widgets import loading, state, tables
 from pages.widgets.guard import go_to, show_error
+from pages.widgets.prefill import LIKE, open_filled
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.manage import delete_run
@@ -122,7 +123,7 @@ def _row(run: Run, status: Status, label: str) -> dict[str, object]:
 
 def clone(run: Run) -> None:
     """Open New run with the settings of a run."""
-    go_to("new_run", like=run.run_id)
+    open_filled(LIKE, run)
 
 
 def _open(runs: list[Run]) -> None:
@@ -155,6 +156,7 @@ def _confirm_delete(root: Path, run_id: str) -> None:
             except SedcoreError as error:
                 show_error(error)
                 return
+            state.forget(run_id)
             _decided()
             st.rerun()
         if st.button("Keep", key="past-delete-no"):

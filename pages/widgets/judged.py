@@ -104,7 +104,8 @@ def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
         | {
             rival.members[0].run.run_id: st.column_config.TextColumn(
                 f"− {rival.ink.glyph} {rival.label}",
-                help=f"The row's {title} minus that of {rival.label}, and the verdict on the row's run.",
+                help=f"The row's {title} minus that of {fmt.escape_markdown(rival.label)}, and the verdict on the "
+                "row's run.",
                 width=132,
             )
             for rival in rivals

@@ -52,7 +52,10 @@ def grid_cells(dataset: DataSet, runs: list[ListedRun]) -> dict[tuple[str, str],
         status = run.seen
         if status.live:
             live.setdefault(pair, run)
-        value = score_of(run) if status.state != "failed" else None
+        try:
+            value = score_of(run) if status.state != "failed" else None
+        except SedcoreError:
+            continue  # its history is damaged: the run's own page says how
         if value is not None and (pair not in best or value > best[pair][0]):
             best[pair] = value, run
     cells = {}

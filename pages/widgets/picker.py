@@ -17,7 +17,7 @@ _FILTERS = {"model": "Model", "features": "Features", "dataset": "Data set"}
 
 def open_picker(scene: Scene) -> None:
     """Open the picker, with what is chosen now chosen in it."""
-    st.session_state["picker-ids"] = [run.run_id for run in scene.chosen]
+    st.session_state["picker-ids"] = [run.run_id for run in (*scene.chosen, *scene.left)]
     _dialog(scene)
 
 

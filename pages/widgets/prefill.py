@@ -26,6 +26,15 @@ LIKE, EDIT = "like", "edit"
 _TAKEN, _PROBLEM = "new-link-taken", "new-link-problem"
 
 
+def open_filled(kind: str, run: Run) -> None:
+    """Open New run filled in from a run, from a callback; what was left unsaved there before is forgotten.
+
+    kind : LIKE takes its settings, EDIT changes them.
+    """
+    st.session_state.pop(_TAKEN, None)
+    go_to("new_run", **{kind: run.run_id})
+
+
 def take_link(root: Path) -> Run | None:
     """Fill in the form from the page's link, once; return the run that is edited, if any. Says what is in the way."""
     kind = next((kind for kind in (EDIT, LIKE) if st.query_params.get(kind)), None)
@@ -70,6 +79,7 @@ def _fill(root: Path, run: Run, keep_name: bool) -> None:
             form.PATIENCE: config.patience,
             form.THRESHOLD: float(config.threshold),
             form.DETERMINISTIC: config.deterministic,
+            form.DEVICE: config.devices,
             form.NAME: run.info["name"] if keep_name else "",
         }
     )
@@ -103,5 +113,6 @@ def _save(root: Path, run: Run, config: TrainConfig, name: str) -> None:
 
 
 def _leave() -> None:
+    st.session_state.pop(_TAKEN, None)
     st.session_state[form.NAME] = ""
     go_to("queue")

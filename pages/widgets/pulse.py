@@ -11,6 +11,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.widgets.guard import show_error
+from sedcore.errors import SedcoreError
+
 _pulse = st.components.v2.component("pulse", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"))
 
 
@@ -20,7 +23,13 @@ def pulsed(draw: Callable[[], float | None], key: str) -> None:
 
 
 def _beat(draw: Callable[[], float | None], key: str) -> None:
-    every_s = draw()
+    try:
+        every_s = draw()
+    except (
+        SedcoreError
+    ) as error:  # a run was deleted or damaged since; the page around a fragment would not catch it
+        show_error(error)
+        return
     if every_s is None:
         return
     number = st.session_state.get(f"{key}-number", 0) + 1

@@ -11,6 +11,7 @@ import streamlit as st
 from pages.widgets import format as fmt
 from pages.widgets import tables
 from pages.widgets.guard import go_to
+from pages.widgets.prefill import EDIT, open_filled
 from pages.widgets.watch import LiveRun
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.runs import Run
@@ -101,7 +102,7 @@ def moves(root: Path, runs: list[Run]) -> dict[str, Callable[[Run], None]]:
 
 def edit(run: Run) -> None:
     """Open New run with the settings of a run that waits."""
-    go_to("new_run", edit=run.run_id)
+    open_filled(EDIT, run)
 
 
 def remove(run: Run) -> None:

@@ -66,8 +66,8 @@ def recipe_fields(card: ModelCard) -> None:
         label, about = WORDS[name]
         column.selectbox(label, words, key=key_of(name), persist_state="session", help=about)
     for column, name, highest, step, form in (
-        (left, "mixup", 10.0, 0.1, "%g"),
-        (right, "averaging", 0.9999, 0.001, "%g"),
+        (left, "mixup", 100.0, 0.1, "%g"),
+        (right, "averaging", 1.0, 0.001, "%g"),
         (left, "shifting", 1000, 1, "%d"),
     ):
         label, about = WORDS[name]

@@ -62,7 +62,7 @@ class Scene:
     choice: Choice
     inks: dict[str, Ink]
     labels: dict[str, str]
-    left: int = 0  # chosen runs beyond those that the page shows
+    left: list[Run] = field(default_factory=list)  # chosen runs beyond those that the page shows
     broken: list[str] = field(default_factory=list)  # what is wrong with folders that cannot be read
     missing: list[str] = field(default_factory=list)  # ids asked for that do not exist
     scored: list[Scored] = field(default_factory=list)
@@ -118,7 +118,7 @@ def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) ->
         inks=assign_inks([run.run_id for run in chosen], index.derived("order", lambda: _order(runs))),
         labels=index.derived("labels", lambda: unique_labels(runs)),
         broken=[run.problem for run in listed if run.problem],
-        left=len(left),
+        left=left,
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
     count_first([run for run in chosen if split in run.splits()], split)

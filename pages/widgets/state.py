@@ -110,6 +110,15 @@ def change(**changes: object) -> None:
     _write_url(state[_STATE])
 
 
+def forget(run_id: str) -> None:
+    """Take a run that was deleted out of the choice."""
+    choice = st.session_state.get(_STATE, Choice())
+    change(
+        runs=tuple(i for i in choice.runs if i != run_id),
+        baseline="" if choice.baseline == run_id else choice.baseline,
+    )
+
+
 def set_class_threshold(name: str, value: float | None) -> None:
     """Give a class its own threshold; None takes it away."""
     own = dict(st.session_state[_STATE].by_class)

@@ -29,7 +29,7 @@ from sedcore.errors import SedcoreError
 from sedcore.jobs.launch import command_line, start_training
 from sedcore.jobs.queue import queued_runs
 from sedcore.models.catalog import MODELS, ModelCard
-from sedcore.training.config import TrainConfig
+from sedcore.training.config import DEVICES, TrainConfig
 
 RECOMMENDED = next(iter(MODELS))
 MODEL, FEATURES, EPOCHS, RATE = "new-model", "new-features", "new-epochs", "new-rate"
@@ -39,7 +39,7 @@ OF_CARD = {
     RATE: "learning_rate",
     BATCH: "batch_size",
 }  # fields whose default the model brings
-DETERMINISTIC, STARTED, PROBLEM = "new-deterministic", "new-started", "new-problem"
+DETERMINISTIC, DEVICE, STARTED, PROBLEM = "new-deterministic", "new-devices", "new-started", "new-problem"
 FEATURE_WORDS = {
     "logmel": "log-mel",
     "mel": "mel power",
@@ -208,7 +208,7 @@ def number_fields(card: ModelCard) -> None:
     with right:
         st.number_input(
             "Learning rate",
-            1e-7,
+            0.0,
             100.0,
             step=1e-4,
             format="%g",
@@ -249,6 +249,13 @@ def folded_fields() -> None:
         persist_state="session",
         help="Only for the curves: scores are kept, and thresholds are set later on the pages.",
     )
+    st.selectbox(
+        "Devices",
+        DEVICES,
+        key=DEVICE,
+        persist_state="session",
+        help="all: each batch is divided among the machine's GPUs. Worth it from batches of some hundred clips on.",
+    )
     st.toggle(
         "Deterministic",
         key=DETERMINISTIC,
@@ -273,6 +280,7 @@ def read_config(dataset: DataSet, card: ModelCard, expected: Expected) -> tuple[
         patience=values[PATIENCE],
         threshold=values[THRESHOLD],
         deterministic=values[DETERMINISTIC],
+        devices=values[DEVICE],
         **chosen_recipe(card),
     )
     try:

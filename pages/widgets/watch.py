@@ -81,8 +81,10 @@ def look(root: Path, fresh: bool = True) -> Look:
 
 @st.cache_resource(ttl=LOOK_S, max_entries=16, show_spinner=False)
 def _look(root: str) -> Look:
-    found = []
+    found, broken = [], {run.run_id for run in loading.index_of(Path(root)).listed() if run.problem}
     for run in live_runs(Path(root), _seen(root)):
+        if run.run_id in broken:
+            continue  # Queue and the pages with runs name it
         try:
             status = run.status()
             found.append(LiveRun(run, status, (status.state != "queued" and run.progress()) or {}))

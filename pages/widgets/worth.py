@@ -12,6 +12,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import loading, tables
+from pages.widgets.common import Common, on_common
 from pages.widgets.loading import Scores
 from pages.widgets.scene import Scene, Scored
 from pages.widgets.tuning import TUNED_ON, chosen_objective, plain
@@ -132,18 +133,20 @@ def _honest_caption(scene: Scene, wanted: Objective, common: str | None, reports
     lacking = [s.label for s, r in zip(scene.scored, reports) if "tuned" not in r.index]
     if lacking:
         named = fmt.listing([fmt.escape_markdown(label) for label in lacking])
-        words.append(f"Not tuned, without scores on {TUNED_ON}: {named}.")
+        words.append(f"Not tuned, without scores of these classes on {TUNED_ON}: {named}.")
     return " ".join(words)
 
 
 def _report_of(s: Scored, wanted: Objective, common: str | None) -> pd.DataFrame:
-    validation, stamp = None, None
+    validation, classes = None, s.scores.summary.classes
     if not loading.why_no_scores(s.run, TUNED_ON):
         held = loading.scores(s.run, TUNED_ON)
-        if held.summary.classes == s.scores.summary.classes:
-            validation, stamp = held, loading.stamp(s.run, TUNED_ON)
-    reported = loading.stamp(s.run, s.scores.split)
-    return _report(stamp, reported, plain(wanted), common, validation, s.scores, wanted)
+        if held.summary.classes == classes:
+            validation = held
+        elif set(classes) <= set(held.summary.classes):
+            validation = on_common(held, Common(tuple(held.labels[0].tolist()), classes, 0))
+    stamp = validation.stamp if validation else None
+    return _report(stamp, s.scores.stamp, plain(wanted), common, validation, s.scores, wanted)
 
 
 @st.cache_resource(max_entries=200, show_spinner="Tuning thresholds")

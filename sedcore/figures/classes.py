@@ -190,7 +190,7 @@ def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray,
     The diagonal is blue (right), the rest orange (it depends on `own` whether that is wrong).
     """
     names = [plain(name) for name in classes]
-    ticks = {"tickvals": names, "ticktext": [shortened(name, 15) for name in classes]}
+    ticks = {"type": "category", "tickvals": names, "ticktext": [shortened(name, 15) for name in classes]}
     diagonal = np.eye(len(classes), dtype=bool)
     traces: list[dict] = []
     parts = ((diagonal, RIGHT, 0.95, "predicted too (recall)"), (~diagonal, WRONG, 0.6, own))

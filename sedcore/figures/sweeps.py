@@ -26,6 +26,14 @@ SETTING_TITLES = {
     "threshold": "Threshold",
     "deterministic": "Deterministic",
     "devices": "Devices",
+    "schedule": "Rate over time",
+    "mixup": "Mixup",
+    "masking": "Masking",
+    "filtering": "Filtering",
+    "shifting": "Shifting",
+    "averaging": "Weight averaging",
+    "frame_labels": "Frame labels",
+    "precision": "Precision",
 }
 VALUE = "macro AP"
 MOST_VALUES = 12  # on an axis of a map of cells; more are drawn as points in the plane

@@ -54,6 +54,7 @@ def forest_plot(
             "tickformat": "+.2f",
         },
         y={
+            "type": "category",  # else Plotly takes classes named 7 and 12 for numbers
             "categoryorder": "array",
             "categoryarray": names[::-1],
             "range": [-0.6, len(names) - 0.4],
@@ -120,12 +121,11 @@ def waterfall(
     """
     order = np.argsort(-np.abs(parts), kind="stable")
     shown, rest = order[:MOST_STEPS], order[MOST_STEPS:]
-    names, steps = [plain(classes[i]) for i in shown], [float(parts[i]) for i in shown]
+    names, steps = [classes[i] for i in shown], [float(parts[i]) for i in shown]
     if len(rest):
         names.append(f"{len(rest)} more")
         steps.append(float(parts[rest].sum()))
-    before, after = (plain(labels[1]), plain(labels[0]))
-    rows = [before, *names, after]
+    rows = [labels[1], *names, labels[0]]
     totals = [float(ends[1]), *steps, float(ends[0])]
     reached = np.concatenate([[ends[1]], ends[1] + np.cumsum(steps), [ends[0]]])
     low, high = float(np.nanmin(reached)), float(np.nanmax(reached))
@@ -144,7 +144,7 @@ def waterfall(
             text=[f"{totals[0]:.3f}", *(_signed(step) for step in steps), f"{totals[-1]:.3f}"],
             textposition="outside",
             textfont={"size": SMALL},
-            customdata=rows,
+            customdata=[plain(row) for row in rows],
             hovertemplate=f"<b>%{{customdata}}</b><br>{plain(measure)} %{{text}}<extra></extra>",
             cliponaxis=False,
         )

@@ -152,9 +152,7 @@ def cancel(run: Run, at_once: bool = False) -> str:
     A run that waits is cancelled. One that trains ends after the batch in hand and keeps what it has learned; asked
     for a second time, or with `at_once`, it is killed and keeps its last checkpoint.
     """
-    if set_status(run.path, "cancelled", "cancelled before it began", only_from=("queued",)):
-        runs.drop_reserve(run)
-        cluster.forget(run)
+    if leave_queue(run, "cancelled before it began"):
         return "cancelled"
     status = run.status()
     if status.state not in ("running", "cancelling"):
@@ -163,6 +161,15 @@ def cancel(run: Run, at_once: bool = False) -> str:
         done = set_status(run.path, "cancelling", STOP_REQUESTED, only_from=("running",))
         return "cancelling" if done else ""
     return _kill(run)
+
+
+def leave_queue(run: Run, reason: str) -> bool:
+    """Take a run that waits out of the queue; return whether it did wait."""
+    if not set_status(run.path, "cancelled", reason, only_from=("queued",)):
+        return False
+    runs.drop_reserve(run)
+    cluster.forget(run)
+    return True
 
 
 def _kill(run: Run) -> str:

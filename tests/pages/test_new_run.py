@@ -18,6 +18,7 @@ from tests.pages.no_process import NoProcess, no_memory, replace_process
 from tests.small_sets import small_set
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "new_run.py")
+ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +148,9 @@ def test_an_error_keeps_the_form(root, monkeypatch):
     assert page.number_input(key="new-epochs").value == 7
 
 
+# Rate, mixup and averaging are such as no field of the form may bound more tightly than training does.
 CLONED = TrainConfig(
-    "birds", "rnn_time", "mfcc", 3, 8, 0.5, 7, 2, 0.25, True, schedule="cosine", mixup=0.5, masking=True
+    "birds", "rnn_time", "mfcc", 3, 8, 1e-8, 7, 2, 0.25, True, "all", "cosine", 20.0, True, averaging=0.99995
 ).resolved()
 
 
@@ -190,6 +192,22 @@ def test_a_run_that_waits_can_be_edited(root):
     assert (run.status().state, run.status().place) == ("queued", 2)
     assert first.info["config"]["model"] == "ann"
     assert not NoProcess.started
+
+
+def test_changes_that_were_left_are_forgotten(root):
+    run = submit(root, CLONED, name="kept")
+    entry = AppTest.from_file(ENTRY, default_timeout=60).switch_page("pages/new_run.py")
+    entry.query_params["edit"] = run.run_id
+    entry.run()
+    entry.number_input(key="new-epochs").set_value(99).run()
+    entry.button(key="new-leave").click().run()
+    assert entry.title[0].value == "Queue"
+    entry.session_state["queued-edit"] = {"row": 0, "column": "Edit", "label": "Edit"}
+    entry.session_state["next-page"] = ("new_run", {"edit": run.run_id})
+    entry.run()
+    assert not entry.exception and entry.title[0].value == "New run"
+    assert entry.number_input(key="new-epochs").value == 3
+    assert entry.text_input(key="new-name").value == "kept"
 
 
 def test_a_run_that_has_begun_is_not_edited(root):

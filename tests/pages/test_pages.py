@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.made_runs import make_runs
+from sedcore.artifacts.manage import rename_run
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run, append_history, create_run, list_runs, save_predictions
 from sedcore.artifacts.status import set_status
 from sedcore.evaluation.evaluate import evaluate
-from tests.pages.conftest import CLASSES, make_scores, make_truth
+from tests.pages.conftest import CLASSES, TRAINED, add_trained, make_scores, make_truth
 from tests.pages.opened import table, texts
 
 PAGES = ("overview", "curves", "metrics", "thresholds", "confusion", "verdicts")
@@ -320,6 +322,47 @@ def test_common_clips_whose_labels_differ_are_left_out_and_counted(visit, tmp_pa
     assert not app.exception
     assert "Cut to 35 common clips and 10 common classes" in texts(app)
     assert "Left out: 3 common clips whose labels differ" in texts(app)
+
+
+def test_what_thresholds_are_worth_is_told_of_the_common_clips_and_classes(visit, tmp_path):
+    add_trained(tmp_path, TRAINED[5], 5)
+    other = add_trained(tmp_path, TRAINED[1], 1, clips={"validation": 100, "test": 120})
+    for split in ("validation", "test"):  # it knows but nine of the classes
+        found = other.predictions(split)
+        save_predictions(
+            other,
+            Predictions(split, found.clip_ids, CLASSES[1:], found.truth[:, 1:], found.scores[:, 1:]),
+        )
+    for common in ("", "1", ""):
+        app = visit(tmp_path, "thresholds", runs=f"{LEADER},{other.run_id}", common=common)
+        shown = table(app, "Macro F1 0.5").set_index("Run")
+        held = Run(tmp_path / "runs" / LEADER).predictions("test")
+        kept = np.isin(held.clip_ids, other.predictions("test").clip_ids) if common else slice(None)
+        classes = slice(1, None) if common else slice(None)
+        e = evaluate(held.truth[kept, classes], held.scores[kept, classes], held.classes[classes], 0.5)
+        assert shown.loc["crnn_time", "Macro F1 0.5"] == e.averages["macro"].f1
+        assert not shown["Macro F1 tuned"].isna().any() and "Not tuned" not in texts(app)
+
+
+def test_removing_one_of_very_many_runs_keeps_the_others(visit, tmp_path):
+    runs = make_runs(tmp_path, runs=45, clips=20, classes=3)
+    ids = [run.run_id for run in runs]
+    app = visit(tmp_path, "confusion", runs=",".join(ids))
+    assert "5 are left out" in texts(app)
+    app.button(key=f"chip-base-{ids[1]}").click().run()
+    assert app.query_params["runs"] == ",".join(ids)
+    app.button(key=f"chip-remove-{ids[0]}").click().run()
+    assert app.query_params["runs"] == ",".join(ids[1:])
+
+
+def test_names_that_format_stay_plain_in_help(visit, tmp_path):
+    runs = make_runs(tmp_path, runs=2, clips=40, classes=3)
+    for run in runs:
+        rename_run(run, "**bold** [x](http://e.org)")
+    app = visit(tmp_path, "metrics", runs=",".join(run.run_id for run in runs))
+    columns = [column for frame in app.dataframe for column in json.loads(frame.proto.columns).values()]
+    helps = [column["help"] for column in columns if "bold" in (column.get("help") or "")]
+    assert helps and all("\\*\\*bold" in text for text in helps)
 
 
 def test_curves_say_who_was_still_learning_and_what_lies_above_the_axis(visit, tmp_path):

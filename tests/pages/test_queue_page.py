@@ -313,6 +313,31 @@ def test_deleting_asks_first(root):
     assert not run.path.exists()
 
 
+def test_a_deleted_run_is_chosen_no_more(root):
+    runs = [queue(root, name) for name in ("old", "other")]
+    for run in runs:
+        set_status(run.path, "finished")
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.query_params["runs"] = ",".join(run.run_id for run in runs)
+    page.query_params["baseline"] = runs[0].run_id
+    page.session_state["delete-run"] = runs[0].run_id
+    checked(page).button(key="past-delete-yes").click()
+    checked(page)
+    assert page.query_params["runs"] == runs[1].run_id and "baseline" not in page.query_params
+
+
+def test_a_damaged_run_is_named_and_the_others_are_shown(root):
+    damaged, run = queue(root, "damaged"), queue(root, "whole")
+    (damaged.path / "run.json").write_text('{"a"')
+    page = run_page()
+    assert [box.label for box in page.expander] == ["1 run folder cannot be read"]
+    assert page.dataframe[0].value["Run"].tolist() == ["whole"] and not page.error
+    page = run_page(str(Path(PAGE).with_name("new_run.py")))
+    assert page.button(key="new-start") and not page.error
+    with training(run):
+        assert "**whole** trains" in text_of(run_page())
+
+
 @pytest.mark.parametrize("state, word", [("finished", "has finished"), ("failed", "has failed: no *memory*")])
 def test_an_end_is_told_once_on_another_page(root, state, word):
     run = queue(root, "told")

@@ -18,9 +18,11 @@ from sedcore.artifacts.runs import list_runs, save_predictions
 from sedcore.artifacts.sweeps import find_sweep, list_sweeps
 from sedcore.data.store import open_dataset
 from sedcore.evaluation.evaluate import evaluate
+from sedcore.figures.sweeps import SETTING_TITLES
 from sedcore.jobs import launch
 from sedcore.jobs.queue import queued_runs
 from sedcore.jobs.sweeps.advance import Sweeps
+from sedcore.jobs.sweeps.space import SETTINGS
 from sedcore.jobs.sweeps.spec import make_sweep, parse_spec
 from sedcore.models.catalog import MODELS
 from tests.test_sweeps import train, value_of
@@ -258,3 +260,19 @@ def test_tables_show_mean_and_deviation_over_seeds(root, name):
     assert table["Macro F1"].tolist() == pytest.approx([sum(pair) / 2 for pair in pairs])
     deviations = [abs(pair[0] - pair[1]) / 2**0.5 for pair in pairs]  # of a sample of two
     assert table["SD Macro F1"].tolist() == pytest.approx(deviations)
+
+
+def test_each_setting_has_a_title_and_a_sweep_over_any_is_shown(root):
+    assert set(SETTINGS) <= set(SETTING_TITLES)
+    sweep_some(root, space={"mixup": [0, 0.2], "masking": [True, False]})
+    page = page_of()
+    assert not page.error and "does best at" in text_of(page)
+
+
+def test_a_damaged_history_leaves_its_run_out_of_the_grid(root):
+    sweep_some(root, seeds=1, space={"learning_rate": [1e-3, 1e-4]})
+    pair = ("ann", "logmel")
+    (run, other) = list_runs(root)
+    (run.path / "history.jsonl").write_text("nonsense\n")
+    cells = grid_cells(open_dataset(root, "tiny"), RunIndex(root, keep=False).refresh())
+    assert cells[pair].best.run_id == other.run_id

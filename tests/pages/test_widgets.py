@@ -3,7 +3,10 @@
 import pytest
 
 from pages.widgets import format as fmt
+from pages.widgets import pulse
+from pages.widgets.clip_pictures import seconds
 from pages.widgets.state import Choice, parse
+from sedcore.artifacts.runs import Run
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,18 @@ def test_what_a_url_cannot_say_is_a_sentence(params):
 def test_a_url_names_no_more_runs_than_a_page_can_show():
     choice, problems = parse({"runs": ",".join(f"r{i}" for i in range(300))})
     assert len(choice.runs) == 250 and len(problems) == 1
+
+
+def test_what_happens_to_a_run_under_a_part_that_draws_itself_again_is_one_sentence(monkeypatch, tmp_path):
+    said = []
+    monkeypatch.setattr(pulse, "show_error", said.append)
+    pulse._beat(lambda: Run(tmp_path / "runs" / "gone").info, "test")
+    assert len(said) == 1 and "gone" in str(said[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.371, "0.37 s"), (4.518, "4.52 s"), (99.4, "99.4 s"), (100.4, "1 min 40 s"), (1800.0, "30 min 00 s")],
+)
+def test_lengths_of_clips_are_never_written_with_an_exponent(value, text):
+    assert seconds(value) == text

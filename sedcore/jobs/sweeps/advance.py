@@ -23,7 +23,7 @@ from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, list_sweeps, set_sweep_
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import takes
-from sedcore.jobs.queue import Seen, cancel, stored_states, submit
+from sedcore.jobs.queue import Seen, cancel, leave_queue, stored_states, submit
 from sedcore.jobs.sweeps.results import best_score
 from sedcore.jobs.sweeps.spec import Spec, misfits, parse_spec
 from sedcore.jobs.workers import living_workers
@@ -147,9 +147,12 @@ def stop_sweep(root: Path, sweep: Sweep) -> int:
     cancelled = 0
     for run_id, status in stored_states(root).items():
         run = Run(Path(root) / "runs" / run_id)
-        if status.state == "queued" and (run.info["sweep"] or {}).get("name") == sweep.name:
-            reason = f"sweep {sweep.name} was stopped"
-            cancelled += set_status(run.path, "cancelled", reason, only_from=("queued",))
+        try:
+            own = status.state == "queued" and (run.info["sweep"] or {}).get("name") == sweep.name
+        except SedcoreError:
+            continue  # damaged, or deleted meanwhile
+        if own and leave_queue(run, f"sweep {sweep.name} was stopped"):
+            cancelled += 1
     return cancelled
 
 
