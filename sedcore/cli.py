@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a path that may not be read, is too long, lies on a broken disk
+        print(f"{str(error.filename or '')[:200]}: {error.strerror or error}".lstrip(": "), file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

@@ -241,3 +241,26 @@ def test_verdicts_have_words():
         "consistent",
         "not checkable",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[[1e300000,1],[1,1]]]",
+        "[[[1e999999999999,1],[1,1]]]",
+        '{"precision": {"micro": 1e100000000}, "recall": {"micro": 0.5}}',
+        '{"precision": {"micro": 1e-100000000}, "recall": {"micro": 0.5}}',
+        '{"precision": {"micro": 1e-999999999999}}',
+        "[[99999999999999999999 1]\n [2 3]]",
+        f"[[{'9' * 5000} 1]\n [2 3]]",
+        f"[[{'9' * 5000}, 1], [2, 3]]",
+        f"model  precision  recall\nCNN  0.5e-{'0' * 5000}  0.5",
+        f"model  precision  recall\nCNN  {'5' * 5000}  0.5",
+        f'{{"tables": {{}}, "threshold": {"9" * 400}}}',
+    ],
+    ids=lambda text: text[:40],
+)
+def test_numbers_that_nobody_printed_are_refused_at_once(text):
+    with pytest.raises(SedcoreError) as error:
+        read_document(text)
+    assert len(str(error.value)) < 400

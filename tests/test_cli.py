@@ -328,3 +328,26 @@ def test_a_broken_data_set_is_named_and_the_others_are_listed(tiny, capsys):
     assert main(["--artifacts", str(tiny), "data", "list"]) == 0
     out, err = capsys.readouterr()
     assert out.split() == ["tiny"] and "broken left out" in err and "dataset.json" in err
+
+
+def test_paths_that_cannot_be_are_one_sentence(scored, capsys, tmp_path):
+    long = "x" * 300
+    for words in (
+        ("metrics", "r1", "--threshold", json.dumps({long: 0.5})),
+        ("predictions", "import", long, "--truth", "y", "--name", "n"),
+        ("data", "import", "new", "--train", long),
+        ("runs", "--artifacts", "~nobody-of-this-name/x", "rename", "r1", "n"),
+        ("predictions", "import", "~nobody-of-this-name/x.csv", "--name", "n"),
+    ):
+        said = refused(capsys, *words)
+        assert said.count("\n") == 1 and len(said) < 600
+    (tmp_path / "t.json").write_text('{"Dog": ' + "9" * 5000 + "}")
+    assert "not valid JSON" in refused(capsys, "metrics", "r1", "--threshold", tmp_path / "t.json")
+
+
+def test_a_run_that_may_not_be_read_leaves_the_others(scored, capsys, root):
+    other = runs.create_run(root, {"run_id": "r2", "kind": "imported"}, state="finished")
+    (other.path / "run.json").unlink()
+    (other.path / "run.json").symlink_to("run.json")  # an OSError for any user
+    assert "first" in said(capsys, "runs")
+    assert "Dog" in said(capsys, "metrics", "r1")

@@ -6,6 +6,9 @@ from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sedcore.artifacts.index import RunIndex
+from sedcore.artifacts.predictions import Predictions
+from sedcore.artifacts.runs import create_run, save_predictions
 from sedcore.evaluation import grid as grid_module
 from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import counts, decide
@@ -53,3 +56,29 @@ def test_a_grid_has_100_to_255_steps(lowest, span):
     grid, slack = threshold_grid(lowest, lowest + span), 1e-6 * span
     assert 100 <= len(grid) <= 256
     assert grid[0] <= lowest + slack and grid[-1] >= lowest + span - slack
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest"),
+    [(-1e308, 1e308), (-5e-324, 0.0), (-1e-310, 1e-310), (0.0, 1.7e308), (1e-300, 2e-300)],
+)
+def test_scores_of_any_size_have_a_grid(lowest, highest):
+    grid = threshold_grid(lowest, highest)
+    assert np.isfinite(grid).all() and (np.diff(grid) >= 0).all()
+    assert grid[0] <= lowest and grid[-1] >= highest
+
+
+def test_scores_of_any_size_are_counted_beside_others(tmp_path):
+    for name, scores in (
+        ("huge", [1e308, -1e308, 0.0]),
+        ("tiny", [-5e-324, 0.0, 0.0]),
+        ("usual", [0.1, 0.2, 0.3]),
+    ):
+        run = create_run(tmp_path, {"kind": "imported", "run_id": name}, state="finished")
+        truth = np.array([[True], [False], [False]])
+        save_predictions(
+            run, Predictions("test", np.array(["a", "b", "c"]), ("D",), truth, np.array(scores)[:, None])
+        )
+    index = RunIndex(tmp_path, keep=False)
+    index.count(index.refresh(), "test")
+    assert set(index.look_up("test")[0]) == {"huge", "tiny", "usual"}

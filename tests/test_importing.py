@@ -129,7 +129,7 @@ def test_classes_beside_the_pairs(tmp_path):
 
 
 def test_every_problem_of_pairs_is_listed(tmp_path):
-    folder = write_pairs(tmp_path / "train", 12)
+    folder = write_pairs(tmp_path / "train", 13)
     x, y = (
         (lambda n: folder / "X" / f"melspec_{n:05d}.npy"),
         (lambda n: folder / "Y" / f"eventroll_{n:05d}.npy"),
@@ -146,6 +146,7 @@ def test_every_problem_of_pairs_is_listed(tmp_path):
     np.save(x(7), np.array([{"a": 1}], dtype=object), allow_pickle=True)
     y(8).write_bytes(b"")
     np.save(y(9), np.full((11, FRAMES), 3.0))
+    np.save(y(13), np.full((11, FRAMES), 0.1))
     np.save(x(10), np.ones((2, 8, FRAMES)))
     np.save(folder / "X" / "other_12.npy", np.ones((1, 8, FRAMES)))
     np.save(folder / "Y" / "roll.npy", np.zeros((11, FRAMES)))
@@ -160,6 +161,7 @@ def test_every_problem_of_pairs_is_listed(tmp_path):
         "melspec_00007.npy": "Python objects",
         "eventroll_00008.npy": "unreadable or truncated",
         "eventroll_00009.npy": "values from 3 to 3",
+        "eventroll_00013.npy": "holds 0.1; wanted are 0 and 1",
         "melspec_00010.npy": "has shape (2, 8, 20)",
         "melspec_00011.npy": "160 values are NaN, infinite or beyond float32",
         "other_12.npy": "same number as melspec_00012.npy",

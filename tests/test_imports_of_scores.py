@@ -512,3 +512,85 @@ def test_dataset_truth_names_the_splits_there_are(tmp_path):
     small_set(tmp_path, "birds", clips=20)
     with pytest.raises(SedcoreError, match="has no split 'evaluation'"):
         dataset_truth(tmp_path, "birds", "evaluation")
+
+
+def test_keeping_all_others_never_overrides_what_was_given(understood, tmp_path):
+    (tmp_path / "dogs.tsv").write_text(
+        "filename\tonset\toffset\tevent_label\na.wav\t0\t1\tDog\nb.wav\t\t\t\n"
+    )
+    truth, content = read_truth(tmp_path / "dogs.tsv"), "clip_id,A,Dog\na.wav,.9,.1\nb.wav,.2,.8\n"
+    with pytest.raises(SedcoreError, match='Dog of the scores cannot keep its name, which "A=Dog" takes'):
+        understood(content, truth=truth, class_map=[("A", "Dog"), ("*", "*")])
+    with pytest.raises(SedcoreError, match='which "=Dog" takes'):
+        understood(content, truth=truth, class_map=[("", "Dog"), ("*", "*")])
+    kept = understood(content, truth=truth, class_map=[("A", "Dog"), ("Dog", ""), ("*", "*")])
+    assert kept.predictions.scores[:, 0].tolist() == [0.9, 0.2]
+
+
+@pytest.mark.parametrize("name", ["None", "NA", "null", "nan"])
+def test_a_class_or_clip_named_like_a_missing_number_is_a_name(tmp_path, understood, name):
+    (tmp_path / "t.csv").write_text(f"fname,labels\na.wav,{name}\nb.wav,\n{name},Dog\n")
+    truth = read_truth(tmp_path / "t.csv")
+    assert set(truth.classes) == {name, "Dog"} and truth.clip_ids.tolist() == ["a.wav", "b.wav", name]
+    rows = [
+        f"{clip},{tag},0.{i}5" for i, clip in enumerate(("a.wav", "b.wav", name)) for tag in (name, "Dog")
+    ]
+    found = understood("file,tag,score\n" + "\n".join(rows) + "\n", truth=truth).predictions
+    assert found.scores[:, found.classes.index(name)].tolist() == [0.05, 0.15, 0.25]
+    folder = tmp_path / "events"
+    folder.mkdir()
+    header = "event_label\tonset\toffset\tfilename\n"
+    (folder / "predictions_th_0.3.tsv").write_text(f"{header}{name}\t0\t1\ta.wav\n\t\t\tb.wav\n")
+    events = read_scores(folder)
+    assert list(events.classes) == [name]
+
+
+@pytest.mark.parametrize("kind", ["npz", "zip"])
+def test_damage_within_what_is_compressed_is_one_sentence(tmp_path, kind):
+    file = tmp_path / f"s.{kind}"
+    if kind == "npz":
+        np.savez_compressed(
+            file, scores=np.random.default_rng(0).random((50, 2)), clip_ids=np.arange(50).astype(str),
+            classes=np.array(["A", "B"]),
+        )  # fmt: skip
+    else:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for clip in range(3):
+                rows = "".join(f"{i}\t{i + 1}\t0.{i % 7}\n" for i in range(60))
+                archive.writestr(f"clip{clip}.tsv", "onset\toffset\tDog\n" + rows)
+    whole = file.read_bytes()
+    for at in range(0, len(whole), 11):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            read_scores(file)
+        except SedcoreError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["index", "Clip", "path", "clip_id", "a;b", "a\tb", 'a"b', "schema"])
+def test_an_export_is_read_again_whatever_its_classes_are_called(tmp_path, monkeypatch, name, ending):
+    monkeypatch.setenv("SEDCORE_ARTIFACTS", str(tmp_path))
+    run = runs.create_run(
+        tmp_path, {"kind": "imported", "run_id": "r", "classes": [name, "Dog"]}, state="finished"
+    )
+    truth, scores = np.array([[1, 0], [0, 1]], bool), np.array([[0.75, 0.25], [0.5, 0.125]])
+    runs.save_predictions(run, Predictions("test", np.array(["a", "b"]), (name, "Dog"), truth, scores))
+    file = tmp_path / f"export.{ending}"
+    write_predictions(file, run.predictions("test"))
+    found = read_source(file).predictions
+    assert found.classes == (name, "Dog") and np.array_equal(found.scores, scores)
+    assert np.array_equal(found.truth, truth)
+
+
+def test_what_the_project_cannot_keep_is_refused_or_made_fit(tmp_path, understood):
+    arrays = {"clip_ids": np.array(["a.wav", "b.wav", "c.wav"]), "classes": np.array(["Cat", "Dog"])}
+    np.savez(tmp_path / "long.npz", scores=np.array(SCORES, np.longdouble), **arrays)
+    found = read_source(tmp_path / "long.npz", read_truth(tmp_path / "weak.tsv")).predictions
+    assert found.scores.dtype == np.float64
+    with pytest.raises(SedcoreError, match="'dev_events' ends like the files beside scores"):
+        understood(COLUMNS, split="dev_events")
+    (tmp_path / "line.txt").write_text("x" * 200_000)
+    for read in (read_scores, read_truth):
+        with pytest.raises(SedcoreError, match="line.txt: "):
+            read(tmp_path / "line.txt")

@@ -214,10 +214,12 @@ def test_objectives_go_through_json(wanted):
         ({"kind": "precision"}, "needs at"),
         ({"kind": "precision", "at": 1.2}, "up to 1"),
         ({"kind": "recall", "at": float("nan")}, "up to 1"),
-        ({"kind": "fbeta", "beta": -1}, "above 0"),
+        ({"kind": "fbeta", "beta": -1}, "from 0.001 to 1000"),
+        ({"kind": "fbeta", "beta": 1e155}, "from 0.001 to 1000"),
+        ({"kind": "cost", "miss_cost": 1e308, "false_alarm_cost": 1e308}, "from 0 to 1e"),
         ({"kind": "f1", "at": 0.5}, "takes no at"),
         ({"kind": "cost", "miss_cost": 0, "false_alarm_cost": 0}, "one of the two"),
-        ({"kind": "cost", "miss_cost": float("inf")}, "0 or more"),
+        ({"kind": "cost", "miss_cost": float("inf")}, "from 0 to 1e"),
     ],
 )
 def test_bad_objectives_are_one_sentence(given, said):

@@ -311,3 +311,21 @@ def test_all_pairs_are_one_family():
     assert found.difference[1, 0] == pytest.approx(-0.1)
     np.testing.assert_allclose(found.low, -found.high.T)
     assert compare_all(values[:1], draws_around(values[:1])).verdict.tolist() == [[""]]
+
+
+def test_a_perfect_run_is_proven_better_than_a_constant_one_though_no_draw_differs():
+    found = compare(np.ones(2), np.array([0.5, 0.0]), np.ones((200, 2)), np.tile([0.5, 0.0], (200, 1)),
+                    support=np.array([100, 20]), studentised=True)  # fmt: skip
+    assert found.verdict.tolist() == ["better", "better"]
+    # 0.5 minus the t of 99 degrees of freedom times 1 / 100
+    assert found.low[0] == pytest.approx(0.5 - student.ppf(0.975, 99) / 100) and found.high[1] == 1
+    same = compare(
+        np.ones(1), np.ones(1), np.ones((200, 1)), np.ones((200, 1)), np.array([100]), studentised=True
+    )
+    assert same.verdict.tolist() == ["not proven"] and same.low[0] == same.high[0] == 0
+
+
+def test_differences_that_all_draws_share_are_proven_in_any_family():
+    many = 300
+    found = compare(np.ones(many), np.zeros(many), np.ones((2000, many)), np.zeros((2000, many)))
+    assert set(found.verdict) == {"better"}

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sedcore.artifacts.files import SCHEMA, atomic_path, safe_name
+from sedcore.artifacts.files import DAMAGED_ZIP, SCHEMA, atomic_path, safe_name
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
@@ -29,7 +28,7 @@ def read_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) ->
             if str(kept[_KEY]) != _key(source, depends):
                 return None
             return {key: kept[key] for key in kept.files if key != _KEY}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (*DAMAGED_ZIP, KeyError):
         return None  # not there, or damaged: it is made again
 
 
@@ -38,7 +37,7 @@ def has_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) -> 
     try:
         with np.load(_file(run, name), allow_pickle=False) as kept:
             return str(kept[_KEY]) == _key(source, depends)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (*DAMAGED_ZIP, KeyError):
         return False
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import lzma
 import math
 import os
 import re
 import secrets
 import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,16 @@ from sedcore.errors import SedcoreError
 SCHEMA = 1
 # What numpy raises on reading a file that holds no array, or a damaged one: it parses headers as Python.
 NO_ARRAY = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError)
+# What reading a damaged .zip or .npz raises, from whichever layer meets the damage.
+DAMAGED_ZIP = (
+    *NO_ARRAY, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError
+)  # fmt: skip
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def user_path(given: str | os.PathLike) -> Path:
+    """Return a path that a person gave; ``~`` is the home folder, an unknown ``~name`` stays as it is."""
+    return Path(os.path.expanduser(given))
 
 
 def safe_name(text: str, what: str) -> str:

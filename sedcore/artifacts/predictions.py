@@ -21,6 +21,7 @@ from sedcore.artifacts.files import atomic_path, open_parquet, write_parquet
 from sedcore.errors import SedcoreError
 
 _COLUMNS_AT_ONCE = 64  # read from a .parquet table: a table of AudioSet's 1 054 columns is never held twice
+BESIDE_SCORES = ("_events", "_frames")  # SPLIT_events.parquet, SPLIT_frames.npy: no split may end so
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,10 @@ class Predictions:
     scores: np.ndarray
 
     def __post_init__(self) -> None:
+        if self.split.endswith(BESIDE_SCORES):
+            raise SedcoreError(
+                f"split {self.split!r} ends like the files beside scores; give it another name"
+            )
         wanted = (len(self.clip_ids), len(self.classes))
         for name, array in (("truth", self.truth), ("scores", self.scores)):
             if array.shape != wanted:

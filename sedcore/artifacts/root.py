@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sedcore.artifacts.files import user_path
 from sedcore.errors import SedcoreError
 
 
@@ -18,7 +19,7 @@ def artifact_root(given: str | os.PathLike | None = None) -> Path:
     SedcoreError
         The path exists and is not a folder.
     """
-    root = Path(given or os.environ.get("SEDCORE_ARTIFACTS") or "artifacts").expanduser()
+    root = user_path(given or os.environ.get("SEDCORE_ARTIFACTS") or "artifacts")
     if root.exists() and not root.is_dir():
         raise SedcoreError(f"the artifact root {root} is a file; give a folder")
     return root

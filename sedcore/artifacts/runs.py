@@ -26,6 +26,7 @@ from sedcore.artifacts.history import CLASS_MEASURES as CLASS_MEASURES
 from sedcore.artifacts.history import read_class_history, read_history
 from sedcore.artifacts.locks import folder_guard
 from sedcore.artifacts.predictions import (
+    BESIDE_SCORES,
     Predictions,
     predictions_shape,
     read_classes,
@@ -61,6 +62,10 @@ class Run:
             time = file.stat().st_mtime_ns
         except FileNotFoundError:
             raise SedcoreError(f"run {self.run_id}: {file} does not exist") from None
+        except OSError as error:
+            raise SedcoreError(
+                f"run {self.run_id}: {file} cannot be read: {error.strerror or error}"
+            ) from error
         if time != self._info_time:
             info = default_info() | read_json(file, f"run {self.run_id}")
             for key, usual in default_info().items():
@@ -103,7 +108,7 @@ class Run:
     def splits(self) -> list[str]:
         """Return the splits that have predictions: test, validation, train, then others by name."""
         files = (self.path / "predictions").glob("[!.]*.parquet")
-        return sorted_splits(file.stem for file in files if not file.stem.endswith("_events"))
+        return sorted_splits(file.stem for file in files if not file.stem.endswith(BESIDE_SCORES))
 
     def predictions_file(self, split: str) -> Path:
         """Return the path of the scores of a split, whether or not it exists."""

@@ -65,7 +65,10 @@ def save_thresholds(run: Run, vector: ThresholdVector, classes: Sequence[str]) -
     """
     file = thresholds_file(run, vector.name)
     checked_thresholds(vector.thresholds, classes, f"thresholds {vector.name!r}")
-    file.parent.mkdir(exist_ok=True)
+    try:
+        file.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SedcoreError(f"{file.parent} cannot be written: {error.strerror or error}") from error
     write_json(file, vector.to_json() | {"run_id": run.run_id})
 
 
@@ -113,7 +116,7 @@ def from_bytes(content: bytes, classes: Sequence[str], source: str) -> Threshold
         )
     try:
         obj = json.loads(content.decode("utf-8-sig"), object_pairs_hook=lambda p: _without_twins(p, source))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no JSON, or a number of thousands of digits
         raise SedcoreError(f'{source} is not valid JSON; wanted is {{"Dog": 0.4, ...}} ({error})') from error
     return from_object(obj, classes, source, Path(source).stem)
 
@@ -122,9 +125,10 @@ def from_object(obj: object, classes: Sequence[str], source: str, name: str) -> 
     """Return the vector of a JSON object, saved or plain, in the order of `classes`."""
     if not isinstance(obj, dict):
         raise SedcoreError(f"{source} holds a {type(obj).__name__}; wanted is an object, a number a class")
-    if "schema" not in obj or "schema" in classes:
+    saved = obj.get("schema") == 1 and isinstance(obj.get("thresholds"), dict)
+    if "schema" not in obj or ("schema" in classes and not saved):
         return ThresholdVector(name, checked_thresholds(obj, classes, source))
-    if obj["schema"] != 1 or not isinstance(obj.get("thresholds"), dict):
+    if not saved:
         raise SedcoreError(f"{source} is not a file of thresholds that this version reads (schema 1)")
     facts = {key: obj[key] for key in _FACTS if key in obj}
     for key, value in facts.items():

@@ -72,13 +72,20 @@ def given_thresholds(text: str, run: Run, predictions: Predictions) -> Given:
     elif text == SAVED:
         vector = _tuned_now(run)
         tell(f"run {run.name} has no saved thresholds {SAVED!r}: tuned now on {TUNED_ON}, best F1 a class")
-    elif Path(text).exists():
+    elif _is_there(text):
         vector = read_file(Path(text), classes)
     else:
-        raise SedcoreError(f"threshold {text!r} is no number, no file and not {SAVED!r}")
+        raise SedcoreError(f"threshold {text[:80]!r} is no number, no file and not {SAVED!r}")
     words = f"thresholds {vector.name}" + (f", tuned on {vector.split}" if vector.split else "")
     optimistic = vector.split == predictions.split
     return Given(vector.values(classes), words, dict(vector.thresholds), optimistic)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long for a path: JSON itself in place of its file
+        return False
 
 
 def _tuned_now(run: Run) -> ThresholdVector:

@@ -201,16 +201,19 @@ def _read_roll(path: Path, classes: int, frames: int) -> np.ndarray:
         raise SedcoreError(f"{path}: holds NaN or infinite values; wanted are 0 and 1")
     if roll.min() < 0 or roll.max() > 1:
         raise SedcoreError(f"{path}: holds values from {roll.min():g} to {roll.max():g}; wanted are 0 and 1")
+    between = (roll != 0) & (roll != 1)
+    if between.any():
+        raise SedcoreError(f"{path}: holds {roll[between][0]:g}; wanted are 0 and 1")
     return roll
 
 
 def _add_clip(split: SourceSplit, x: Path, roll: np.ndarray, classes: tuple[str, ...], clip_s: float) -> None:
-    on = roll.sum(axis=1) >= 0.5
+    on = roll.any(axis=1)
     names = [name for name, active in zip(classes, on) if active and name.lower() != SILENCE.lower()]
     split.clips.append(SourceClip(x.name, f"X/{x.name}", str(x), clip_s, names))
     frame_s = clip_s / roll.shape[1]
     for name, row in zip(classes, roll):
         if name in names:
-            edges = np.flatnonzero(np.diff(row >= 0.5, prepend=False, append=False))
+            edges = np.flatnonzero(np.diff(row > 0, prepend=False, append=False))
             for start, end in edges.reshape(-1, 2):
                 split.events.append((x.name, round(start * frame_s, 6), round(end * frame_s, 6), name))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sedcore.artifacts.files import user_path
 from sedcore.data.audio import SUFFIXES, audio_info
 from sedcore.data.checks import Problem
 from sedcore.data.labels import Event, LabelTable, read_classes, table_kind
@@ -46,7 +47,7 @@ class SourceSplit:
 
 def check_folder(folder: str | Path, what: str) -> Path:
     """Return `folder` as a path; SedcoreError where it is no folder."""
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     if not path.is_dir():
         raise SedcoreError(
             f"{what}: {path} {'is a file' if path.exists() else 'does not exist'}; give a folder"
@@ -89,7 +90,7 @@ def find_table(folder: Path, labels: str | Path | None = None) -> Path:
     any with a weak header, a .csv with a column a class.
     """
     if labels is not None:
-        for path in (folder / labels, Path(labels).expanduser()):
+        for path in (folder / labels, user_path(labels)):
             if path.is_file():
                 return path
         raise SedcoreError(f"labels: {labels} is neither in {folder} nor here; give the path of a table")

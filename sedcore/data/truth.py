@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sedcore.artifacts.files import user_path
 from sedcore.artifacts.imports.source import Truth, labels_of
 from sedcore.artifacts.imports.tables import header_of, read_frame, read_text
 from sedcore.data.labels import read_table, table_kind
@@ -31,7 +32,7 @@ def read_truth(path: str | Path) -> Truth:
     SedcoreError
         It has none of them, or rows of it are wrong; one sentence.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if not path.is_file():
         raise SedcoreError(
             f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a file of labels"
@@ -87,7 +88,7 @@ def _reference(path: Path, columns: int) -> Truth:
 
 
 def _columns_truth(path: Path) -> Truth:
-    frame = read_frame(path)
+    frame = read_frame(path, _LABELS)
     ids = frame["clip_id"].to_numpy()
     columns = list(frame.columns[1:])
     tags = next((name for name in columns if name.lower() in _LABELS), None)

@@ -42,6 +42,10 @@ def threshold_grid(lowest: float, highest: float) -> np.ndarray:
     span = highest - lowest
     if not span > 0:
         return np.array([float(lowest)])
+    if span == math.inf:
+        return 2 * np.linspace(lowest / 2, highest / 2, STEPS + 1)
+    if span < 1e-290:  # of such a size there are no round numbers
+        return np.linspace(lowest, highest, STEPS + 1)
     power = 10.0 ** math.floor(math.log10(span / STEPS))
     step = max((m * power for m in (1, 2, 5, 10) if m * power <= span / STEPS * (1 + 1e-9)), default=power)
     first, last = math.floor(lowest / step + 1e-9), math.ceil(highest / step - 1e-9)

@@ -16,6 +16,7 @@ import numpy as np
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import ratio
 
+MOST_COST = 1e12
 NAMES = ("f1", "fbeta", "precision", "recall", "cost")
 
 
@@ -29,7 +30,8 @@ class FBeta:
     unit = 1.0  # what counts as a difference is relative to it
 
     def __post_init__(self) -> None:
-        _check(self.beta > 0, "beta", self.beta, "a number above 0; 1 is F1, 2 weighs recall twice")
+        wanted = "a number from 0.001 to 1000; 1 is F1, 2 weighs recall twice"
+        _check(0.001 <= self.beta <= 1000, "beta", self.beta, wanted)
 
     @property
     def words(self) -> str:
@@ -116,9 +118,10 @@ class Cost:
     measured, bounded = "cost", ""
 
     def __post_init__(self) -> None:
-        wanted = "a number of 0 or more; one of the two costs above 0"
-        _check(self.miss >= 0 and self.miss + self.false_alarm > 0, "the cost of a miss", self.miss, wanted)
-        _check(self.false_alarm >= 0, "the cost of a false alarm", self.false_alarm, wanted)
+        wanted = f"a number from 0 to {MOST_COST:g}; one of the two costs above 0"
+        some = self.miss + self.false_alarm > 0
+        _check(0 <= self.miss <= MOST_COST and some, "the cost of a miss", self.miss, wanted)
+        _check(0 <= self.false_alarm <= MOST_COST, "the cost of a false alarm", self.false_alarm, wanted)
 
     @property
     def words(self) -> str:

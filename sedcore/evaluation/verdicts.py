@@ -87,10 +87,12 @@ def _studentised(
     """Low, high and two-sided p of differences, each (tests,), from the standard error of their draws.
 
     What is learnt of a class comes from its positives: the error is taken as that of a mean of so many, with its
-    bias sqrt(n / (n - 1)) undone and n - 1 degrees of freedom, as in `bootstrap.logit_interval`.
+    bias sqrt(n / (n - 1)) undone and n - 1 degrees of freedom, as in `bootstrap.logit_interval`. Where no draw differs
+    (a perfect run against a constant one) the error is that of one positive in n that differed, about 1 / n.
     """
     n = np.maximum(support, 2)
     error = np.sqrt(n / (n - 1)) * draws.std(axis=0, ddof=1 if len(draws) > 1 else 0)
+    error = np.where((error == 0) & (difference != 0), 1 / n, error)
     reach = special.stdtrit(n - 1, (1 + level) / 2) * error
     away = np.divide(np.abs(difference), error, out=np.zeros(len(difference)), where=error > 0)
     p = 2 * special.stdtr(n - 1, -away)
@@ -106,14 +108,15 @@ def p_values(
     either side, with one added to count and to number (Davison and Hinkley, "Bootstrap methods and their
     application", 1997, 4.2): never below 2 / (resamples + 1). Where it is at that floor and the floor is above
     alpha / tests, no resample could ever prove the difference in this family: there p is that of a normal
-    distribution with the bootstrap's standard error.
+    distribution with the bootstrap's standard error, which is 0 where all draws agree, and then so is p.
     """
     resamples, tests = draws.shape
     beyond = np.minimum((draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0))
     p = np.minimum(2 * (beyond + 1) / (resamples + 1), 1.0)
     error = draws.std(axis=0, ddof=1) if resamples > 1 else np.zeros(tests)
-    from_error = (beyond == 0) & (2 / (resamples + 1) > alpha / tests) & (error > 0)
-    p[from_error] = 2 * special.ndtr(-np.abs(difference[from_error]) / error[from_error])
+    from_error = (beyond == 0) & (2 / (resamples + 1) > alpha / tests) & (resamples > 1)
+    away = np.divide(np.abs(difference), error, out=np.full(tests, np.inf), where=error > 0)
+    p[from_error] = 2 * special.ndtr(-away[from_error])
     return p, from_error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sedcore.artifacts.files import NO_ARRAY
+from sedcore.artifacts.files import DAMAGED_ZIP, NO_ARRAY
 from sedcore.artifacts.imports.source import Source, Truth, labels_of
 from sedcore.errors import SedcoreError
 
@@ -33,7 +33,7 @@ def read_npz_source(path: Path) -> Source:
                 )
             wanted = [key for key in (*KEYS, "truth") if key in members]
             arrays = {key: _array(archive, members[key], name) for key in wanted}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except DAMAGED_ZIP as error:
         words = " ".join(str(error).split())[:120]  # zipfile quotes whole headers
         raise SedcoreError(f"{name}: could not be read as .npz ({words})") from error
     ids, classes = (_texts(arrays[key], name, key) for key in ("clip_ids", "classes"))

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from sedcore.artifacts.files import DAMAGED_ZIP
 from sedcore.artifacts.frames import FrameScores
 from sedcore.artifacts.imports.source import Source, numbers
 from sedcore.artifacts.imports.tables import header_of, read_text
@@ -72,7 +73,7 @@ def unpack(archive: Path, into: Path) -> Path:
                                 f"{archive.name}: is more than {MOST_BYTES // 10**9} GB unpacked"
                             )
                         file.write(block)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except DAMAGED_ZIP as error:
         raise SedcoreError(f"{archive.name}: could not be unpacked ({error})") from error
     if not members:
         raise SedcoreError(

@@ -131,6 +131,13 @@ def match_classes(
     if (OTHERS, LEAVE_OUT) in class_map:
         left_out, alone = left_out + alone, []
     elif (OTHERS, OTHERS) in class_map:
+        taken = next((c for c in alone if c in sources or c in dropped), None)
+        if taken:
+            other = _given(taken, class_map)
+            raise SedcoreError(
+                f'class map "*=*": class {taken} of the scores cannot keep its name, which {other} takes; '
+                f'give "{taken}=" to leave it out'
+            )
         sources, alone = sources | {c: c for c in alone}, []
     questions = [Question("scores", c, _near(c, missing)) for c in alone]
     if never_fires and not alone and missing:
@@ -195,6 +202,10 @@ def _check_map(class_map: ClassMap, classes: Sequence[str], truth: Sequence[str]
         )
         if twice:
             raise SedcoreError(f"{given}: {twice} is given twice; a class has one counterpart")
+
+
+def _given(target: str, class_map: ClassMap) -> str:
+    return next(f'"{source}={target}"' for source, other in class_map if other == target)
 
 
 def _unknown(name: str, known: Sequence[str], where: str) -> str:

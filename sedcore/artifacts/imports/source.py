@@ -105,7 +105,9 @@ def numbers(values: np.ndarray, source: str, column: str, clips: Sequence[str]) 
             f"{source}: clip {clip}, class {column} has {value}{more}; wanted is a finite number: "
             "was a logarithm taken of 0?"
         )
-    return values.astype(np.float32) if values.dtype == np.float16 else values
+    if values.dtype == np.float16:
+        return values.astype(np.float32)
+    return values.astype(np.float64) if values.dtype.itemsize > 8 else values
 
 
 def labels_of(columns: Mapping[str, np.ndarray], source: str, clips: Sequence[str]) -> np.ndarray:

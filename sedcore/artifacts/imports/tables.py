@@ -38,6 +38,8 @@ ID_NAMES = (
     "ytid",
     "video_id",
 )
+# What stands for no number in a column of numbers; in a column of text they are words, such as a class None.
+NO_NUMBER = ("", "-", "nan", "NaN", "-nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "null", "NULL", "None")
 TAG_NAMES = ("tag", "label", "event_label", "class", "class_name")
 SCORE_NAMES = ("score", "probability", "prob", "confidence")
 _PARQUET = (".parquet", ".pq")
@@ -60,9 +62,12 @@ def read_table_source(path: Path) -> Source:
     return _columns(path.name, frame)
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet table with its id column as text, put first and named clip_id."""
-    frame = _parquet(path) if path.suffix.lower() in _PARQUET else _csv(path)
+def read_frame(path: Path, text: Sequence[str] = TAG_NAMES) -> pd.DataFrame:
+    """Read a CSV or Parquet table with its id column as text, put first and named clip_id.
+
+    text : names of further columns of text, of a CSV.
+    """
+    frame = _parquet(path) if path.suffix.lower() in _PARQUET else _csv(path, text)
     ids = _id_column(path.name, list(frame.columns))
     values = frame.pop(ids)
     if values.dtype.kind == "f":
@@ -89,8 +94,14 @@ def header_of(path: Path) -> tuple[list[str], str]:
         raise SedcoreError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not line:
         raise SedcoreError(f"{path.name}: is empty; wanted is a header and a row a clip")
-    separator = next((mark for mark in "\t;," if mark in line), ",")
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))], separator
+    marks = [mark for mark in "\t;," if mark in line] or [","]
+    try:
+        cells = {mark: [cell.strip() for cell in next(csv.reader([line], delimiter=mark))] for mark in marks}
+    except csv.Error as error:
+        raise SedcoreError(f"{path.name}: its first line is no header of a table ({error})") from error
+    # names of classes may hold a mark: the separator is the one that sets a column of ids apart, if any does
+    separator = next((mark for mark in marks if _id_place(cells[mark]) is not None), marks[0])
+    return cells[separator], separator
 
 
 def read_text(
@@ -110,6 +121,8 @@ def read_text(
                 float_precision="round_trip",
                 low_memory=False,
                 dtype={i: str for i, name in enumerate(header) if name in text},
+                keep_default_na=False,
+                na_values={i: [""] if name in text else list(NO_NUMBER) for i, name in enumerate(header)},
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         words = " ".join(str(error).replace("Error tokenizing data. C error:", "").split())
@@ -122,7 +135,7 @@ def read_text(
     return frame
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _csv(path: Path, text: Sequence[str]) -> pd.DataFrame:
     header, separator = header_of(path)
     if len(header) == 3 and _id_place(header) is None and _is_number(header[2]) and not _is_number(header[1]):
         long = ["clip_id", "tag", "score"]
@@ -132,8 +145,8 @@ def _csv(path: Path) -> pd.DataFrame:
     ids = header[place or 0]
     # Without an id column the first line may be data: the error about that comes before rows are read.
     _id_column(path.name, header)
-    tags = [name for name in header if _folded(name) in TAG_NAMES]
-    return read_text(path, header, separator, text=(ids, *tags))
+    words = [name for name in header if _folded(name) in text]
+    return read_text(path, header, separator, text=(ids, *words))
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -163,8 +176,10 @@ def _columns(name: str, frame: pd.DataFrame) -> Source:
         truth_of = {c: column for c, column in truth_of.items() if c in header}
         scores_of = {column: column for column in header if column not in truth_of.values()}
         rest = []
-    unused = [
-        column for column in scores_of if column == "" or _folded(column) in ID_NAMES or _unnamed(column)
+    unused = [  # a class of that name has its p_ before it
+        name
+        for name, column in scores_of.items()
+        if name == column and (name == "" or _folded(name) in ID_NAMES or _unnamed(name))
     ]
     rest += [scores_of.pop(column) for column in unused]
     if rest:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sedcore.artifacts.files import write_parquet
+from sedcore.artifacts.files import user_path, write_parquet
 from sedcore.artifacts.frames import FrameScores, write_frames
 from sedcore.artifacts.imports.arrays import read_npz_source
 from sedcore.artifacts.imports.folders import read_folder_source, unpack
@@ -85,7 +85,7 @@ def read_scores(path: str | Path) -> Source:
     SedcoreError
         It is none of them, or something in it is wrong; one sentence.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if not path.exists():
         raise SedcoreError(f"{path} does not exist; give a file or folder of scores")
     if path.is_dir():

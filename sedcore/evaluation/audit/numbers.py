@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.audit.tables import MOST_DECIMALS, PARTS, Printed
 
-NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e-?\d+)?\s*%?", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e-?\d{1,3})?\s*%?", re.IGNORECASE)
 UNDEFINED = {"-", "–", "—", "nan", "n/a", "na", "null", "none", "undefined", "--", "---"}
 
 
@@ -65,7 +65,7 @@ def as_printed(
         if not 0 <= share <= 1:
             top = "100 %" if per_cent else "1"
             raise SedcoreError(
-                f"{_where(cells[key], place)} is {text[key]}, wanted a number from 0 to {top}."
+                f"{_where(cells[key], place)} is {text[key][:40]}, wanted a number from 0 to {top}."
             )
         kept = min(digits[key] + (2 if per_cent else 0), MOST_DECIMALS)
         # Only binary noise is rounded away: rounding to fewer digits than were printed would move the interval.
@@ -91,9 +91,10 @@ def _refuse_mixed(cells, text, value, place: str) -> None:
     kinds = Counter("share" for v in value.values() if 0 < v < 1)
     if kinds["share"] > len(over):
         key = over[0]
+        name = f"{key[0].removeprefix('class:')} {key[1]}"
         raise SedcoreError(
-            f"{_where(cells[key], place)}: {key[0].removeprefix('class:')} {key[1]} is {text[key]} among numbers from "
-            "0 to 1: is it in per cent, or is a point missing?"
+            f"{_where(cells[key], place)}: {name} is {text[key][:40]} among numbers from 0 to 1: is it in per cent, or "
+            "is a point missing?"
         )
 
 

@@ -20,7 +20,7 @@ from sedcore.evaluation.audit.text import from_text
 
 MOST_CHARACTERS = 400_000
 MOST_CLASSES, MOST_RESULTS = 2_000, 100
-MOST_COUNT = 10**9
+MOST_COUNT, MOST_DIGITS = 10**9, 30
 
 
 def read_document(text: str, clips: int | None = None, classes: int | None = None) -> Document:
@@ -62,7 +62,7 @@ def _is_json(text: str) -> bool:
         return False
     try:
         json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return False  # a printed array is read as text
     return True
 
@@ -97,7 +97,7 @@ def _project(data: dict, document: Document) -> None:
         raise SedcoreError('"classes" is not a list of names.')
     document.classes = len(names) or None
     threshold = data.get("threshold")
-    threshold = float(threshold) if isinstance(threshold, int | Decimal) else None
+    threshold = float(threshold) if isinstance(threshold, int | Decimal) and 0 <= threshold <= 1 else None
     chosen = data.get("threshold_chosen_on")
     document.threshold_chosen_on = chosen if isinstance(chosen, str) else None
     results: dict[tuple[str, str], Result] = {}
@@ -173,7 +173,11 @@ def _table(value: object, document: Document, place: str, result: Result | None 
 def _number(value: object, place: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise SedcoreError(f"{place} is {str(value)[:40]}, wanted a number.")
-    return str(value) if isinstance(value, str) else f"{value:f}"
+    if isinstance(value, str):
+        return value
+    if abs(Decimal(value).adjusted()) > MOST_DIGITS:  # written out it would fill the memory
+        raise SedcoreError(f"{place} is {str(value)[:40]}, wanted a number from 0 to 1, or in per cent.")
+    return f"{value:f}"
 
 
 def _count(value: object, place: str) -> int:
@@ -181,7 +185,8 @@ def _count(value: object, place: str) -> int:
         number = None if isinstance(value, bool) else Decimal(value)
     except (TypeError, ValueError, ArithmeticError):
         number = None
-    if number is None or not number.is_finite() or number != int(number) or not 0 <= number <= MOST_COUNT:
+    # its size first: to make a whole number of 1e1000000 takes minutes
+    if number is None or not number.is_finite() or not 0 <= number <= MOST_COUNT or number != int(number):
         raise SedcoreError(
             f"{place} is {str(value)[:40]}, wanted a whole number of clips: were counts normalised to rates?"
         )

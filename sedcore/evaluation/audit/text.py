@@ -36,7 +36,7 @@ TITLE_WORDS = re.compile(
     re.IGNORECASE,
 )
 THRESHOLD = re.compile(r"threshold\s*(?:of|is|=|:)?\s*(0?\.\d+|1\.0)", re.IGNORECASE)
-PAIR = re.compile(r"\[\s*(\d+)[\s,]+(\d+)\s*\]")
+PAIR = re.compile(r"\[\s*(\d{1,9})[\s,]+(\d{1,9})\s*\]")
 RULE = re.compile(r"^[\s|:+=\-_]*$|^\s*\\(?:hline|toprule|midrule|bottomrule|cline|cmidrule|begin|end)\b.*$")
 
 
