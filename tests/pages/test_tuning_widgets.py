@@ -130,7 +130,7 @@ def test_runs_without_validation_scores_are_not_tuned_and_named(show, odd_root):
     table = app.dataframe[0].value
     assert table["Macro F1 tuned"].isna().tolist() == [False, True, True]
     assert table["Macro F1 oracle (optimistic)"].notna().all()
-    assert "without scores on validation: cnn and energy" in captions(app)
+    assert "without scores of these classes on validation: cnn and energy" in captions(app)
     assert "nothing to tune on" in captions(show(odd_root, "form", runs="energy"))
 
 
