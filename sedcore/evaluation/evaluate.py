@@ -224,7 +224,8 @@ def collapsed(scores: np.ndarray) -> bool:
             widest = math.sqrt(column.mean() * (1 - column.mean()))
             hardly = column.std() <= COLLAPSED_SPREAD * widest or column.min() == column.max()
         else:
-            hardly = np.ptp(column) <= 1e-5 * np.abs(column).max()
+            with np.errstate(over="ignore"):  # a range beyond float64 is infinite, and wide
+                hardly = np.ptp(column) <= 1e-5 * np.abs(column).max()
         if not hardly:
             return False
     return True
