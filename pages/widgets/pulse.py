@@ -25,9 +25,8 @@ def pulsed(draw: Callable[[], float | None], key: str) -> None:
 def _beat(draw: Callable[[], float | None], key: str) -> None:
     try:
         every_s = draw()
-    except (
-        SedcoreError
-    ) as error:  # a run was deleted or damaged since; the page around a fragment would not catch it
+    except SedcoreError as error:
+        # A run was deleted or damaged since; nothing around a fragment would catch it.
         show_error(error)
         return
     if every_s is None:

@@ -21,7 +21,7 @@ from sedcore.artifacts.files import atomic_path, open_parquet, write_parquet
 from sedcore.errors import SedcoreError
 
 _COLUMNS_AT_ONCE = 64  # read from a .parquet table: a table of AudioSet's 1 054 columns is never held twice
-BESIDE_SCORES = ("_events", "_frames")  # SPLIT_events.parquet, SPLIT_frames.npy: no split may end so
+BESIDE_SCORES = "_events"  # SPLIT_events.parquet lies beside SPLIT.parquet: no split may end so
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,8 @@ def _project(data: dict, document: Document) -> None:
         raise SedcoreError('"classes" is not a list of names.')
     document.classes = len(names) or None
     threshold = data.get("threshold")
-    threshold = float(threshold) if isinstance(threshold, int | Decimal) and 0 <= threshold <= 1 else None
+    sensible = isinstance(threshold, int | Decimal) and abs(threshold) < MOST_COUNT
+    threshold = float(threshold) if sensible else None
     chosen = data.get("threshold_chosen_on")
     document.threshold_chosen_on = chosen if isinstance(chosen, str) else None
     results: dict[tuple[str, str], Result] = {}
