@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import set_status
@@ -157,7 +157,7 @@ def watching(base: type) -> type:
 
         def on_train_begin(self, logs=None):
             super().on_train_begin(logs)
-            runs.keep_history(self._run, getattr(self.model, "_initial_epoch", None) or 0)
+            recording.keep_history(self._run, getattr(self.model, "_initial_epoch", None) or 0)
             self._ends(self._run.history())
 
         def on_epoch_begin(self, epoch, logs=None):
@@ -171,7 +171,7 @@ def watching(base: type) -> type:
             looks = {"train": {"loss": float(logs["loss"])}, "validation": {"mAP": value}}
             looks["validation_seconds"] = round(time.monotonic() - self._began - took, 3)
             before = self._run.history()
-            runs.append_history(self._run, {"epoch": epoch + 1, "seconds": round(took, 3), **looks})
+            recording.append_history(self._run, {"epoch": epoch + 1, "seconds": round(took, 3), **looks})
             if before.empty or value > before["validation.mAP"].max():
                 self.model.save_weights(best_weights(self._run, epoch + 1))
             print(f"{self._run.name}, epoch {epoch + 1}: {took:.1f} s, macro AP {value:.3f}", file=sys.stderr)

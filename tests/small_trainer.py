@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from sedcore.artifacts.files import atomic_path
 from sedcore.artifacts.predictions import Predictions
@@ -49,7 +49,7 @@ def learn(course: Course) -> tuple[str, str]:
     checkpoint = read_checkpoint(run)
     done = checkpoint.note["epoch"] if checkpoint else 0
     digest = checkpoint.arrays["digest"].tobytes() if checkpoint else first_digest(config["seed"])
-    runs.keep_history(run, done)
+    recording.keep_history(run, done)
     began = time.time_ns()
     _witness(course.root, run, began, done)
     for epoch in range(done + 1, config["epochs"] + 1):
@@ -66,7 +66,7 @@ def learn(course: Course) -> tuple[str, str]:
                 _keep(run, dataset, digest, epoch - 1)
                 return "cancelled", f"stopped by request in epoch {epoch}"
         digest = next_digest(digest, epoch)
-        runs.append_history(run, _record(epoch, digest, dataset.classes))
+        recording.append_history(run, _record(epoch, digest, dataset.classes))
         _witness(course.root, run, began, epoch)
         if epoch % CHECKPOINT_EVERY == 0:
             state = {"digest": np.frombuffer(digest, np.uint8)}

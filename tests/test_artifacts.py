@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.files import atomic_path, read_json, safe_name, write_json
 from sedcore.artifacts.locks import RunLock, is_locked
 from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
@@ -227,7 +227,7 @@ def test_status_changes_only_from_the_states_named(tmp_path):
 
 def test_history_reads_whole_lines_only(tmp_path):
     run = make_run(tmp_path)
-    runs.append_history(run, {"epoch": 1, "train": {"loss": 0.5}, "validation": {"mAP": float("nan")}})
+    recording.append_history(run, {"epoch": 1, "train": {"loss": 0.5}, "validation": {"mAP": float("nan")}})
     with open(run.path / "history.jsonl", "a") as file:
         file.write('{"epoch": 2, "train": {"lo')
     history = run.history()
@@ -308,9 +308,9 @@ def test_missing_predictions_are_named(tmp_path):
 APPEND = """
 import sys
 from pathlib import Path
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 for epoch in range(50):
-    runs.append_history(runs.Run(Path(sys.argv[1])), {"epoch": epoch, "train": {"loss": int(sys.argv[2])}})
+    recording.append_history(runs.Run(Path(sys.argv[1])), {"epoch": epoch, "train": {"loss": int(sys.argv[2])}})
 """
 
 

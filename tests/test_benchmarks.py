@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import evaluation, features, quality, scale, training
 from benchmarks.made_runs import make_many
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import default_info, list_runs
@@ -144,7 +144,7 @@ def test_when_compact_passes_the_best_of_the_four(tmp_path):
             tmp_path, {"kind": "trained", "run_id": run.run_id, "name": part, "model": part, "best_epoch": 2}
         )
         for epoch, value in enumerate(values, 1):
-            runs.append_history(run, {"epoch": epoch, "seconds": seconds, "validation": {"mAP": value}})
+            recording.append_history(run, {"epoch": epoch, "seconds": seconds, "validation": {"mAP": value}})
         truth = np.eye(4, 2, dtype=bool)
         for split in ("validation", "test"):
             scores = np.eye(4, 2) * value

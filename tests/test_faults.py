@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sedcore.artifacts import checkpoint, runs
+from sedcore.artifacts import checkpoint, recording, runs
 from sedcore.artifacts.checkpoint import (
     Checkpoint,
     drop_unfinished,
@@ -134,7 +134,7 @@ DAMAGE = {
     "weights of another epoch": lambda run: run.weights_file.write_bytes(small_trainer.first_digest(0)),
     "test.parquet": lambda run: (run.path / "predictions" / "test.parquet").unlink(),
     "two processes at once": _other_trainer,
-    "progress.json": lambda run: runs.write_progress(run, {"epoch": 1}),
+    "progress.json": lambda run: recording.write_progress(run, {"epoch": 1}),
     "checkpoint": lambda run: write_checkpoint(run, Checkpoint({}, {"epoch": 1, "best_epoch": 0})),
     "'interrupted'": lambda run: set_status(run.path, "interrupted"),
 }

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sedcore.artifacts import history
 from sedcore.artifacts.history import read_class_history, read_history
 from sedcore.artifacts.kept_history import LONG, kept_history
-from sedcore.artifacts.runs import append_history, create_run
+from sedcore.artifacts.recording import append_history
+from sedcore.artifacts.runs import create_run
 from sedcore.errors import SedcoreError
 
 NUMBERS = st.one_of(st.none(), st.floats(-1e300, 1e300), st.integers(-(2**53), 2**53), st.just(0.1))

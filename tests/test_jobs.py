@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.checkpoint import Checkpoint, has_checkpoint, write_checkpoint
 from sedcore.artifacts.locks import LockTaken, RunLock, is_locked, kill_holder, lock_holder
 from sedcore.artifacts.manage import delete_run
@@ -338,7 +338,7 @@ def test_a_trainer_that_cannot_begin_leaves_a_failed_run_with_the_reason_from_it
     run, other = submit(tiny, small()), submit(tiny, small())
     set_status(run.path, "failed")
     resume(tiny, run)
-    runs.append_log(run, "words of an earlier attempt")
+    recording.append_log(run, "words of an earlier attempt")
     work(tiny, trainer="tests.nowhere")
     for failed in (run, other):
         assert failed.status().state == "failed"
@@ -347,7 +347,7 @@ def test_a_trainer_that_cannot_begin_leaves_a_failed_run_with_the_reason_from_it
 
 def test_a_trainer_that_says_nothing_is_told_by_its_exit_status(tiny):
     run = submit(tiny, small())
-    runs.append_log(run, "words of an earlier attempt")
+    recording.append_log(run, "words of an earlier attempt")
     work(tiny, trainer="tests.tiny")  # does nothing, without a word
     assert run.status().reason == "the training process ended with exit status 0"
 
@@ -676,7 +676,7 @@ def test_the_queue_from_the_command_line(tiny, command, holder):
     }  # fmt: skip
     process = holder(Run(tiny / "runs" / "two"))
     set_status(tiny / "runs" / "two", "running")
-    runs.write_progress(Run(tiny / "runs" / "two"), {"epoch": 2, "epochs": 3, "seconds_left": 1.5})
+    recording.write_progress(Run(tiny / "runs" / "two"), {"epoch": 2, "epochs": 3, "seconds_left": 1.5})
     assert [(r["position"], r["epoch"], r["seconds_left"]) for r in queue_json(command)["runs"]] == [
         (None, 2, 1.5),
         (1, None, None),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sedcore.artifacts import checkpoint, runs
+from sedcore.artifacts import checkpoint, recording, runs
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.jobs.queue import cancel, resume, submit
@@ -107,7 +107,7 @@ def test_what_was_half_written_is_not_taken_up(root, cut_after):
     run = submit(root, TrainConfig("brief", "ann", epochs=2))
     with pytest.raises(Killed):
         start.train_run(root, run)
-    runs.append_history(run, {"epoch": 2, "seconds": 1.0})  # an epoch whose checkpoint was never written
+    recording.append_history(run, {"epoch": 2, "seconds": 1.0})  # an epoch whose checkpoint was never written
     with open(run.path / "history.jsonl", "a") as file:
         file.write('{"epoch": 3, "sec')
     (run.path / "checkpoint" / ".state.tmp-1-abc.npz").write_bytes(b"half")
@@ -122,14 +122,14 @@ def test_what_was_half_written_is_not_taken_up(root, cut_after):
 
 def test_a_cancelled_run_is_usable_and_can_go_on(root, monkeypatch):
     monkeypatch.setattr("sedcore.training.stop._LOOK_EVERY_S", 0.0)
-    append = runs.append_history
+    append = recording.append_history
 
     def append_and_cancel(run, record):
         append(run, record)
         if record["epoch"] == 1:
             assert cancel(run) == "cancelling"
 
-    monkeypatch.setattr(runs, "append_history", append_and_cancel)
+    monkeypatch.setattr(recording, "append_history", append_and_cancel)
     run = trained(root, "ann", dataset="brief", epochs=2)
     assert run.status().state == "cancelled" and run.splits() == ["test", "validation"] and run.has_weights
     resume(root, run)

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from sedcore.artifacts.files import read_json, write_json
+from sedcore.data.adding import build_features
 from sedcore.data.checks import Problem
 from sedcore.data.features import FeatureParams, clip_features, split_windows
 from sedcore.data.store import list_datasets, open_dataset
-from sedcore.data.writing import build_features, write_dataset
+from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError
 
 PARAMS = FeatureParams(sample_rate_hz=8000, n_fft=256, hop_s=0.02, bands=20, clip_s=1.0, n_mfcc=8)

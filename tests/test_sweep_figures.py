@@ -6,12 +6,11 @@ import pytest
 
 from sedcore.figures.curves import History, curves_figure, mean_history
 from sedcore.figures.palette import ink
+from sedcore.figures.sweep_map import cells_of, map_figure
 from sedcore.figures.sweeps import (
-    cells_of,
     importance_figure,
     in_order,
     is_log,
-    map_figure,
     parallel_figure,
     positions,
     progress_figure,

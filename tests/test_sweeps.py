@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from sedcore.artifacts.locks import FileLock, RunLock
 from sedcore.artifacts.manage import delete_run
-from sedcore.artifacts.runs import Run, append_history
+from sedcore.artifacts.recording import append_history
+from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import set_status
 from sedcore.artifacts.sweeps import find_sweep, list_sweeps, set_sweep_state
 from sedcore.cli import main

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import set_status
 from sedcore.data.store import open_dataset
@@ -310,14 +310,14 @@ def test_a_validation_split_without_positives_is_judged_by_its_loss(tmp_path, fa
 
 def test_a_request_ends_training_and_keeps_the_best_epoch(tiny, fast, monkeypatch):
     monkeypatch.setattr("sedcore.training.stop._LOOK_EVERY_S", 0.0)
-    append = runs.append_history
+    append = recording.append_history
 
     def append_and_stop(run, record):
         append(run, record)
         if record["epoch"] == 2:
             set_status(run.path, "cancelling", "stop requested", only_from=("running",))
 
-    monkeypatch.setattr(runs, "append_history", append_and_stop)
+    monkeypatch.setattr(recording, "append_history", append_and_stop)
     run = train(tiny, epochs=50)
     assert run.status().state == "cancelled" and "stopped by request in epoch 3" in run.status().reason
     assert run.info["epochs_run"] == 2 and run.has_weights and run.splits() == ["test", "validation"]

@@ -15,11 +15,10 @@ from sedcore.artifacts.runs import Run
 from sedcore.artifacts.sweeps import Sweep
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
+from sedcore.figures.sweep_map import cells_of, map_figure
 from sedcore.figures.sweeps import (
     SETTING_TITLES,
-    cells_of,
     importance_figure,
-    map_figure,
     parallel_figure,
     progress_figure,
     setting_text,

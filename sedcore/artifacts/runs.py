@@ -1,4 +1,4 @@
-"""The run folder: the only code that writes or reads it.
+"""The run folder: the only code that writes or reads it, with `recording`, which writes while it trains.
 
 A run is a folder ``runs/RUN_ID`` that explains itself: ``run.json`` (what it is), ``status.json`` (how it
 stands), ``history.jsonl`` (a line an epoch), ``predictions/SPLIT.parquet`` (scores), ``reported.json``
@@ -8,8 +8,6 @@ rewritten while it trains.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import secrets
 import shutil
@@ -21,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sedcore.artifacts.files import atomic_path, read_json, safe_name, without_nan, write_json
+from sedcore.artifacts.files import read_json, safe_name, write_json
 from sedcore.artifacts.history import CLASS_MEASURES as CLASS_MEASURES
 from sedcore.artifacts.history import read_class_history, read_history
 from sedcore.artifacts.locks import folder_guard
@@ -39,7 +37,6 @@ from sedcore.errors import SedcoreError
 
 KINDS = ("trained", "imported", "reported")
 SPLIT_ORDER = ("test", "validation", "train")
-_RESERVE, _RESERVE_BYTES = "reserve", 32_768
 
 
 class Run:
@@ -259,70 +256,6 @@ def update_info(run: Run, **changes: Any) -> None:
     with folder_guard(run.path):
         # Read anew: two changes within one tick of the file system's clock look like one to the Run.
         write_json(run.path / "run.json", Run(run.path).info | changes)
-
-
-def keep_history(run: Run, epochs: int) -> None:
-    """Forget what was recorded after so many epochs: a resumed training goes on from there."""
-    file = run.path / "history.jsonl"
-    try:
-        lines = file.read_bytes().splitlines(keepends=True)
-    except FileNotFoundError:
-        return
-    if len(lines) > epochs:
-        with atomic_path(file) as temporary:
-            temporary.write_bytes(b"".join(lines[:epochs]))
-
-
-def remove_leftovers(run: Run) -> None:
-    """Remove what a killed trainer left half written. The caller holds the run's lock."""
-    write_progress(run, None)
-    for file in (*run.path.glob(".*.tmp-*"), *run.path.glob("*/.*.tmp-*")):
-        file.unlink(missing_ok=True)
-
-
-def keep_reserve(run: Run) -> None:
-    """Keep a little of the disk back in the run folder, so that its last words find room on a full one."""
-    file = run.path / _RESERVE
-    try:
-        if not file.exists():
-            file.write_bytes(os.urandom(_RESERVE_BYTES))  # random: some file systems store zeros in no space
-    except OSError as error:
-        drop_reserve(run)
-        raise SedcoreError(f"{file} could not be written: {error.strerror or error}") from error
-
-
-def drop_reserve(run: Run) -> None:
-    """Give back what `keep_reserve` kept."""
-    with contextlib.suppress(OSError):  # a disk that became read-only
-        (run.path / _RESERVE).unlink(missing_ok=True)
-
-
-def append_log(run: Run, line: str) -> None:
-    """Append a line with its time to log.txt. A full disk does not stop what is being told."""
-    with contextlib.suppress(OSError), open(run.path / "log.txt", "a", encoding="utf-8") as log:
-        log.write(f"{now()} {line}\n")
-
-
-def append_history(run: Run, record: dict[str, Any]) -> None:
-    """Append one epoch's record as one line, in one write; the disk has it before a checkpoint can name the epoch."""
-    line = json.dumps(without_nan(record)) + "\n"
-    try:
-        with open(run.path / "history.jsonl", "a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise SedcoreError(
-            f"{run.path / 'history.jsonl'} could not be written: {error.strerror or error}"
-        ) from error
-
-
-def write_progress(run: Run, record: dict[str, Any] | None) -> None:
-    """Replace the progress record; None removes it."""
-    if record is None:
-        (run.path / "progress.json").unlink(missing_ok=True)
-    else:
-        write_json(run.path / "progress.json", record, durable=False)
 
 
 def save_predictions(run: Run, predictions: Predictions) -> None:

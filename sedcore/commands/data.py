@@ -135,7 +135,7 @@ def _on_cluster(args, words: list[str]) -> None:
 def _build_features(args) -> None:
     if args.engine == "ray":
         return _on_cluster(args, ["data", "features", args.name, "--features", ",".join(args.features)])
-    from sedcore.data.writing import build_features
+    from sedcore.data.adding import build_features
 
     build_features(artifact_root(args.artifacts), args.name, args.features, progress=progress_bar())
 

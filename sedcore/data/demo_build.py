@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from sedcore.data import demo
+from sedcore.data.adding import add_features_from
 from sedcore.data.features import FeatureParams
 from sedcore.data.rows import Progress
 from sedcore.data.store import EVENT_COLUMNS, DataSet, open_dataset
-from sedcore.data.writing import add_features_from, fingerprint, sorted_events, with_rows, write_dataset
+from sedcore.data.writing import fingerprint, sorted_events, with_rows, write_dataset
 from sedcore.errors import SedcoreError
 
 # Raise it with every change of scripts or sounds: features of another version do not belong to the stored tables.

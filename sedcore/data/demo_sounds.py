@@ -5,9 +5,8 @@ Every maker draws one instrument (this dog, this kitchen, this motor) from a gen
 Ranges are wide and overlap between classes (motors with motors, hisses with hisses, voices with voices,
 dishes with bells) because a demo in which every model is right would show nothing.
 
-Sources of constants: vowel formants: Peterson & Barney 1952; formant bandwidths and the cascade: Klatt 1980;
-bell partials: Fletcher & Rossing, The Physics of Musical Instruments, 1998; bubbles: Minnaert 1933 and
-van den Doel, Physically-based models for liquid sounds, 2005; barks: Yin & McCowan 2004; meows: Schoetz 2013.
+Sources of constants: bell partials: Fletcher & Rossing, The Physics of Musical Instruments, 1998; bubbles: Minnaert
+1933 and van den Doel, Physically-based models for liquid sounds, 2005. Speech, cat and dog are in `demo_voices`.
 """
 
 from collections.abc import Callable
@@ -18,13 +17,12 @@ from scipy.signal import oaconvolve
 
 from sedcore.data.demo_tools import (
     RATE,
+    Play,
     bump,
     curve,
     fade,
-    formants,
-    frames_of,
+    log_uniform,
     modes,
-    moving_filter,
     noise,
     place,
     scatter,
@@ -33,30 +31,10 @@ from sedcore.data.demo_tools import (
     unit,
     wander,
 )
+from sedcore.data.demo_voices import cat, dog, speech
 
-Play = Callable[[int, np.random.Generator], np.ndarray]
-
-# F1, F2, F3 in Hz of i, I, e, ae, a, o, U, u, A, er (men; Peterson & Barney 1952, table II)
-VOWELS = np.array(
-    [
-        [270, 2290, 3010],
-        [390, 1990, 2550],
-        [530, 1840, 2480],
-        [660, 1720, 2410],
-        [730, 1090, 2440],
-        [570, 840, 2410],
-        [440, 1020, 2240],
-        [300, 870, 2240],
-        [640, 1190, 2390],
-        [490, 1350, 1690],
-    ]
-)
 # Hum, prime, tierce, quint, nominal and what lies above it (Fletcher & Rossing 1998, ch. 21)
 BELL_PARTIALS = np.array([0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 3.0, 4.0, 5.33])
-
-
-def _log_uniform(rng, low: float, high: float, size=None):
-    return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
 # ---- bells and dishes: struck bodies
@@ -70,9 +48,9 @@ def alarm(rng) -> Play:
 
 def _bell_body(rng, low: float, high: float, decay_s: tuple[float, float]) -> np.ndarray:
     ratios = BELL_PARTIALS * np.exp(rng.normal(0, 0.04, len(BELL_PARTIALS)))
-    decays = _log_uniform(rng, *decay_s) / ratios**0.5
+    decays = log_uniform(rng, *decay_s) / ratios**0.5
     weights = rng.exponential(1.0, len(ratios)) * ratios ** rng.uniform(-1, 0.3)
-    return modes(2 * RATE, _log_uniform(rng, low, high) * ratios, decays, weights, rng)
+    return modes(2 * RATE, log_uniform(rng, low, high) * ratios, decays, weights, rng)
 
 
 def _bell(rng) -> Play:
@@ -102,8 +80,8 @@ def _chime(rng) -> Play:
 
 
 def _beeper(rng) -> Play:
-    pitches = _log_uniform(rng, 600, 3500) * np.array([1.0, rng.choice([1.0, 0.8, 1.26, 1.5])])
-    beat_hz, duty = _log_uniform(rng, 1.5, 9), rng.uniform(0.35, 0.8)
+    pitches = log_uniform(rng, 600, 3500) * np.array([1.0, rng.choice([1.0, 0.8, 1.26, 1.5])])
+    beat_hz, duty = log_uniform(rng, 1.5, 9), rng.uniform(0.35, 0.8)
     weights = np.arange(1, 12) ** -rng.uniform(1, 2.5) * (np.arange(1, 12) % 2 + rng.uniform(0, 0.5))
 
     def play(n, rng):
@@ -115,7 +93,7 @@ def _beeper(rng) -> Play:
 
 
 def _siren(rng) -> Play:
-    middle, depth, rate_hz = _log_uniform(rng, 500, 1500), rng.uniform(0.1, 0.5), _log_uniform(rng, 0.3, 6)
+    middle, depth, rate_hz = log_uniform(rng, 500, 1500), rng.uniform(0.1, 0.5), log_uniform(rng, 0.3, 6)
     weights = np.arange(1, 10) ** -rng.uniform(1, 2.5)
 
     def play(n, rng):
@@ -131,9 +109,9 @@ def dishes(rng) -> Play:
     for _ in range(rng.integers(1, 4)):
         count = rng.integers(5, 12)
         ratios = np.cumprod(np.append(1.0, 1 + rng.exponential(0.35, count - 1)))
-        pieces.append((_log_uniform(rng, 500, 3500) * ratios, _log_uniform(rng, 0.015, 0.15) / ratios**0.4))
+        pieces.append((log_uniform(rng, 500, 3500) * ratios, log_uniform(rng, 0.015, 0.15) / ratios**0.4))
     rate_hz, scrape, thud = rng.uniform(2, 9), rng.choice([0, rng.uniform(0.05, 0.4)]), rng.uniform(0.3, 1.5)
-    scrape_hz = _log_uniform(rng, 1500, 6000)
+    scrape_hz = log_uniform(rng, 1500, 6000)
 
     def play(n, rng):
         out = np.zeros(n, dtype=np.float32)
@@ -141,7 +119,7 @@ def dishes(rng) -> Play:
         for start in hits.astype(int):
             frequencies, decays = pieces[rng.integers(len(pieces))]
             weights = rng.exponential(1.0, len(frequencies)) * (frequencies / 1000) ** -0.5
-            level = _log_uniform(rng, 0.25, 1)
+            level = log_uniform(rng, 0.25, 1)
             place(out, start, level * modes(n, frequencies, decays * rng.uniform(0.5, 1.2), weights, rng))
             burst = rng.standard_normal(160, dtype=np.float32) * np.exp(
                 -np.arange(160, dtype=np.float32) / 30
@@ -160,11 +138,11 @@ def dishes(rng) -> Play:
 
 def _motor(rng, pitch_hz, roll_off, roughness, hiss_hz, hiss_octaves) -> Play:
     """A spinning machine: harmonics under a body's resonances plus a modulated hiss. All arguments are ranges."""
-    pitch, octaves = _log_uniform(rng, *pitch_hz), rng.uniform(*hiss_octaves)
+    pitch, octaves = log_uniform(rng, *pitch_hz), rng.uniform(*hiss_octaves)
     order = np.arange(1, 81)
-    body = sum(rng.uniform(0.3, 2) * bump(order * pitch, _log_uniform(rng, 200, 5000), 0.4) for _ in range(4))
+    body = sum(rng.uniform(0.3, 2) * bump(order * pitch, log_uniform(rng, 200, 5000), 0.4) for _ in range(4))
     weights = order ** -rng.uniform(*roll_off) * (0.15 + body) * rng.lognormal(0, 0.6, len(order))
-    centre, tilt = _log_uniform(rng, *hiss_hz), rng.uniform(-4, 1)
+    centre, tilt = log_uniform(rng, *hiss_hz), rng.uniform(-4, 1)
     drift, shake_hz, rough = rng.uniform(0.002, 0.03), rng.uniform(2, 12), rng.uniform(*roughness)
 
     def play(n, rng, speed=None, tonal=1.0, hiss=1.0):
@@ -226,9 +204,9 @@ def vacuum(rng) -> Play:
 
 def frying(rng) -> Play:
     """Hiss of boiling fat with crackle: short pops at random times."""
-    centre, octaves, tilt = _log_uniform(rng, 1800, 6500), rng.uniform(0.5, 1.3), rng.uniform(-3, 2)
-    rate_hz, crackle, swell = _log_uniform(rng, 6, 90), _log_uniform(rng, 0.2, 1.2), rng.uniform(0.1, 0.7)
-    pop_hz, pop_s = _log_uniform(rng, 2000, 6000), _log_uniform(rng, 0.0008, 0.005)
+    centre, octaves, tilt = log_uniform(rng, 1800, 6500), rng.uniform(0.5, 1.3), rng.uniform(-3, 2)
+    rate_hz, crackle, swell = log_uniform(rng, 6, 90), log_uniform(rng, 0.2, 1.2), rng.uniform(0.1, 0.7)
+    pop_hz, pop_s = log_uniform(rng, 2000, 6000), log_uniform(rng, 0.0008, 0.005)
 
     def play(n, rng):
         hiss = noise(n, rng, lambda f: (bump(f, centre, octaves) + 0.03) * slope(f, tilt))
@@ -245,10 +223,10 @@ def frying(rng) -> Play:
 
 def water(rng) -> Play:
     """A tap or a shower: splashing noise and bubbles that ring at their own size."""
-    centre, octaves, tilt = _log_uniform(rng, 700, 3500), rng.uniform(0.6, 1.6), rng.uniform(-4, 0)
-    rate_hz, bubbling, swell = _log_uniform(rng, 15, 150), _log_uniform(rng, 0.4, 1.2), rng.uniform(0.05, 0.6)
-    radius_mm, basin = _log_uniform(rng, 0.8, 4), rng.uniform(0, 0.6)
-    basin_hz = _log_uniform(rng, 150, 700)
+    centre, octaves, tilt = log_uniform(rng, 700, 3500), rng.uniform(0.6, 1.6), rng.uniform(-4, 0)
+    rate_hz, bubbling, swell = log_uniform(rng, 15, 150), log_uniform(rng, 0.4, 1.2), rng.uniform(0.05, 0.6)
+    radius_mm, basin = log_uniform(rng, 0.8, 4), rng.uniform(0, 0.6)
+    basin_hz = log_uniform(rng, 150, 700)
 
     def play(n, rng):
         splash = noise(
@@ -268,113 +246,6 @@ def water(rng) -> Play:
             np.sin(2 * np.pi * chirp * t) * np.exp(-damping * t) * rng.lognormal(0, 0.7, (len(starts), 1))
         )
         return splash + bubbling * unit(scatter(n, starts, bubbles))
-
-    return play
-
-
-# ---- voices: a source through moving formants
-
-
-def _voice(f0, harmonics, voiced, breath, centres, widths, tilt, rng) -> np.ndarray:
-    """f0, voiced, breath (n,): pitch in Hz and the two sources' levels; centres (frames, formants)."""
-    source = tone(f0, harmonics, rng, pulses=True) * voiced
-    source = source + rng.standard_normal(len(f0), dtype=np.float32) * breath
-    return moving_filter(source, formants(centres, widths, tilt))
-
-
-def speech(rng) -> Play:
-    """Syllables, three to five a second: vowels that glide, fricatives and stops between them."""
-    pitch = _log_uniform(rng, 85, 280)
-    tract = 1 + 0.3 * (np.log2(pitch / 120) / 1.2) * rng.uniform(0.4, 1) + rng.normal(0, 0.05)
-    rate_hz, breathy, lively = rng.uniform(3, 5.5), rng.uniform(0.02, 0.25), rng.uniform(0.03, 0.15)
-    harmonics = np.arange(1, 91) ** -rng.uniform(0.9, 1.7)
-    fricative_hz = rng.uniform(2500, 6000)
-
-    def play(n, rng):
-        count = max(1, round(n / RATE * rate_hz * rng.uniform(0.9, 1.1)))
-        frames = frames_of(n)
-        knots = (np.arange(2 * count) + 0.5) / (2 * count)  # every syllable: its consonant, then its vowel
-        vowels = (
-            VOWELS[rng.integers(0, len(VOWELS), 2 * count)]
-            * tract
-            * np.exp(rng.normal(0, 0.06, (2 * count, 3)))
-        )
-        centres = np.stack(
-            [curve(frames, v, knots) for v in vowels.T] + [np.full(frames, 3500 * tract)], axis=1
-        )
-        levels = rng.uniform(0.5, 1, 2 * count)
-        levels[::2] *= rng.choice([0.03, 0.3, 0.6], count)
-        noisy = np.full(2 * count, breathy)
-        noisy[::2] = rng.choice([0.0, 0.1, 1.2], count, p=[0.3, 0.3, 0.4])
-        accents = np.exp(rng.normal(0, lively, 2 * count)) * np.linspace(1.08, 0.9, 2 * count)
-        sound = _voice(
-            pitch * curve(n, accents, knots),
-            harmonics,
-            curve(n, levels, knots),
-            breathy * curve(n, levels, knots),
-            centres,
-            (70, 90, 130, 200),
-            -2,
-            rng,
-        )
-        hush = noise(n, rng, lambda f: bump(f, fricative_hz, 0.45)) * np.maximum(
-            curve(n, noisy, knots) - breathy, 0
-        )
-        return unit(sound) + 0.5 * hush
-
-    return play
-
-
-def cat(rng) -> Play:
-    """Meows: a pitch that rises and falls while the mouth opens and closes; sometimes drawn out, sometimes hoarse."""
-    pitch = _log_uniform(rng, 380, 950)
-    shut, wide = rng.uniform(0.7, 1.0), rng.uniform(1.4, 2.2)
-    low, high, hoarse = rng.uniform(700, 1100), rng.uniform(1900, 3200), rng.uniform(0.02, 0.35)
-    harmonics, rise = np.arange(1, 25) ** -rng.uniform(0.5, 1.4), rng.uniform(0.15, 0.45)
-
-    def play(n, rng):
-        peak = rng.uniform(0.2, 0.6)
-        f0 = pitch * curve(n, [1 - rise, 1, 1 - rise * rng.uniform(0.3, 1.5)], [0, peak, 1])
-        f0 = np.maximum(f0 * (1 + wander(n, rng, 25, -0.02, 0.02)), 120)
-        open_ = curve(frames_of(n), [shut, wide, shut], [0, min(peak + 0.15, 0.9), 1])
-        centres = np.stack([low * open_, high * open_**0.3, 4200 * open_**0.1], axis=1)
-        level = curve(n, [0, 1, rng.uniform(0.5, 0.9), 0], [0, 0.15, 0.7, 1])
-        return _voice(f0, harmonics, level, hoarse * level * 0.5, centres, (150, 220, 350), -1, rng)
-
-    return play
-
-
-def dog(rng) -> Play:
-    """Barks in bursts, rough and short; some dogs whine or howl."""
-    pitch, whines = _log_uniform(rng, 180, 700), rng.random() < 0.2
-    low, high, rough = rng.uniform(450, 1000), rng.uniform(1200, 2400), rng.uniform(0.5, 1.5)
-    bark_s, gap_s = _log_uniform(rng, 0.1, 0.35), _log_uniform(rng, 0.1, 0.6)
-    harmonics = np.arange(1, 41) ** -rng.uniform(0.4, 1.5)
-
-    def bark(n, rng):
-        f0 = pitch * curve(n, [0.75, 1.1, 0.7], [0, 0.3, 1]) * (1 + wander(n, rng, 60, -0.08, 0.08))
-        jaw = curve(frames_of(n), [0.7, 1.2, 0.8])
-        level = curve(n, [0, 1, 0.6, 0], [0, 0.12, 0.6, 1])
-        centres = np.stack([low * jaw, high * jaw**0.5, 3300 * jaw**0.2], axis=1)
-        return _voice(np.maximum(f0, 90), harmonics, level, rough * level, centres, (140, 200, 300), -2, rng)
-
-    def whine(n, rng):
-        f0 = pitch * rng.uniform(1, 1.5) * curve(n, rng.uniform(0.8, 1.25, 4))
-        centres = np.tile([low * 1.1, high, 3300.0], (frames_of(n), 1)).astype(np.float32)
-        level = curve(n, [0, 1, 0.8, 0], [0, 0.2, 0.8, 1])
-        return _voice(
-            np.maximum(f0, 90), harmonics[:12], level, 0.1 * rough * level, centres, (140, 200, 300), -3, rng
-        )
-
-    def play(n, rng):
-        if whines and n > 0.4 * RATE:
-            return whine(n, rng)
-        out, start = np.zeros(n, dtype=np.float32), 0
-        while start == 0 or n - start > 0.08 * RATE:
-            length = min(n - start, int(bark_s * rng.uniform(0.8, 1.25) * RATE))
-            place(out, start, fade(bark(length, rng), 0.005) * rng.uniform(0.6, 1))
-            start += length + int(gap_s * rng.uniform(0.7, 1.4) * RATE)
-        return out
 
     return play
 
@@ -399,7 +270,7 @@ CLASSES = tuple(MAKERS)
 
 def background(n: int, rng) -> np.ndarray:
     """A room (n,) of unit power: coloured noise, perhaps mains hum, a fan, and a few unlabelled knocks and tones."""
-    tilt, centre, fan = rng.uniform(-7, -1.5), _log_uniform(rng, 150, 1500), rng.uniform(0, 1.5)
+    tilt, centre, fan = rng.uniform(-7, -1.5), log_uniform(rng, 150, 1500), rng.uniform(0, 1.5)
     bed = noise(n, rng, lambda f: slope(f, tilt) * (0.3 + fan * bump(f, centre, 0.8)))
     bed = bed * (1 + wander(n, rng, 0.7, -0.3, 0.3))
     if rng.random() < 0.4:
@@ -416,12 +287,12 @@ def _distractor(rng) -> np.ndarray:
     kind = rng.integers(3)
     if kind == 0:  # wood: low modes, dead at once
         return unit(
-            modes(n, _log_uniform(rng, 80, 900, 6), _log_uniform(rng, 0.01, 0.05, 6), rng.random(6), rng)
+            modes(n, log_uniform(rng, 80, 900, 6), log_uniform(rng, 0.01, 0.05, 6), rng.random(6), rng)
         )
     if kind == 1:  # a door or a chair
-        f0 = _log_uniform(rng, 200, 900) * curve(n, rng.uniform(0.8, 1.25, 5))
+        f0 = log_uniform(rng, 200, 900) * curve(n, rng.uniform(0.8, 1.25, 5))
         return unit(
             fade(tone(f0, np.arange(1, 12) ** -rng.uniform(0.5, 2), rng) * wander(n, rng, 8, 0, 1), 0.03)
         )
-    rustle_hz = _log_uniform(rng, 800, 6000)
+    rustle_hz = log_uniform(rng, 800, 6000)
     return unit(fade(noise(n, rng, lambda f: bump(f, rustle_hz, 0.7)) * wander(n, rng, 20, 0, 1) ** 2, 0.02))

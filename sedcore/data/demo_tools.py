@@ -9,14 +9,18 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft
 
+Play = Callable[[int, np.random.Generator], np.ndarray]
+
 RATE = 16000
-HOP, WINDOW = (
-    128,
-    512,
-)  # of the moving filter: 8 ms steps follow a formant, 32 ms hold two periods of a low voice
+HOP, WINDOW = 128, 512  # of the moving filter: 8 ms follow a formant, 32 ms hold two periods of a low voice
 _TABLE = 8192
 _FREQUENCIES = np.fft.rfftfreq(WINDOW, 1 / RATE).astype(np.float32)
 _HANN = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+
+
+def log_uniform(rng, low: float, high: float, size=None):
+    """A number, or an array of `size`, whose logarithm is uniform between those of the two."""
+    return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
 def curve(n: int, points, at=None) -> np.ndarray:

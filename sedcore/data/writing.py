@@ -1,8 +1,7 @@
 """Writing a data set folder: built complete under a hidden name beside its place, then renamed.
 
 `write_dataset` is the one function that writes a data set; imports and the demo set both use it. Whatever
-stops it (an error in a clip, Ctrl-C, a full disk) leaves nothing behind. `build_features` adds further kinds
-to a stored data set from those it has.
+stops it (an error in a clip, Ctrl-C, a full disk) leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sedcore.artifacts.files import atomic_path, safe_name, write_json, write_parquet
+from sedcore.artifacts.files import safe_name, write_json, write_parquet
 from sedcore.data.checks import (
     Problem,
     class_balance_problems,
@@ -30,23 +29,17 @@ from sedcore.data.checks import (
     raise_errors,
 )
 from sedcore.data.features import (
-    DERIVED_FROM,
-    DTYPES,
     NORMALISED,
     FeatureParams,
     band_statistics,
     bands_of,
     check_kinds,
-    from_mel,
-    give_back,
-    mfcc,
     window_count,
 )
 from sedcore.data.rows import Elsewhere, Load, Progress, allocate, bytes_needed, fill
 from sedcore.data.store import CLIP_COLUMNS, EVENT_COLUMNS, DataSet, datasets_folder, multi_hot, open_dataset
 from sedcore.errors import SedcoreError
 
-_CHUNK_BYTES = 32_000_000
 _SPLIT_ORDER = ("train", "validation", "test")
 
 
@@ -105,7 +98,7 @@ def write_dataset(
         kinds = ()  # clips are still loaded, so that all problems are listed together
     with new_dataset_folder(root, name) as folder:
         total = int(clips["rows"].sum())
-        _check_space(folder, bytes_needed(kinds, params, total))
+        check_space(folder, bytes_needed(kinds, params, total))
         allocate(folder / "features", kinds, params, total)
         filled = fill(
             folder / "features", kinds, params, load, items, clips["first_row"], clips["rows"],
@@ -146,9 +139,9 @@ def _write_tables(
     write_parquet(folder / "clips.parquet", clips)
     if events is not None:
         write_parquet(folder / "events.parquet", events)
-    train = _train_rows(clips)
+    train = train_rows(clips)
     for kind in kinds:
-        _write_feature_info(folder / "features", kind, params, train)
+        write_feature_info(folder / "features", kind, params, train)
 
 
 @contextlib.contextmanager
@@ -182,7 +175,7 @@ def check_new(root: str | Path, name: str) -> None:
         )
 
 
-def _check_space(folder: Path, needed: int) -> None:
+def check_space(folder: Path, needed: int) -> None:
     """Raise before a memory-mapped file meets a full disk (which kills the process instead of raising)."""
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -207,7 +200,7 @@ def sorted_events(events: pd.DataFrame | None) -> pd.DataFrame | None:
     return events[list(EVENT_COLUMNS)].sort_values(order, kind="stable", ignore_index=True)
 
 
-def _train_rows(clips: pd.DataFrame) -> np.ndarray:
+def train_rows(clips: pd.DataFrame) -> np.ndarray:
     """Row indices of the train split: what features are normalised by."""
     train = clips[clips["split"] == "train"]
     spans = zip(train["first_row"], train["rows"])
@@ -252,7 +245,8 @@ def fingerprint(
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
-def _write_feature_info(folder: Path, kind: str, params: FeatureParams, train: np.ndarray) -> None:
+def write_feature_info(folder: Path, kind: str, params: FeatureParams, train: np.ndarray) -> None:
+    """Write what is to be known of the features FOLDER/KIND.npy; `train` are the rows that they are normalised by."""
     array = np.load(folder / f"{kind}.npy", mmap_mode="r")
     mean, std = band_statistics(array, train)
     rows, frames, bands = array.shape
@@ -272,112 +266,3 @@ def _write_feature_info(folder: Path, kind: str, params: FeatureParams, train: n
             "params": params.to_json(),
         },
     )
-
-
-def build_features(
-    root: str | Path,
-    name: str,
-    kinds: Sequence[str],
-    *,
-    n_mfcc: int | None = None,
-    progress: Progress | None = None,
-) -> DataSet:
-    """Add `kinds` to a stored data set, derived from what it has: mfcc from log-mel, all others from mel.
-
-    Kinds that are built already are left alone. Works in chunks of whole arrays. `progress` is called with
-    (rows done, rows in all). SedcoreError where nothing stored can give a kind.
-    """
-    dataset = open_dataset(root, name)
-    for kind in check_kinds(kinds):
-        built = dataset.feature_names()
-        if kind in built:
-            continue
-        base = next((source for source in DERIVED_FROM[kind] if source in built), None)
-        if base is None:
-            needs = " or ".join(DERIVED_FROM[kind])
-            raise SedcoreError(
-                f"data set {name!r} cannot give {kind}: it holds {', '.join(built) or 'no features'}"
-                + (f" and {kind} is computed from {needs}" if needs else "")
-                + f"; import it again under another name with --features {','.join([*built, kind])}"
-            )
-        _derive(dataset, base, kind, n_mfcc, progress)
-    return open_dataset(root, name)
-
-
-def add_features_from(
-    dataset: DataSet,
-    kinds: Sequence[str],
-    *,
-    load: Load,
-    items: Sequence[Any],
-    workers: int | None = None,
-    progress: Progress | None = None,
-) -> DataSet:
-    """Compute features of a stored data set from its clips again, for a set that was copied without them.
-
-    `load` and `items` as in `write_dataset`, in the order of the stored clips; they give samples. Kinds that
-    are built already are left alone; what is half done is never seen.
-    """
-    missing = tuple(kind for kind in check_kinds(kinds) if kind not in dataset.feature_names())
-    params = FeatureParams(
-        sample_rate_hz=dataset.info["sample_rate_hz"],
-        hop_s=dataset.info["hop_s"],
-        clip_s=dataset.info["clip_s"],
-    )
-    clips, target = dataset.clips, dataset.path / "features"
-    total = int(clips["rows"].sum())
-    _check_space(dataset.path, bytes_needed(missing, params, total))
-    folder = dataset.path / f".features.tmp-{os.getpid()}-{secrets.token_hex(3)}"
-    try:
-        allocate(folder, missing, params, total)
-        filled = (
-            fill(
-                folder,
-                missing,
-                params,
-                load,
-                items,
-                clips["first_row"],
-                clips["rows"],
-                from_audio=True,
-                workers=workers,
-                progress=progress,
-            )
-            if missing
-            else []
-        )
-        raise_errors(
-            [Problem("error", clips["source_file"][f.position], f.error) for f in filled if f.error],
-            f"the features of data set {dataset.name!r} were not built",
-        )
-        target.mkdir(exist_ok=True)
-        for kind in missing:
-            _write_feature_info(folder, kind, params, _train_rows(clips))
-            for ending in ("npy", "json"):
-                os.replace(folder / f"{kind}.{ending}", target / f"{kind}.{ending}")
-    except OSError as error:
-        raise SedcoreError(f"{target} could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return DataSet(dataset.path)
-
-
-def _derive(dataset: DataSet, base: str, kind: str, n_mfcc: int | None, progress: Progress | None) -> None:
-    source, folder = dataset.open_features(base), dataset.path / "features"
-    stored = FeatureParams.from_json(dataset.feature_info(base)["params"])
-    params = stored if n_mfcc is None else FeatureParams(**{**stored.to_json(), "n_mfcc": n_mfcc})
-    rows, frames, bands = len(source), source.shape[1], bands_of(kind, params)
-    _check_space(folder, bytes_needed([kind], params, rows))
-    step = max(1, _CHUNK_BYTES // (4 * frames * source.shape[2]))
-    with atomic_path(folder / f"{kind}.npy", durable=False) as temporary:
-        out = np.lib.format.open_memmap(temporary, "w+", dtype=DTYPES[kind], shape=(rows, frames, bands))
-        for start in range(0, rows, step):
-            part = source[start : start + step]
-            derived = mfcc(part, bands) if base == "logmel" else from_mel(part, kind, params)
-            out[start : start + step] = derived
-            give_back(source)
-            give_back(out)
-            if progress is not None:
-                progress(min(start + step, rows), rows)
-        out.flush()
-    _write_feature_info(folder, kind, params, _train_rows(dataset.clips))

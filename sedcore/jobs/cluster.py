@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording
 from sedcore.artifacts.locks import is_locked
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import hand_over, set_status, stored_status
@@ -61,7 +61,7 @@ def start(run: Run, root: Path, cluster: RayJobs, trainer: str = TRAINER) -> boo
     job_id = f"{run.run_id}-{secrets.token_hex(2)}"
     if not hand_over(run.path, {"engine": RAY, "address": cluster.address, "job": job_id}):
         return False
-    runs.append_log(run, f"handed over to the Ray cluster at {cluster.address} as job {job_id}")
+    recording.append_log(run, f"handed over to the Ray cluster at {cluster.address} as job {job_id}")
     cores, gpus = asked.get("cores", 1), asked.get("gpus", 0)
     try:
         cluster.submit(
@@ -179,7 +179,7 @@ def _write(
     run: Run, job_id: str, state: str, why: str, only_from: tuple[str, ...], place: int | None = None
 ) -> None:
     if set_status(run.path, state, why, only_from, place, job_id):
-        runs.append_log(run, f"{state}: {why}")
+        recording.append_log(run, f"{state}: {why}")
 
 
 def _last_place(run: Run) -> int:
@@ -245,7 +245,7 @@ def stop(run: Run, cluster: RayJobs | None = None) -> str:
     why = "killed on request"
     done = set_status(run.path, "cancelled", why, ("running", "cancelling"), job=job_id)
     if done:
-        runs.append_log(run, f"cancelled: {why}")
+        recording.append_log(run, f"cancelled: {why}")
     return "killed" if done else ""
 
 
@@ -259,7 +259,7 @@ def forget(run: Run) -> None:
         try:
             RayJobs(status.remote["address"], ASK_S).stop(status.remote["job"])
         except SedcoreError as error:
-            runs.append_log(run, f"its Ray job was not stopped: {error}")
+            recording.append_log(run, f"its Ray job was not stopped: {error}")
 
 
 def seconds_at_rest(run: Run) -> float:

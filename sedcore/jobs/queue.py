@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.locks import RunLock, folder_guard, is_locked, kill_holder, lock_holder
 from sedcore.artifacts.runs import Run
@@ -103,7 +103,7 @@ def submit(
     info = plan(root, config, run_id, name) | {"job": job, "sweep": sweep}
     folder = _runs_folder(root)
     with folder_guard(folder):
-        return runs.create_run(root, info, "queued", fill=runs.keep_reserve, place=_next_place(root))
+        return runs.create_run(root, info, "queued", fill=recording.keep_reserve, place=_next_place(root))
 
 
 def move(root: Path, run: Run, position: int) -> None:
@@ -167,7 +167,7 @@ def leave_queue(run: Run, reason: str) -> bool:
     """Take a run that waits out of the queue; return whether it did wait."""
     if not set_status(run.path, "cancelled", reason, only_from=("queued",)):
         return False
-    runs.drop_reserve(run)
+    recording.drop_reserve(run)
     cluster.forget(run)
     return True
 
@@ -189,7 +189,7 @@ def _kill(run: Run) -> str:
             raise SedcoreError(f"run {run.name} was killed but has not ended within {_DEATH_S:.0f} s")
         time.sleep(_LOOK_S)
     if set_status(run.path, "cancelled", KILLED, only_from=("running", "cancelling", "interrupted")):
-        runs.append_log(run, f"cancelled: {KILLED}")
+        recording.append_log(run, f"cancelled: {KILLED}")
     # Its worker may have said so first; or it ended by itself meanwhile.
     return "killed" if stored_status(run.path).reason == KILLED else ""
 
@@ -213,13 +213,13 @@ def resume(root: Path, run: Run) -> None:
     config = TrainConfig.from_json(run.info["config"])
     check_fit(open_dataset(root, config.dataset), config)
     with RunLock(run.path), folder_guard(_runs_folder(root)):
-        runs.keep_reserve(run)
+        recording.keep_reserve(run)
         # The lock is ours: whatever the file says, nobody trains it.
         only_from = (*RESUMABLE_STATES, "running", "cancelling")
         again = "goes on from its checkpoint" if has_checkpoint(run) else "begins again"
         if not set_status(run.path, "queued", f"resumed; {again}", only_from, _next_place(root)):
             raise SedcoreError(f"run {run.name} is {status_of(run.path).state} by now")
-    runs.append_log(run, f"resumed, was {status.state}: {status.reason}")
+    recording.append_log(run, f"resumed, was {status.state}: {status.reason}")
 
 
 def _next_place(root: Path) -> int:

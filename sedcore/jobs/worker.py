@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording
 from sedcore.artifacts.checkpoint import remove_checkpoint
 from sedcore.artifacts.locks import FileLock, LockTaken, RunLock, lock_holder
 from sedcore.artifacts.runs import Run
@@ -273,13 +273,13 @@ class Worker:
         """Say how a run ended; keep the word where it cannot be written yet."""
         known = self._owed.pop(run.run_id, None)
         try:
-            runs.drop_reserve(run)
+            recording.drop_reserve(run)
             with RunLock(run.path):
                 if stored_status(run.path).attempt != word.attempt:
                     return
                 if not set_status(run.path, word.state, word.reason, only_from=(word.only_from,)):
                     return
-            runs.append_log(run, f"{word.state}: {word.reason}")
+            recording.append_log(run, f"{word.state}: {word.reason}")
             self._say(f"{run.run_id} {word.state}: {word.reason}")
         except LockTaken:
             return  # another trainer has it

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording
 from sedcore.artifacts.checkpoint import drop_unfinished, has_checkpoint, remove_checkpoint
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.locks import LockTaken, RunLock
@@ -84,7 +84,7 @@ def follow(
     """
 
     def say(line: str) -> None:
-        runs.append_log(run, line)
+        recording.append_log(run, line)
         if announce:
             announce(line)
 
@@ -93,8 +93,8 @@ def follow(
         try:
             if not born_running:
                 _begin(run)
-            runs.keep_reserve(run)
-            runs.remove_leftovers(run)
+            recording.keep_reserve(run)
+            recording.remove_leftovers(run)
             drop_unfinished(run)
             state, reason = learn(Course(root, run, stop, progress, say))
         except NotQueued:
@@ -106,7 +106,7 @@ def follow(
         except Exception as error:
             state, reason = "failed", f"unexpected {type(error).__name__}: {error}; log.txt has the traceback"
             say(traceback.format_exc())
-        runs.drop_reserve(run)
+        recording.drop_reserve(run)
         reason = with_remedy(run, reason) if state == "failed" else reason
         say(f"{state}: {reason}" if reason else state)
         progress.end()
@@ -129,7 +129,7 @@ def _claimed(run: Run) -> RunLock:
     except LockTaken:
         raise
     except SedcoreError:
-        runs.drop_reserve(run)  # on a full disk there is no room for its note
+        recording.drop_reserve(run)  # on a full disk there is no room for its note
         lock.acquire()
     return lock
 

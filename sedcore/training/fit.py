@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording, runs
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.files import atomic_path
 from sedcore.artifacts.runs import Run
@@ -59,7 +59,7 @@ def learn(course: Course) -> tuple[str, str]:
     before = so_far.seconds
     if so_far.epoch:
         course.say(f"goes on after epoch {so_far.epoch}")
-    runs.keep_history(t.run, so_far.epoch)
+    recording.keep_history(t.run, so_far.epoch)
     validation = SplitScorer(t.dataset, t.reader, "validation")
     # As many training clips as there are for validation tell how far the model has learned them by heart.
     sample = SplitScorer(t.dataset, t.reader, "train", most=len(validation.clip_ids), seed=t.config.seed)
@@ -138,7 +138,7 @@ def _enough(config: TrainConfig, so_far: SoFar) -> str:
 
 def _note(t: _Training, so_far: SoFar, record: dict) -> None:
     """Record an epoch and remember it if it is the best."""
-    runs.append_history(t.run, record)
+    recording.append_history(t.run, record)
     so_far.epoch = record["epoch"]
     score = record["validation"]["mAP"]
     # Without a positive in the validation split there is no AP; the loss has to do then.

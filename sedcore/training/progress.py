@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 
-from sedcore.artifacts import runs
+from sedcore.artifacts import recording
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
@@ -39,7 +39,7 @@ class Progress:
     def end(self) -> None:
         """Take the record away."""
         with contextlib.suppress(OSError):  # a disk that became read-only
-            runs.write_progress(self._run, None)
+            recording.write_progress(self._run, None)
         self._wipe()
 
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
@@ -74,7 +74,7 @@ class Progress:
     def _write(self) -> None:
         self._written = time.monotonic()
         with contextlib.suppress(SedcoreError):  # a disk that is full for a moment need not end the training
-            runs.write_progress(self._run, self._record | {"memory_mb": memory_mb()})
+            recording.write_progress(self._run, self._record | {"memory_mb": memory_mb()})
         if self._bar:
             self._draw()
 

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from sedcore.artifacts.locks import RunLock
-from sedcore.artifacts.runs import Run, find_run, write_progress
+from sedcore.artifacts.recording import write_progress
+from sedcore.artifacts.runs import Run, find_run
 from sedcore.artifacts.status import set_status
 from sedcore.jobs.queue import cancel, submit
 from sedcore.training.config import TrainConfig

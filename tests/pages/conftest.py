@@ -22,13 +22,8 @@ if __name__ == "__main__":
 
 from sedcore.artifacts.manage import note_run, tag_run
 from sedcore.artifacts.predictions import Predictions
-from sedcore.artifacts.runs import (
-    Run,
-    append_history,
-    create_run,
-    save_predictions,
-    save_reported,
-)
+from sedcore.artifacts.recording import append_history
+from sedcore.artifacts.runs import Run, create_run, save_predictions, save_reported
 from sedcore.artifacts.status import set_status
 from tests.pages.opened import open_page
 

@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from sedcore.artifacts.locks import RunLock
-from sedcore.artifacts.runs import append_history, create_run, list_runs
+from sedcore.artifacts.recording import append_history
+from sedcore.artifacts.runs import create_run, list_runs
 from sedcore.artifacts.status import set_status
 from sedcore.jobs.queue import submit
 from sedcore.models.catalog import MODELS

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.made_runs import make_runs
 from sedcore.artifacts.manage import rename_run
 from sedcore.artifacts.predictions import Predictions
-from sedcore.artifacts.runs import Run, append_history, create_run, list_runs, save_predictions
+from sedcore.artifacts.recording import append_history
+from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions
 from sedcore.artifacts.status import set_status
 from sedcore.evaluation.evaluate import evaluate
 from tests.pages.conftest import CLASSES, TRAINED, add_trained, make_scores, make_truth

@@ -20,7 +20,8 @@ from pages.widgets.queued import moves, remove
 from sedcore.artifacts.checkpoint import Checkpoint, write_checkpoint
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.artifacts.locks import RunLock
-from sedcore.artifacts.runs import Run, append_history, list_runs, write_progress
+from sedcore.artifacts.recording import append_history, write_progress
+from sedcore.artifacts.runs import Run, list_runs
 from sedcore.artifacts.status import set_status
 from sedcore.jobs.queue import queued_runs, submit
 from sedcore.jobs.workers import register

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.locks import FileLock, LockTaken
-from sedcore.artifacts.runs import Run, append_log, new_run_id
+from sedcore.artifacts.recording import append_log
+from sedcore.artifacts.runs import Run, new_run_id
 from sedcore.artifacts.status import set_status
 from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, list_sweeps, set_sweep_state
 from sedcore.data.store import open_dataset

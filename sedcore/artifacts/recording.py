@@ -1,0 +1,79 @@
+"""What a training writes into its run as it goes: history, log, progress, and room kept back for its last words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import Any
+
+from sedcore.artifacts.files import atomic_path, without_nan, write_json
+from sedcore.artifacts.runs import Run
+from sedcore.artifacts.status import now
+from sedcore.errors import SedcoreError
+
+_RESERVE, _RESERVE_BYTES = "reserve", 32_768
+
+
+def keep_history(run: Run, epochs: int) -> None:
+    """Forget what was recorded after so many epochs: a resumed training goes on from there."""
+    file = run.path / "history.jsonl"
+    try:
+        lines = file.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return
+    if len(lines) > epochs:
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(b"".join(lines[:epochs]))
+
+
+def remove_leftovers(run: Run) -> None:
+    """Remove what a killed trainer left half written. The caller holds the run's lock."""
+    write_progress(run, None)
+    for file in (*run.path.glob(".*.tmp-*"), *run.path.glob("*/.*.tmp-*")):
+        file.unlink(missing_ok=True)
+
+
+def keep_reserve(run: Run) -> None:
+    """Keep a little of the disk back in the run folder, so that its last words find room on a full one."""
+    file = run.path / _RESERVE
+    try:
+        if not file.exists():
+            file.write_bytes(os.urandom(_RESERVE_BYTES))  # random: some file systems store zeros in no space
+    except OSError as error:
+        drop_reserve(run)
+        raise SedcoreError(f"{file} could not be written: {error.strerror or error}") from error
+
+
+def drop_reserve(run: Run) -> None:
+    """Give back what `keep_reserve` kept."""
+    with contextlib.suppress(OSError):  # a disk that became read-only
+        (run.path / _RESERVE).unlink(missing_ok=True)
+
+
+def append_log(run: Run, line: str) -> None:
+    """Append a line with its time to log.txt. A full disk does not stop what is being told."""
+    with contextlib.suppress(OSError), open(run.path / "log.txt", "a", encoding="utf-8") as log:
+        log.write(f"{now()} {line}\n")
+
+
+def append_history(run: Run, record: dict[str, Any]) -> None:
+    """Append one epoch's record as one line, in one write; the disk has it before a checkpoint can name the epoch."""
+    line = json.dumps(without_nan(record)) + "\n"
+    try:
+        with open(run.path / "history.jsonl", "a", encoding="utf-8") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SedcoreError(
+            f"{run.path / 'history.jsonl'} could not be written: {error.strerror or error}"
+        ) from error
+
+
+def write_progress(run: Run, record: dict[str, Any] | None) -> None:
+    """Replace the progress record; None removes it."""
+    if record is None:
+        (run.path / "progress.json").unlink(missing_ok=True)
+    else:
+        write_json(run.path / "progress.json", record, durable=False)
