@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import evaluation, features, quality, scale, training
+from benchmarks import evaluation, features, quality, quality_table, scale, training
 from benchmarks.made_runs import make_many
 from sedcore.artifacts import recording, runs
 from sedcore.artifacts.index import RunIndex
@@ -104,7 +104,7 @@ def test_features_of_both_sides(tmp_path):
 def test_quality_goes_on_where_it_was(tmp_path, capsys):
     data = small_set(tmp_path, "birds", clips=30, hop_s=0.5)
     quality.plain(tmp_path, data, "ann", epochs=2)
-    run = quality.run_of(tmp_path, "ann")
+    run = quality_table.run_of(tmp_path, "ann")
     assert run.status().state == "finished" and list(run.history()["epoch"]) == [1, 2]
     assert not (run.path / "backup").exists()
     quality.main([f"--artifacts={tmp_path}", "--data=birds", "--epochs=1", "--parts=ann,compact-0"])
@@ -112,7 +112,7 @@ def test_quality_goes_on_where_it_was(tmp_path, capsys):
     rows = table(said).set_index("run")
     assert list(rows.index) == ["ann", "compact-0"] and rows.loc["ann", "best epoch of"].endswith("of 2")
     assert float(rows.loc["compact-0", "test"]) == pytest.approx(
-        quality.macro_ap(quality.run_of(tmp_path, "compact-0")), abs=5e-4
+        quality_table.macro_ap(quality_table.run_of(tmp_path, "compact-0")), abs=5e-4
     )
     assert "compact, 1 seeds: test macro AP" in said
 
@@ -130,7 +130,7 @@ def test_an_epoch_that_was_killed_while_it_was_looked_at_is_trained_again(tmp_pa
     monkeypatch.setattr(quality, "evaluate", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         quality.plain(tmp_path, data, "ann", epochs=3)
-    run = quality.run_of(tmp_path, "ann")
+    run = quality_table.run_of(tmp_path, "ann")
     assert list(run.history()["epoch"]) == [1]
     quality.plain(tmp_path, data, "ann", epochs=3)
     assert list(run.history()["epoch"]) == [1, 2, 3] and run.status().state == "finished"
@@ -139,7 +139,7 @@ def test_an_epoch_that_was_killed_while_it_was_looked_at_is_trained_again(tmp_pa
 
 def test_when_compact_passes_the_best_of_the_four(tmp_path):
     def trained(part, seconds, values):
-        run = quality.run_of(tmp_path, part)
+        run = quality_table.run_of(tmp_path, part)
         runs.create_run(
             tmp_path, {"kind": "trained", "run_id": run.run_id, "name": part, "model": part, "best_epoch": 2}
         )
@@ -160,7 +160,13 @@ def test_when_compact_passes_the_best_of_the_four(tmp_path):
         trained("compact-1", 6.0, [0.7, 0.8]),
         trained("compact-2", 6.0, [0.1]),
     ]
-    said = quality.overtaking(tmp_path, compact)
+    said = quality_table.overtaking(tmp_path, compact)
     # two epochs of a minute; three and one of 6 s, in the middle 12 s
     assert "0.700 after 2.0 minutes" in said and "after 0.2 (0.10 of it; epochs 3, 1; 2 of 3 seeds)" in said
-    assert "no seed" in quality.overtaking(tmp_path, compact[2:])
+    assert "no seed" in quality_table.overtaking(tmp_path, compact[2:])
+    without = {"compact without mixup": trained("compact without mixup", 6.0, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5])}
+    rows = table("\n".join(quality_table.ablation_table({"compact-0": compact[0]}, without))).set_index(
+        "recipe"
+    )
+    assert rows["mean of the last 5"].to_dict() == {"compact-0": "0.567", "compact without mixup": "0.300"}
+    assert set(rows["test, best epoch"]) == {"1.000"}
