@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet
-from sedcore.evaluation.align import aligned
+from sedcore.evaluation.align import Aligned, aligned
 from sedcore.evaluation.bootstrap import bootstrap_ranking, seed_mean
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.verdicts import compare
@@ -34,10 +35,12 @@ ABLATION = {  # parts of the recipe, each left out: options of `train`
 
 
 def run_of(root: Path, part: str) -> Run:
+    """Return the run of a part, whether or not it is there."""
     return Run(root / "runs" / ("quality-" + part.replace(" ", "-")))
 
 
 def macro_ap(run: Run, split: str = "test") -> float:
+    """Return the macro AP of the scores that a run keeps, those of its best epoch."""
     found = run.predictions(split)
     return evaluate(found.truth, found.scores, found.classes, 0.5).mAP
 
@@ -60,7 +63,8 @@ def to_best(run: Run) -> float:
     return seconds(run, run.info["best_epoch"])
 
 
-def done(root: Path, parts) -> dict[str, Run]:
+def done(root: Path, parts: Iterable[str]) -> dict[str, Run]:
+    """Return the finished ones of these parts."""
     found = {part: run_of(root, part) for part in parts}
     return {p: run for p, run in found.items() if run.path.exists() and run.status().state == "finished"}
 
@@ -170,6 +174,7 @@ def in_short(root: Path, short: Run) -> str:
     )
 
 
-def held(run: Run):
+def held(run: Run) -> Aligned:
+    """Return a run's truth and scores on test, as the bootstrap takes them."""
     found = run.predictions("test")
     return aligned(found.clip_ids, found.classes, found.truth, found.scores)
