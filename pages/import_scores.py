@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.widgets import format as fmt
 from pages.widgets import state
-from pages.widgets.guard import guarded, link_to, show_error
+from pages.widgets.guard import go_to, guarded, show_error
 from pages.widgets.understood import (
     attempt,
     begin_anew,
@@ -107,11 +107,22 @@ def imported() -> None:
     except SedcoreError:
         del st.session_state[_DONE]
         return
-    params = state.url_params() | {"runs": run_id, "split": (run.splits() or [""])[0]}
+    wanted = {"runs": run_id, "split": (run.splits() or [""])[0]}
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="import-notice"):
         st.markdown(f":material/check_circle: **{fmt.escape_markdown(run.name)}** is imported.")
-        link_to("overview", "Overview", icon=":material/leaderboard:", query_params=params)
-        link_to("metrics", "Metrics", icon=":material/table_chart:", query_params=params)
+        for page, title, icon in (
+            ("overview", "Overview", ":material/leaderboard:"),
+            ("metrics", "Metrics", ":material/table_chart:"),
+        ):
+            st.button(
+                title,
+                icon=icon,
+                type="tertiary",
+                key=f"import-{page}",
+                on_click=go_to,
+                args=(page,),
+                kwargs=wanted,
+            )
 
 
 def choose_scores() -> Source | None:

@@ -12,10 +12,13 @@ from pages.widgets.board import grid_of, threshold_board
 from pages.widgets.class_curves import VIEWS, curve_panel
 from pages.widgets.classes import never_predicted_note
 from pages.widgets.guard import guarded
+from pages.widgets.loading import Scores
 from pages.widgets.scene import Scene, Scored
 from pages.widgets.tuning import tuning_form
 from pages.widgets.vectors import vector_controls
 from pages.widgets.worth import thresholds_worth
+from sedcore.evaluation.objectives import FBeta
+from sedcore.evaluation.tuning import tune
 from sedcore.figures import style
 from sedcore.figures.thresholds import Curve, over_thresholds, threshold_figure
 
@@ -59,12 +62,28 @@ def answer(scene: Scene) -> str:
         where += f" ({own} own)"
     verb = "has the best macro F1," if len(lead) > 1 else "has macro F1"
     text = f"{where} **{fmt.escape_markdown(best.label)}** {verb} {fmt.score(best.evaluation.averages['macro'].f1)}"
-    grid = grid_of(scene)
-    over = over_thresholds(best.scores.on_grid(grid), best.evaluation.support, "f1", "macro")
-    if np.isnan(over).all():
+    value, at = (
+        _best_of_stops(scene, best) if best.scores.large else _best_of_all(*best.scores.stamp, best.scores)
+    )
+    if np.isnan(value):
         return f"{text}."
-    top = int(np.nanargmax(over))
-    return f"{text}; one threshold for all gives it at most {fmt.score(over[top])}, at {fmt.threshold(grid[top])}."
+    which = "one of the slider's stops" if best.scores.large else "one threshold"
+    return f"{text}; {which} for all gives it at most {fmt.score(value)}, at {fmt.threshold(at)}."
+
+
+def _best_of_stops(scene: Scene, s: Scored) -> tuple[float, float]:
+    """Return the best macro F1 that one of the slider's stops gives, NaN if undefined, and that threshold."""
+    grid = grid_of(scene)
+    over = np.nan_to_num(over_thresholds(s.scores.on_grid(grid), s.evaluation.support, "f1", "macro"), nan=-1)
+    top = int(over.argmax())
+    return (float(over[top]), float(grid[top])) if over[top] >= 0 else (np.nan, np.nan)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _best_of_all(path: str, split: str, time: int, _scores: Scores) -> tuple[float, float]:
+    """Return the best macro F1 that one threshold for all classes gives, NaN if undefined, and that threshold."""
+    found = tune(_scores.counts, FBeta(), common="macro")
+    return float(found.values[0]), float(found.thresholds[0])
 
 
 def ranked(scored: list[Scored]) -> list[Scored]:

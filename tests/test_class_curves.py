@@ -13,7 +13,7 @@ from sklearn.metrics import auc
 from sklearn.metrics import det_curve as sklearn_det
 
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.calibration import calibration, calibration_errors
+from sedcore.evaluation.calibration import calibration
 from sedcore.evaluation.counts import counts
 from sedcore.evaluation.curves import det_curve, probit, score_histogram, thinned
 from sedcore.evaluation.ranking import average_precision, roc_auc
@@ -127,7 +127,6 @@ def test_calibration_does_not_depend_on_the_order_of_clips(inputs, bins, random)
     truth, scores = inputs
     held = counts(truth, scores)
     if scores.min() < 0 or scores.max() > 1:
-        assert np.isnan(calibration_errors(held)).all()
         with pytest.raises(SedcoreError, match="no probabilities"):
             calibration(held, 0, bins)
         return

@@ -225,3 +225,13 @@ def test_names_in_the_waterfall_are_escaped_once():
     figure = waterfall(["R&B", "Dog"], np.array([0.1, 0.2]), (0.6, 0.3), ("A & B", "<i>"), "AP")
     assert figure.layout.yaxis.ticktext == ("<b>&lt;i&gt;</b>", "Dog", "R&amp;B", "<b>A &amp; B</b>")
     assert list(figure.data[0].customdata) == ["&lt;i&gt;", "Dog", "R&amp;B", "A &amp; B"]
+
+
+@pytest.mark.parametrize("costs", [[3.7], [3.7, 3.71], [3.7, 3.7000001], [0.013], [96e6, 97e6]])
+def test_pareto_cost_axis_has_ticks_however_near_the_costs_are(costs):
+    axis = pareto_figure([Point(str(c), c, 0.5, INK) for c in costs], "minutes").to_plotly_json()["layout"][
+        "xaxis"
+    ]
+    low, high = axis["range"]
+    assert len(set(axis["tickvals"])) >= 2 and len(set(axis["ticktext"])) == len(axis["ticktext"])
+    assert all(low <= np.log10(tick) <= high for tick in axis["tickvals"])

@@ -12,7 +12,7 @@ from sedcore.artifacts.counted import count_scores
 from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.manage import delete_run, rename_run
-from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions
+from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions, save_reported
 from sedcore.artifacts.status import set_status
 from sedcore.errors import SedcoreError
 
@@ -127,4 +127,43 @@ def test_broken_runs_and_damaged_scores_are_told(root):
 
 
 def test_a_root_without_runs_has_an_empty_index(tmp_path):
-    assert RunIndex(tmp_path, keep=True).refresh() == [] and os.listdir(tmp_path) == []
+    assert RunIndex(tmp_path, keep=True).refresh() == () and os.listdir(tmp_path) == []
+
+
+def test_a_look_keeps_its_runs_when_others_look_again(root):
+    """Two readers of one process: what the first derives must not stand for the runs that the second sees."""
+    index = RunIndex(root, keep=False)
+    first = index.refresh()
+    index.count(first, "test")
+    before = index.look_up("test", first)
+    assert index.refresh() is first  # nothing changed: the same look
+    create_run(root, {"kind": "trained", "run_id": "new", "name": "new"})
+    second = index.refresh()
+    assert len(first) == 3 and len(second) == 4
+    assert first.derived("labels", lambda: "of three") == "of three"
+    assert second.derived("labels", lambda: "of four") == "of four"
+    assert index.look_up("test", first) == before
+    assert index.look_up("test")[1] == index.look_up("test", second)[1] != before[1]
+
+
+def test_counts_that_came_later_are_found_by_an_earlier_look(root):
+    index = RunIndex(root, keep=False)
+    listing = index.refresh()
+    assert index.look_up("test", listing)[0] == {}
+    index.count(listing, "test")
+    assert len(index.look_up("test", listing)[0]) == 3
+
+
+@pytest.mark.parametrize("damage", ['{"schema": 2}', '{"schema": 1, "tables": []}', '{"schema": 1, "ta', ""])
+def test_damaged_printed_results_are_a_problem_of_their_run_alone(root, damage):
+    run = create_run(root, {"kind": "reported", "run_id": "printed"}, state="finished")
+    save_reported(run, {"tables": {"test": {"f1": {"micro": 0.5}}}})
+    index = RunIndex(root, keep=True)
+    assert [one.problem for one in index.refresh()] == [""] * 4
+    whole = (run.path / "reported.json").read_text()
+    (run.path / "reported.json").write_text(damage)
+    for again in (index, RunIndex(root, keep=True)):
+        listed = again.refresh()
+        assert "reported.json" in listed[-1].problem and [one.problem for one in listed[:-1]] == [""] * 3
+    (run.path / "reported.json").write_text(whole)
+    assert [one.problem for one in index.refresh()] == [""] * 4

@@ -250,6 +250,15 @@ def _threshold_control(scene: Scene) -> None:
             link_to("thresholds", "One a class", icon=":material/tune:")
 
 
+def _unknown_classes(scene: Scene) -> list[str]:
+    """Return the classes that have a threshold of their own and that no chosen run has, be it cut away or not."""
+    unknown = [name for name, _ in scene.choice.by_class if name not in scene.classes]
+    if unknown and scene.choice.common:
+        whole = {name for s in scene.scored for name in loading.scores(s.run, scene.split).summary.classes}
+        unknown = [name for name in unknown if name not in whole]
+    return unknown
+
+
 def _say_problems(scene: Scene) -> None:
     problems = [escape_markdown(problem) for problem in state.problems()]
     missing = list(dict.fromkeys(scene.missing))
@@ -264,7 +273,7 @@ def _say_problems(scene: Scene) -> None:
             f"No chosen run has a split named {escape_markdown(scene.choice.split)}; "
             f"{escape_markdown(scene.split)} is shown."
         )
-    unknown = [name for name, _ in scene.choice.by_class if name not in scene.classes]
+    unknown = _unknown_classes(scene)
     if unknown and scene.scored:
         named = listing([escape_markdown(name) for name in unknown])
         problems.append(f"A threshold is set for {named}, which no chosen run has as a class.")

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 
 from pages.widgets import loading
-from pages.widgets.scene import FEW, Scene, look_up_all
+from pages.widgets.scene import FEW, Scene, count_and_look_up
 from sedcore.artifacts.counted import Layout, Packed, layout_of, records
 from sedcore.artifacts.index import ListedRun
 from sedcore.errors import SedcoreError
@@ -64,7 +64,7 @@ class Glance:
 def glance(scene: Scene) -> Glance:
     """Return what all runs of a scene have on its split at the thresholds in force."""
     runs, split, choice = scene.runs, scene.split, scene.choice
-    packed, state = look_up_all(runs, split)
+    packed, state = count_and_look_up(runs, split, scene.listing)
     kept, key = _kept(), (str(scene.root), split, choice.threshold, choice.by_class, state)
     found = kept.pop(key, None) or _look(scene, [packed.get(run.run_id) for run in runs])
     kept[key] = found

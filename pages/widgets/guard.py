@@ -29,6 +29,8 @@ def guarded(page: Callable[[], None]) -> None:
         return
     if _NEXT in st.session_state:
         name, params = st.session_state.pop(_NEXT)
+        if any(key in state.KEYS for key in params):
+            state.take_over(state.url_params() | params)
         st.switch_page(f"pages/{name}.py", query_params=state.url_params() | params)
     try:
         page()

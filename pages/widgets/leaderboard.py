@@ -96,7 +96,7 @@ def leaderboards(scene: Scene, seen: Glance) -> list[Board]:
             groups.setdefault(key, []).append(row)
         elif scene.runs[row].info["kind"] != "reported":
             without.append(row)
-    lead = scene.lead_group[0].key if scene.lead_group else ""
+    lead = next((key for run, key in zip(scene.runs, seen.keys.tolist()) if run is scene.baseline), "")
     boards = []
     for key in sorted(groups, key=lambda k: k != lead):
         places = np.array(groups[key])
@@ -185,7 +185,7 @@ def leaderboard_frame(board: Board, known: Mapping[str, str]) -> pd.DataFrame:
             "Micro F1": values["micro_f1"],
             "Macro F1": values["macro_f1"],
             "Difference": difference,
-            **board.seen.derived(("columns", board.key, board.rows.size), lambda: known_columns(board)),
+            **board.seen.derived(("columns", board.key, board.others), lambda: known_columns(board)),
         }
     )
     trivial = []

@@ -14,6 +14,7 @@ from pages.widgets.board import grid_of
 from pages.widgets.judged import MEASURES
 from pages.widgets.resampled import Contender, confusions, split_shares, support_of
 from pages.widgets.scene import Scene
+from sedcore.errors import SedcoreError
 from sedcore.evaluation.shift import predicted_against_true, ranks
 from sedcore.figures import style
 from sedcore.figures.thresholds import over_thresholds
@@ -173,7 +174,10 @@ def _priors(scene: Scene, rival: Contender) -> pd.DataFrame:
         return table.rename_axis(index="class", columns=None).reset_index()
     table = pd.DataFrame({"class": list(rival.classes)})
     for split in reversed(run.splits()):
-        summary = loading.scores(run, split).summary
+        try:
+            summary = loading.scores(run, split).summary
+        except SedcoreError:
+            continue  # damaged: what the other splits say still holds
         shares = dict(zip(summary.classes, summary.positives / summary.clips))
         table[split] = [shares.get(name, np.nan) for name in rival.classes]
     return table

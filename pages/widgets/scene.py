@@ -20,7 +20,7 @@ from pages.widgets.format import class_title, escape_markdown, listing, plural
 from pages.widgets.loading import Scores
 from pages.widgets.state import Choice
 from sedcore.artifacts.counted import Packed, one_number
-from sedcore.artifacts.index import ListedRun
+from sedcore.artifacts.index import ListedRun, Listing
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run, sorted_splits
 from sedcore.evaluation.evaluate import Evaluation
@@ -53,7 +53,8 @@ class Scene:
     """What a page shows. `groups` holds the scored runs by comparison key, the baseline's group first."""
 
     root: Path
-    runs: list[Run]
+    listing: Listing  # all runs at the look that this scene was built from
+    runs: list[ListedRun]  # those of them that can be read
     chosen: list[Run]
     automatic: bool  # nobody chose; these are the best of each model
     split: str
@@ -94,20 +95,21 @@ class Scene:
 def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) -> Scene:
     """Resolve a choice against the runs of a root; of the chosen runs the first `most` are shown."""
     index = loading.index_of(root)
-    listed = index.refresh()
-    runs = [run for run in listed if not run.problem]
+    listing = index.refresh()
+    runs = [run for run in listing if not run.problem]
     by_id = {run.run_id: run for run in runs}
     chosen = [by_id[run_id] for run_id in choice.runs if run_id in by_id]
     automatic, left = not chosen, chosen[most:] if most else []
     chosen = chosen[:most]
     if automatic:
         wanted = choice.split or "test"
-        key = ("best", wanted, index.look_up(wanted)[1])
-        chosen = index.derived(key, lambda: best_of_each_model(runs, wanted))
+        key = ("best", wanted, index.look_up(wanted, listing)[1])
+        chosen = listing.derived(key, lambda: best_of_each_model(runs, wanted))
     splits = _splits_of(chosen)
     split = choice.split if choice.split in splits else next(iter(splits), choice.split or "test")
     scene = Scene(
         root=root,
+        listing=listing,
         runs=runs,
         chosen=chosen,
         automatic=automatic,
@@ -115,9 +117,9 @@ def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) ->
         splits=splits,
         baseline=None,
         choice=choice,
-        inks=assign_inks([run.run_id for run in chosen], index.derived("order", lambda: _order(runs))),
-        labels=index.derived("labels", lambda: unique_labels(runs)),
-        broken=[run.problem for run in listed if run.problem],
+        inks=assign_inks([run.run_id for run in chosen], listing.derived("order", lambda: _order(runs))),
+        labels=listing.derived("labels", lambda: unique_labels(runs)),
+        broken=[run.problem for run in listing if run.problem],
         left=left,
         missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
@@ -176,20 +178,22 @@ def best_of_each_model(runs: list[Run], split: str) -> list[Run]:
 def _macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
     """Return macro AP on a split, or, of runs that all lack it, on the first that each has."""
     if split in runs[0].splits():
-        known, _ = look_up_all(runs, split)
+        known, _ = count_and_look_up(runs, split)
         return [one_number(known[run.run_id], "macro_ap") if run.run_id in known else None for run in runs]
     return [loading.macro_ap(run, run.splits()[0]) for run in runs]
 
 
-def look_up_all(runs: Sequence[ListedRun], split: str) -> tuple[dict[str, Packed], str]:
+def count_and_look_up(
+    runs: Sequence[ListedRun], split: str, listing: Listing | None = None
+) -> tuple[dict[str, Packed], str]:
     """Return what `RunIndex.look_up` does; those of the runs that were never counted are, and where that takes its
     time it shows.
     """
     index = loading.index_of(runs[0].path.parents[1])
-    known, _ = index.look_up(split)
+    known, _ = index.look_up(split, listing)
     slow = [run for run in runs if run.run_id not in known and split in run.seen_splits]
     count_first(slow, split)
-    return index.look_up(split)
+    return index.look_up(split, listing)
 
 
 def count_first(runs: Sequence[Run], split: str) -> None:

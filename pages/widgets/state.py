@@ -44,12 +44,13 @@ class Choice:
 
     def params(self) -> dict[str, str]:
         """Return the choice as URL parameters, without what is the default."""
-        own = ",".join(f"{quote(name, safe='')}:{value:.10g}" for name, value in self.by_class)
+        # in full: a threshold that is a score itself must not lose its last digit, at which clips fire
+        own = ",".join(f"{quote(name, safe='')}:{_exact(value)}" for name, value in self.by_class)
         every = {
             "runs": ",".join(self.runs),
             "split": self.split,
             "baseline": self.baseline,
-            "t": "" if self.threshold == DEFAULT_THRESHOLD else f"{self.threshold:.10g}",
+            "t": "" if self.threshold == DEFAULT_THRESHOLD else _exact(self.threshold),
             "tc": own,
             "common": "1" if self.common else "",
         }
@@ -102,6 +103,11 @@ def problems() -> list[str]:
     return st.session_state.get(_PROBLEMS, [])
 
 
+def take_over(params: Mapping[str, str]) -> None:
+    """Make what a link within the app asks for the choice; unlike an address, it is meant each time."""
+    st.session_state[_STATE], st.session_state[_PROBLEMS] = parse(params)
+
+
 def change(**changes: object) -> None:
     """Change parts of the choice (for callbacks of widgets); the URL follows with the next `current`."""
     state = st.session_state
@@ -119,13 +125,9 @@ def forget(run_id: str) -> None:
     )
 
 
-def set_class_threshold(name: str, value: float | None) -> None:
-    """Give a class its own threshold; None takes it away."""
-    own = dict(st.session_state[_STATE].by_class)
-    own.pop(name, None)
-    if value is not None:
-        own[name] = value
-    change(by_class=tuple(sorted(own.items())))
+def _exact(value: float) -> str:
+    """Return the shortest text that is read back as the same number."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def _write_url(choice: Choice) -> None:

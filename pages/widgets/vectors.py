@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import streamlit as st
 
 from pages.widgets import format as fmt
+from pages.widgets import loading
 from pages.widgets.guard import show_error
 from pages.widgets.scene import Scene, Scored
 from pages.widgets.tuning import APPLIED, OnApply
@@ -37,7 +37,7 @@ def vector_controls(scene: Scene, on_apply: OnApply) -> None:
             key="vectors-run",
         )
         s = by_id[run_id]
-        _saved(s, on_apply)
+        _saved(s, scene, on_apply)
         if training_enabled():
             _save(s, scene)
         _files(s, scene, on_apply)
@@ -50,26 +50,27 @@ def vector_controls(scene: Scene, on_apply: OnApply) -> None:
 
 def in_force(s: Scored, scene: Scene, name: str) -> ThresholdVector:
     """Return the thresholds in force for a run as a vector; tuned ones say so while nobody has moved them."""
-    classes = s.evaluation.classes
+    classes = _classes(s, scene)
     by_class = dict(zip(classes, scene.choice.class_thresholds(classes)))
     run_id, applied, split, objective = st.session_state.get(APPLIED, ("", {}, None, None))
-    # What was applied may have come through the address, which holds ten digits.
-    tuned = set(applied) == set(by_class) and all(
-        np.isclose(by_class[name], applied[name], rtol=1e-5, atol=1e-6) for name in by_class
-    )
-    if tuned and run_id == s.run.run_id:
-        return ThresholdVector(name, {c: applied[c] for c in classes}, run_id, split, objective)
+    if applied == by_class and run_id == s.run.run_id:
+        return ThresholdVector(name, by_class, run_id, split, objective)
     return ThresholdVector(name, by_class, s.run.run_id)
 
 
-def _saved(s: Scored, on_apply: OnApply) -> None:
+def _classes(s: Scored, scene: Scene) -> tuple[str, ...]:
+    """Return all classes of a run, those too that are left out where runs are cut to what they share."""
+    return loading.scores(s.run, scene.split).summary.classes
+
+
+def _saved(s: Scored, scene: Scene, on_apply: OnApply) -> None:
     names = saved.list_thresholds(s.run)
     if not names:
         st.caption("None saved in this run yet.")
         return
     name = st.selectbox("Saved", names, key="vectors-saved")
     with st.container(horizontal=True, gap="small"):
-        st.button("Use", key="vectors-use", on_click=_use, args=(s, name, on_apply))
+        st.button("Use", key="vectors-use", on_click=_use, args=(s, scene, name, on_apply))
         if training_enabled():
             st.button("Delete", type="tertiary", key="vectors-delete", on_click=_delete, args=(s, name))
 
@@ -105,12 +106,12 @@ def _files(s: Scored, scene: Scene, on_apply: OnApply) -> None:
         max_upload_size=1,
         help='A downloaded file, or {"Dog": 0.4, ...} with a number for each class.',
         on_change=_uploaded,
-        args=(s, on_apply),
+        args=(s, scene, on_apply),
     )
 
 
-def _use(s: Scored, name: str, on_apply: OnApply) -> None:
-    _told(lambda: _hand_over(saved.read_thresholds(s.run, name, s.evaluation.classes), s, on_apply))
+def _use(s: Scored, scene: Scene, name: str, on_apply: OnApply) -> None:
+    _told(lambda: _hand_over(saved.read_thresholds(s.run, name, _classes(s, scene)), s, on_apply))
 
 
 def _delete(s: Scored, name: str) -> None:
@@ -122,13 +123,13 @@ def _save_now(s: Scored, scene: Scene) -> None:
     if training_enabled():
         name = st.session_state["vectors-name"].strip()
         vector = _told(lambda: in_force(s, scene, name))
-        _told(lambda: saved.save_thresholds(s.run, vector, s.evaluation.classes), f"Saved as {name}.")
+        _told(lambda: saved.save_thresholds(s.run, vector, _classes(s, scene)), f"Saved as {name}.")
 
 
-def _uploaded(s: Scored, on_apply: OnApply) -> None:
+def _uploaded(s: Scored, scene: Scene, on_apply: OnApply) -> None:
     file = st.session_state["vectors-upload"]
     if file is not None:
-        classes = s.evaluation.classes
+        classes = _classes(s, scene)
         _told(lambda: _hand_over(saved.from_bytes(file.getvalue(), classes, file.name), s, on_apply))
 
 

@@ -46,8 +46,10 @@ def honest_table(scene: Scene, wanted: Objective | None = None, common: str | No
     bold = pd.DataFrame(False, index=frame.index, columns=numbers)
     for group in scene.groups:
         inside = [i for i, s in enumerate(scene.scored) if s in group]
-        compared = [column for column in numbers if "oracle" not in column and "least" not in column]
-        bold.loc[inside, compared] = tables.bold_best(frame.loc[inside], compared)
+        compared = [column for column in numbers if "oracle" not in column]
+        low = [c for c in compared if wanted.lower_is_better and c.startswith(wanted.measured.capitalize())]
+        high = [column for column in compared if column not in low]
+        bold.loc[inside, compared] = tables.bold_best(frame.loc[inside], high, low)[compared]
     formats = dict.fromkeys(numbers, fmt.score) | dict.fromkeys(gaps, fmt.difference)
     st.dataframe(
         tables.styled(frame, formats, bold=bold),

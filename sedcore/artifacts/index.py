@@ -85,6 +85,24 @@ class ListedRun(Run):
         return list(self.seen_splits)
 
 
+class Listing(tuple[ListedRun, ...]):
+    """The runs of a root at one look, newest first, then those that cannot be read. It stays as it is when others look
+    again later: what is derived from it never mixes with runs that came or went meanwhile.
+    """
+
+    def __init__(self, _runs: Iterable[ListedRun] = ()):
+        self._derived: dict[object, Any] = {}
+        self.looked_up: dict[str, tuple[int, dict[str, Packed], str]] = {}  # by split; for `RunIndex.look_up`
+
+    def derived(self, key: object, make: Callable[[], Any]) -> Any:
+        """Return what `make` once gave under a key: what follows from these runs, and from the key."""
+        if (found := self._derived.get(key)) is None:
+            if len(self._derived) > _MOST_DERIVED:
+                self._derived.clear()
+            found = self._derived[key] = make()
+        return found
+
+
 class RunIndex:
     """The index of one root, shared by all readers of a process.
 
@@ -99,40 +117,30 @@ class RunIndex:
         self._lock = threading.Lock()
         self._listed: dict[str, ListedRun] = {}
         self._counted: dict[tuple[str, str], tuple[str, Packed]] = {}  # (run id, split): file stamp, counts
-        self._sorted: list[ListedRun] = []
-        self._looked: dict[str, tuple[dict[str, Packed], str]] = {}  # by split, until the next look
-        self._derived: dict[object, Any] = {}
+        self._listing = Listing()
+        self._changes = 0  # looks at the root and writings of counts so far
         self._load()
 
-    def refresh(self) -> list[ListedRun]:
+    def refresh(self) -> Listing:
         """Look at the root again and return its runs, newest first, then those that cannot be read."""
-        self._looked = {}
         with self._lock:
             found: dict[str, ListedRun] = {}
             for name, path in _run_folders(self.root):
-                stamp = _stamp(f"{path}/run.json", f"{path}/status.json", f"{path}/predictions")
                 before = self._listed.get(name)
+                stamp = _stamp(*_files_of(path, before is not None and before.info.get("kind") == "reported"))
                 # A run that trains may have been interrupted without a change of any file.
                 same = before and before.stamp == stamp and before.seen.state not in ("running", "cancelling")
-                found[name] = before if same else _list_one(Path(path), stamp)
+                found[name] = before if same else _list_one(Path(path))
             changed = [one for name, one in found.items() if self._listed.get(name) is not one]
             gone = self._listed.keys() - found.keys()
             self._listed = found
+            self._changes += 1
             self._write_runs(changed, gone)
-            if changed or gone or len(self._sorted) != len(found):
+            if changed or gone or len(self._listing) != len(found):
                 order = ((not one.problem, one.info["created"], one.run_id) for one in found.values())
                 ordered = sorted(zip(order, found.values()), key=lambda pair: pair[0], reverse=True)
-                self._sorted, self._derived = [one for _, one in ordered], {}
-            return list(self._sorted)
-
-    def derived(self, key: object, make: Callable[[], Any]) -> Any:
-        """Return what `make` once gave under a key, for as long as the same runs are listed and nothing is counted."""
-        known = self._derived  # a look meanwhile has another one
-        if (found := known.get(key)) is None:
-            if len(known) > _MOST_DERIVED:
-                known.clear()
-            found = known[key] = make()
-        return found
+                self._listing = Listing(one for _, one in ordered)
+            return self._listing
 
     def listed(self) -> list[ListedRun]:
         """Return the runs as they were at the last look, maybe of another process."""
@@ -178,22 +186,25 @@ class RunIndex:
         stamp, packed = self._counted.get((run.run_id, split), ("", None))
         return packed if stamp and stamp == _file_stamp(run, split) else None
 
-    def look_up(self, split: str) -> tuple[dict[str, Packed], str]:
-        """Return what is known of the scores of the listed runs on a split, by run id, and a key for caches.
+    def look_up(self, split: str, listing: Listing | None = None) -> tuple[dict[str, Packed], str]:
+        """Return what is known of the scores of listed runs on a split, by run id, and a key for caches.
 
         The key is another whenever a run or its scores is. Files are looked at once after each `refresh`.
+        listing : runs of an earlier look; those of the last one by default.
         """
-        looked = self._looked
-        if split not in looked:
-            found, stamps = {}, []
-            for run in self._sorted:
+        listing = self._listing if listing is None else listing
+        changes, found, digest = listing.looked_up.get(split, (-1, {}, ""))
+        if changes != self._changes:
+            changes, found, stamps = self._changes, {}, []
+            for run in listing:
                 seen = _file_stamp(run, split) if split in run.seen_splits else ""
                 stamp, packed = self._counted.get((run.run_id, split), ("", None))
                 if seen and stamp == seen:
                     found[run.run_id] = packed
                 stamps.append(f"{run.run_id} {run.stamp} {run.seen.state} {seen} {run.run_id in found}")
-            looked[split] = found, blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
-        return looked[split]
+            digest = blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
+            listing.looked_up[split] = changes, found, digest
+        return found, digest
 
     # ---- kept on disk ------------------------------------------------------------------------------------------
 
@@ -258,7 +269,7 @@ class RunIndex:
     def _write_scores(self, rows: Iterable[tuple[str, str, str, Packed]]) -> None:
         rows = list(rows)
         with self._lock:
-            self._looked, self._derived = {}, {}
+            self._changes += 1
             for run_id, split, stamp, packed in rows:
                 self._counted[run_id, split] = (stamp, packed)
             if not self._keep or not rows:
@@ -284,12 +295,23 @@ def _run_folders(root: Path) -> list[tuple[str, str]]:
         return []
 
 
-def _list_one(path: Path, stamp: str) -> ListedRun:
-    run = Run(path)
+def _files_of(path: Path | str, printed: bool) -> list[str]:
+    """Return the files that decide what is listed of a run; printed results have one more."""
+    names = ["run.json", "status.json", "predictions"] + ["reported.json"] * printed
+    return [f"{path}/{name}" for name in names]
+
+
+def _list_one(path: Path) -> ListedRun:
+    stamp, kind, run = _stamp(*_files_of(path, False)), "", Run(path)
     try:
-        return ListedRun(path, stamp, dict(run.info), status_of(path), tuple(run.splits()))
+        info = dict(run.info)
+        kind = info["kind"]
+        if kind == "reported":
+            stamp = _stamp(*_files_of(path, True))
+            run.reported()  # raises where it is damaged: pages read it for every look
+        return ListedRun(path, stamp, info, status_of(path), tuple(run.splits()))
     except SedcoreError as error:
-        return ListedRun(path, stamp, {"created": ""}, Status("", ""), (), str(error))
+        return ListedRun(path, stamp, {"created": "", "kind": kind}, Status("", ""), (), str(error))
 
 
 def _stamp(*paths: str) -> str:

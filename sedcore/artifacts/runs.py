@@ -137,9 +137,16 @@ class Run:
             raise SedcoreError(f"run {self.name} has no predictions for split {split!r}; it has {has}")
 
     def reported(self) -> dict[str, Any] | None:
-        """Return printed tables and matrices of a run that has no scores, else None."""
+        """Return printed tables and matrices of a run that has no scores, else None. SedcoreError where damaged."""
         file = self.path / "reported.json"
-        return read_json(file, f"run {self.run_id}") if file.exists() else None
+        if not file.exists():
+            return None
+        printed = read_json(file, f"run {self.run_id}")
+        for part, kind in (("tables", dict), ("notes", list)):
+            found = printed.get(part, {})
+            if not isinstance(found, dict) or not all(isinstance(one, kind) for one in found.values()):
+                raise SedcoreError(f"run {self.run_id}: {file} has no {part} by split under {part!r}")
+        return printed
 
     def log_tail(self, lines: int = 40) -> str:
         """Return the last lines of log.txt."""

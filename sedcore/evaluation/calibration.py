@@ -58,10 +58,3 @@ def calibration(counts: Counts, c: int, bins: int = BINS) -> Calibration:
     mean_score, observed = summed / held, hit / held
     error = float(np.abs(mean_score - observed) @ held / counts.clips)
     return Calibration(mean_score, observed, held.astype(np.int64), error)
-
-
-def calibration_errors(counts: Counts, bins: int = BINS) -> np.ndarray:
-    """(classes,) expected calibration errors; NaN for all where the scores are no probabilities."""
-    if not are_probabilities(counts):
-        return np.full(counts.classes, np.nan)
-    return np.array([calibration(counts, c, bins).error for c in range(counts.classes)])

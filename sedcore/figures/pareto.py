@@ -45,7 +45,7 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
     front = pareto_front(points)
     first = set(map(id, front))
     low, high = _padded([p.quality for p in points], 0.08)
-    left, right = _padded([math.log10(p.cost) for p in points], 0.1)
+    left, right = _padded([math.log10(p.cost) for p in points], 0.1, least=0.02)
     if len(points) > MOST_SINGLE:
         crowd = [p for p in points if id(p) not in first and p.ink == UNCHOSEN]
         points = [p for p in points if id(p) in first or p.ink != UNCHOSEN]
@@ -114,9 +114,9 @@ def _crowd(points: Sequence[Point], cost_title: str, quality_title: str) -> dict
     )
 
 
-def _padded(values: Sequence[float], share: float) -> tuple[float, float]:
+def _padded(values: Sequence[float], share: float, least: float = 0.0) -> tuple[float, float]:
     low, high = min(values), max(values)
-    room = (high - low) * share or 0.1
+    room = max((high - low) * share, least) if high > low else 0.1
     return low - room, high + room
 
 
@@ -124,7 +124,19 @@ def _ticks(low: float, high: float) -> list[float]:
     """Return round numbers (1, 2, 5 and their tens) in a range, few enough for a narrow figure."""
     every = [step * 10.0**power for power in range(-6, 13) for step in (1, 2, 5)]
     inside = [tick for tick in every if low <= tick <= high]
+    if len(inside) < 2:  # costs so near each other that none or one is round
+        return _near_ticks(low, high)
     return inside if len(inside) <= 7 else [t for t in inside if math.log10(t) % 1 < 1e-9]
+
+
+def _near_ticks(low: float, high: float) -> list[float]:
+    """Return three numbers in a narrow range, with as few digits as tell them apart."""
+    thirds = [low + (high - low) * share for share in (0.2, 0.5, 0.8)]
+    for digits in range(1, 8):
+        found = sorted({float(f"{value:.{digits}g}") for value in thirds})
+        if len(found) == 3 and low <= found[0] and found[-1] <= high:
+            return found
+    return thirds
 
 
 def _short(value: float) -> str:

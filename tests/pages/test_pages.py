@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,15 @@ from sedcore.artifacts.recording import append_history
 from sedcore.artifacts.runs import Run, create_run, list_runs, save_predictions
 from sedcore.artifacts.status import set_status
 from sedcore.evaluation.evaluate import evaluate
-from tests.pages.conftest import CLASSES, TRAINED, add_trained, make_scores, make_truth
+from tests.pages.conftest import (
+    CLASSES,
+    TRAINED,
+    add_queued,
+    add_reported,
+    add_trained,
+    make_scores,
+    make_truth,
+)
 from tests.pages.opened import table, texts
 
 PAGES = ("overview", "curves", "metrics", "thresholds", "confusion", "verdicts")
@@ -378,3 +388,60 @@ def test_curves_say_who_was_still_learning_and_what_lies_above_the_axis(visit, t
     said = texts(visit(tmp_path, "curves", runs="steady,cooled"))
     assert "**steady** was best in the last epoch and may not have finished" in said
     assert "Loss of the first epoch in training lies above the axis: steady (9.000)." in said
+
+
+def test_runs_without_scores_go_with_whichever_group_leads(visit, tmp_path):
+    add_trained(tmp_path, TRAINED[5], 5)
+    other = add_trained(tmp_path, TRAINED[1], 1, clips={"test": 120})
+    add_queued(tmp_path)
+    runs = f"{LEADER},{other.run_id}"
+    for baseline, many in ((LEADER, 300), (other.run_id, 120), (LEADER, 300)):
+        app = visit(tmp_path, runs=runs, baseline=baseline)
+        assert not app.exception and not app.error
+        boards = [frame.value for frame in app.dataframe if "Macro AP" in frame.value.columns]
+        assert [("rnn" in list(board["Model"])) for board in boards] == [True, False]
+        assert f"{many} clips" in app.subheader[0].value
+    cut = visit(tmp_path, runs=runs, baseline=other.run_id, common="1")
+    assert "120 clips" in cut.subheader[0].value
+
+
+def test_a_link_within_the_app_is_followed_each_time(visit, full_root):
+    both = f"{LEADER},{SECOND}"
+    app = visit(full_root, "metrics", runs=both)
+    for _ in range(2):
+        app.session_state["next-page"] = ("curves", {"runs": both})
+        app.run()
+        assert app.session_state["choice"].runs == (LEADER, SECOND)
+        app.session_state["choice"] = replace(app.session_state["choice"], runs=(LEADER,))
+        app.query_params["runs"] = LEADER
+        app.run()
+        assert app.session_state["choice"].runs == (LEADER,)
+
+
+def test_the_best_threshold_for_all_is_found_between_the_stops(visit, tmp_path):
+    truth = make_truth(300, 2)
+    scores = make_scores(truth, 2.5, 1).astype(np.float64) * 0.01
+    run = create_run(tmp_path, {"kind": "imported", "run_id": "small", "name": "small"}, state="finished")
+    save_predictions(run, Predictions("test", np.arange(300).astype(str), CLASSES, truth, scores))
+    app = visit(tmp_path, "thresholds")
+    said = re.search(r"one threshold for all gives it at most ([.\d]+), at (\d\.\d+)", texts(app))
+    distinct = np.unique(scores)
+    found = [evaluate(truth, scores, CLASSES, t).averages["macro"].f1 for t in distinct[::7]]
+    assert float(said[1]) >= round(max(found), 3) > 0.3 and 0 < float(said[2]) < 0.01
+
+
+def test_thresholds_of_classes_that_are_cut_away_are_no_problem(visit, odd_root):
+    runs = {"runs": f"{LEADER},energy", "tc": "Speech:0.7,Nothing:0.1"}
+    for common in ("", "1"):
+        said = texts(visit(odd_root, "metrics", common=common, **runs))
+        assert "A threshold is set for Nothing, which no chosen run has" in said
+
+
+def test_damaged_printed_results_disable_nothing_but_themselves(visit, tmp_path):
+    add_trained(tmp_path, TRAINED[5], 5)
+    printed = add_reported(tmp_path)
+    (printed.path / "reported.json").write_text('{"schema": 2}')
+    for page in PAGES:
+        app = visit(tmp_path, page, runs=f"{LEADER},{printed.run_id}")
+        assert not app.exception and not app.error
+        assert "1 run folder cannot be read" in [e.label for e in app.expander]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,28 @@ def test_what_a_fixed_threshold_costs_is_said_and_is_the_evaluation(show, full_r
     assert max(changes) < 0  # these made-up scores are like most: 0.1 is too low
     span = " to ".join(f"−{abs(change):.3f}" for change in sorted(changes))
     assert f"costs each run micro F1 against a fixed 0.5: {span}." in app.markdown[0].value
+
+
+def test_thresholds_saved_beside_a_run_with_fewer_classes_are_whole(show, odd_root):
+    run = Run(odd_root / "runs" / LEADER)
+    params = {"runs": f"{LEADER},energy", "common": "1", "tc": "Speech:0.7,Cat:0.2"}
+    app = show(odd_root, "vectors", training=True, **params)
+    app.selectbox(key="vectors-run").select(LEADER).run()
+    app.button(key="vectors-save").click().run()
+    found = saved.read_thresholds(run, "tuned", run.predictions("test").classes)
+    assert found.thresholds["Speech"] == 0.7 and found.thresholds["Cat"] == 0.2
+    app.button(key="vectors-use").click().run()
+    assert not app.error and app.session_state["applied"] == found.thresholds
+
+
+def test_of_costs_the_least_is_bold(show, full_root):
+    app = show(full_root, "form", "honest", runs=f"{LEADER},{SECOND}")
+    app.selectbox(key="tuning-kind").select("cost").run()
+    shown = app.dataframe[0]
+    css = shown.proto.arrow_data.styler.styles
+    for column in ("Cost 0.1", "Cost 0.5", "Cost tuned", "Macro F1 0.5"):
+        place, values = list(shown.value.columns).index(column), shown.value[column]
+        best = int(values.argmax() if "F1" in column else values.argmin())
+        assert values[0] != values[1]
+        bold = [row for row in (0, 1) if re.search(rf"row{row}_col{place}[ ,][^}}]*font-weight", css)]
+        assert bold == [best], column

@@ -150,3 +150,11 @@ def test_runs_cut_to_what_they_share_are_judged_and_not_kept(visit, odd_root):
     assert row["95 %"] == f"[{low:.3f}, {high:.3f}]"
     with np.load(odd_root / "runs" / LEADER / "cache" / "test-bootstrap.npz") as kept:
         assert kept["ap"].shape == (2000, 10)  # of the whole split, from Overview
+
+
+def test_a_damaged_other_split_leaves_verdicts_as_they_are(visit, tmp_path):
+    for place in (3, 5):
+        run = add_trained(tmp_path, TRAINED[place], place)
+    (run.path / "predictions" / "validation.parquet").write_bytes(b"cut")
+    app = visit(tmp_path, "verdicts")
+    assert not app.exception and not app.error

@@ -1,9 +1,11 @@
 """Formats and the state in the URL, without a page."""
 
+import math
+
 import pytest
 
+from pages.widgets import board, pulse
 from pages.widgets import format as fmt
-from pages.widgets import pulse
 from pages.widgets.clip_pictures import seconds
 from pages.widgets.state import Choice, parse
 from sedcore.artifacts.runs import Run
@@ -103,3 +105,19 @@ def test_what_happens_to_a_run_under_a_part_that_draws_itself_again_is_one_sente
 )
 def test_lengths_of_clips_are_never_written_with_an_exponent(value, text):
     assert seconds(value) == text
+
+
+@pytest.mark.parametrize("value", [math.nextafter(0.99, 1), 0.123456789067, 1e-7, -3.0, 12345678.5, 2.0])
+def test_thresholds_go_through_the_url_to_the_last_digit(value):
+    """A tuned threshold may be a score itself, or the next number above one: a digit less and clips fire."""
+    choice = Choice(threshold=value, by_class=(("Dog", value),))
+    assert parse(choice.params()) == (choice, [])
+
+
+def test_the_board_keeps_thresholds_of_classes_that_it_does_not_show(monkeypatch):
+    changed = {}
+    moved = {"threshold": 0.4, "own": {"Cat": 0.2}, "edit": 3}
+    monkeypatch.setattr(board.st, "session_state", {board.KEY: {"moved": moved}})
+    monkeypatch.setattr(board.state, "change", lambda **to: changed.update(to))
+    board._moved({"Speech": 0.7})
+    assert changed == {"threshold": 0.4, "by_class": (("Cat", 0.2), ("Speech", 0.7))}

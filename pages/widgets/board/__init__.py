@@ -37,14 +37,16 @@ _board = st.components.v2.component(
 
 def threshold_board(scene: Scene) -> None:
     """Show the board for the scored runs of a scene; what is moved there becomes the choice in force."""
-    _board(key=KEY, data=board_data(scene), on_moved_change=_moved)
+    elsewhere = {name: value for name, value in scene.choice.by_class if name not in scene.classes}
+    _board(key=KEY, data=board_data(scene), on_moved_change=lambda: _moved(elsewhere))
 
 
-def _moved() -> None:
+def _moved(elsewhere: dict[str, float]) -> None:
+    """Take over what was moved; `elsewhere` are thresholds of classes that the board does not show, which stay."""
     moved = st.session_state[KEY].get("moved")
     if not moved:
         return
-    own = {str(name): float(value) for name, value in moved["own"].items()}
+    own = elsewhere | {str(name): float(value) for name, value in moved["own"].items()}
     st.session_state[_EDIT] = int(moved["edit"])
     state.change(threshold=float(moved["threshold"]), by_class=tuple(sorted(own.items())))
 
