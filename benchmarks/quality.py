@@ -35,7 +35,7 @@ from benchmarks.quality_table import (
 from sedcore.artifacts import recording, runs
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import set_status
+from sedcore.artifacts.status import RESUMABLE_STATES, set_status
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.evaluation.evaluate import evaluate
 
@@ -77,8 +77,8 @@ def train(given: argparse.Namespace, part: str) -> None:
     if part in EPOCHS:
         command = ["benchmarks.quality", *root, "--data", given.data, "--plain", part, *epochs]
     elif state:
-        sedcore = [sys.executable, "-m", "sedcore", *root]
-        subprocess.run([*sedcore, "resume", run.run_id], check=True)
+        if state in RESUMABLE_STATES:
+            subprocess.run([sys.executable, "-m", "sedcore", *root, "resume", run.run_id], check=True)
         command = ["sedcore", *root, "worker", "--until-empty"]
     else:
         options = ABLATION.get(part.removeprefix("compact "), [])
@@ -103,15 +103,18 @@ def plain(root: Path, data: DataSet, name: str, epochs: int | None) -> None:
     from benchmarks import report_models
     from sedcore.training.batches import RowReader
 
+    run = run_of(root, name)
+    begun = len(run.history()) if run.path.exists() else 0
+    keras.utils.set_random_seed(
+        begun
+    )  # before the first weights; what goes on shuffles otherwise than it began
     reader = RowReader(data, "logmel")
     sides = {split: (fed(data, reader, split, name), data.truth(split)) for split in data.splits}
     model = report_models.compiled(name, len(data.classes), reader.bands, reader.frames)
-    run = run_of(root, name)
     if not run.path.exists():
         info = {"kind": "trained", "run_id": run.run_id, "name": f"{name} in plain Keras", "model": name}
         info |= {"features": "logmel", "dataset": data.name, "classes": list(data.classes), "seed": 0}
         runs.create_run(root, info | {"parameters": model.count_params()}, state="cancelled")
-    keras.utils.set_random_seed(0)
     x, y = sides["train"]
     model.fit(
         x,
