@@ -167,6 +167,8 @@ def test_a_sweep_that_cannot_train_is_refused(root):
         ({"features": "mel"}, "has no features 'mel'"),
         ({"features": "melody"}, "unknown feature 'melody'"),
         ({"model": "crnn"}, "needs at least 38 bands"),
+        ({"model": "cnn", "frame_labels": True}, "^model cnn gives no frames, so it cannot learn from frame"),
+        ({"model": "cnn", "space": {"frame_labels": [True]}}, "^model cnn gives no frames, so it cannot"),
     ):
         with pytest.raises(SedcoreError, match=words):
             make_sweep(root, parse_spec(GRID | change))
@@ -392,6 +394,33 @@ def test_pairs_that_do_not_fit_are_skipped_with_a_word(root):
     assert [t.state.name for t in others] == ["COMPLETE"] * 2
     assert sweep.read()["reason"] == "2 complete"
     assert {run.info["model"] for run in runs_of(root, sweep.name)} == {"ann", "rnn_time"}
+
+
+@pytest.mark.parametrize("pruner", ["none", "hyperband"])
+@pytest.mark.parametrize(
+    ("change", "skipped"),
+    [
+        ({"frame_labels": True, "space": {"model": ["cnn", "crnn_time"]}}, {("cnn", None)}),
+        ({"space": {"model": ["cnn", "crnn_time"], "frame_labels": [True, False]}}, {("cnn", True)}),
+        ({"model": "cnn", "space": {"frame_labels": [True, False]}}, {(None, True)}),
+    ],
+    ids=["fixed", "in the space", "of one model"],
+)
+def test_points_whose_settings_do_not_suit_their_model_are_skipped_with_a_word(root, change, skipped, pruner):
+    sweep = make_sweep(root, parse_spec({"dataset": "tiny", "pruner": pruner} | change))
+    sweep_out(root, sweep)
+    out, trained = (
+        [t for t in trials(sweep) if ("skipped" in t.user_attrs) is wanted] for wanted in (True, False)
+    )
+    assert {(t.params.get("model"), t.params.get("frame_labels")) for t in out} == skipped
+    assert all("gives no frames" in t.user_attrs["skipped"] for t in out)
+    assert trained and {t.state.name for t in trained} == {"COMPLETE"}
+    assert sweep.read()["reason"] == f"{len(trained)} complete"
+
+
+def test_hyperband_counts_the_epochs_of_the_models_that_can_train():
+    given_ = {"dataset": "d", "frame_labels": True, "space": {"model": ["compact", "cnn"]}}  # cnn: 100 epochs
+    assert study._most_epochs(parse_spec(given_)) == 30
 
 
 def test_a_point_that_comes_again_is_not_trained_again(root):

@@ -244,12 +244,8 @@ class _Step:
         self._tell(trial.number, runs)
 
     def _set_aside(self, trial: FrozenTrial) -> bool:
-        """Tell a point that needs no runs: its model and features do not fit, or it was tried before."""
-        config = self._spec.config(trial.params, self._spec.seeds[0])
-        if self._misfits is None:
-            self._misfits = misfits(open_dataset(self._root, self._spec.dataset), self._spec)
-        why = self._misfits.get((config.model, config.features))
-        if why:
+        """Tell a point that needs no runs: it cannot train, or it was tried before."""
+        if why := self._unfit(trial):
             self._note(trial, "skipped", why)
             self._study.tell(trial.number, state=self._states.FAIL)
             return True
@@ -260,6 +256,16 @@ class _Step:
         known = twin.value if twin.state == self._states.COMPLETE else None
         self._study.tell(trial.number, known, None if known is not None else self._states.FAIL)
         return True
+
+    def _unfit(self, trial: FrozenTrial) -> str | None:
+        """Return why a point cannot train: its model and features do not fit, or its settings not the model."""
+        if self._misfits is None:
+            self._misfits = misfits(open_dataset(self._root, self._spec.dataset), self._spec)
+        try:
+            config = self._spec.config(trial.params, self._spec.seeds[0])
+        except SedcoreError as error:
+            return str(error)
+        return self._misfits.get((config.model, config.features))
 
     def _give(self, trial: FrozenTrial, seed: int) -> Run:
         """Queue the run of a seed. Killed right after, the run itself tells that it was given."""
