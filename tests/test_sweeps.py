@@ -528,6 +528,61 @@ def test_stopping_cancels_what_waits_and_lets_the_rest_end(root):
         stop_sweep(root, sweep)
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_sweep_that_is_stopped_while_it_gives_leaves_nothing_in_the_queue(root, monkeypatch, moment):
+    """Somebody stops it right before or right after the third run comes into the queue."""
+    sweep, worker, submit, given_ = make_sweep(root, parse_spec(GRID)), Sweeps(root), advance.submit, []
+
+    def stopped_at_the_third(*args):
+        given_.append(args)
+        if len(given_) == 3 and moment == "before":
+            stop_sweep(root, sweep)
+        run = submit(*args)
+        if len(given_) == 3 and moment == "after":
+            stop_sweep(root, sweep)
+        return run
+
+    monkeypatch.setattr(advance, "submit", stopped_at_the_third)
+    worker.advance(now=True)
+    assert len(given_) == 3 and not queued_runs(root)
+    assert worker.busy  # so that a worker that goes with the last run does not leave the sweep as it is
+    worker.advance(now=True)
+    assert (sweep.read()["state"], sweep.read()["reason"]) == ("stopped", "stop requested")
+    assert [run.status().reason for run in runs_of(root, sweep.name)] == [
+        f"sweep {sweep.name} was stopped"
+    ] * 3
+    assert {t.state.name for t in trials(sweep)} == {"FAIL"} and not worker.busy
+
+
+def test_runs_that_a_killed_stop_left_waiting_are_not_trained(root):
+    sweep = make_sweep(root, parse_spec(GRID))
+    Sweeps(root).advance(now=True)
+    assert len(queued_runs(root)) == 8
+    set_sweep_state(sweep, "stopping", "stop requested")  # and there it was killed
+    Sweeps(root).advance(now=True)
+    assert sweep.read()["state"] == "stopped" and not queued_runs(root)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "tpe"])
+def test_a_stopped_sweep_ends_though_a_point_never_got_its_runs(root, monkeypatch, sampler):
+    more = {} if sampler == "grid" else {"sampler": "tpe", "trials": 6}
+    sweep = make_sweep(root, parse_spec(GRID | more))
+
+    def killed(*_):
+        raise Killed
+
+    monkeypatch.setattr(advance, "submit", killed)
+    with pytest.raises(Killed):
+        Sweeps(root).advance(now=True)
+    assert [t.state.name for t in trials(sweep)] == ["RUNNING"]
+    assert stop_sweep(root, sweep) == 0
+    Sweeps(root).advance(now=True)
+    assert sweep.read()["state"] == "stopped"
+    assert [(t.state.name, t.user_attrs["why"]) for t in trials(sweep)] == [
+        ("FAIL", f"sweep {sweep.name} was stopped")
+    ]
+
+
 def test_stopping_frees_what_waiting_runs_hold_and_passes_over_damaged_ones(root):
     sweep, worker = make_sweep(root, parse_spec(GRID)), Sweeps(root)
     worker.advance(now=True)

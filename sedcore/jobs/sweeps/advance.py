@@ -120,9 +120,14 @@ class Sweeps:
                 self._root, sweep, spec, self._studies[sweep.name], runs, state == "open", info["job"]
             )
             busy, done = step.take()
-            if done and set_sweep_state(sweep, *_ending(state, step), only_from=(state,)):
-                self._say(f"sweep {sweep.name} {sweep.read()['state']}")
-            return busy and not done
+            if step.gives != (state == "open"):
+                return True  # it was stopped meanwhile: the next look takes away what it left
+            if not done:
+                return busy
+            if not set_sweep_state(sweep, *_ending(state, step), only_from=(state,)):
+                return True  # it was stopped just now
+            self._say(f"sweep {sweep.name} {sweep.read()['state']}")
+            return False
 
     def _stop(self, sweep: Sweep, reason: str) -> None:
         self._studies.pop(sweep.name, None)
@@ -152,9 +157,13 @@ def stop_sweep(root: Path, sweep: Sweep) -> int:
             own = status.state == "queued" and (run.info["sweep"] or {}).get("name") == sweep.name
         except SedcoreError:
             continue  # damaged, or deleted meanwhile
-        if own and leave_queue(run, f"sweep {sweep.name} was stopped"):
+        if own and leave_queue(run, _was_stopped(sweep)):
             cancelled += 1
     return cancelled
+
+
+def _was_stopped(sweep: Sweep) -> str:
+    return f"sweep {sweep.name} was stopped"
 
 
 def _ending(state: str, step: _Step) -> tuple[str, str]:
@@ -175,15 +184,22 @@ class _Step:
         self._states = optuna_side.TrialState
         self._misfits: dict[tuple[str, str], str] | None = None
 
+    @property
+    def gives(self) -> bool:
+        """Whether the sweep gives points; asked anew each time, since stopping it takes no lock."""
+        if self._gives:
+            self._gives = self._sweep.read()["state"] == "open"
+        return self._gives
+
     def take(self) -> tuple[bool, bool]:
         """Do what is due; say whether more will be without anybody's help, and whether the sweep is at its end."""
         for trial in self._trials(self._states.RUNNING):
             self._follow(trial)
-        while self._gives and self._wants_more():
+        while self.gives and self._wants_more():
             trial = self._side.next_point(self._study, self._spec)
             if trial is not None:
                 self._follow(trial)
-        more = self._gives and self._points_left()
+        more = self.gives and self._points_left()
         return more, not more and not self._trials(self._states.RUNNING)
 
     def summary(self) -> str:
@@ -237,7 +253,7 @@ class _Step:
         for seed in self._spec.seeds:
             if scouting and any(not _finished(run) for run in runs.values()):
                 break
-            if seed not in runs and self._gives and self._side.PRUNED not in trial.user_attrs:
+            if seed not in runs and self._side.PRUNED not in trial.user_attrs and self.gives:
                 runs[seed] = self._give(trial, seed)
         if scouting:
             self._judge(trial, runs.get(self._spec.seeds[0]))
@@ -294,17 +310,24 @@ class _Step:
             self._note(trial, self._side.PRUNED, _scores(scout)[-1][0])
 
     def _tell(self, number: int, runs: dict[int, Run | None]) -> None:
-        """Tell how a point did, once all of its runs have ended."""
+        """Tell how a point did, once all of its runs have ended. Where the sweep gives no more, none of them waits."""
         trial = self._study.get_trials(deepcopy=False)[number]
         pruned = trial.user_attrs.get(self._side.PRUNED)
-        states = {}
+        states, gives = {}, self.gives
+        if not runs:
+            if not gives:
+                self._note(trial, self._side.WHY, _was_stopped(self._sweep))
+                self._study.tell(number, state=self._states.FAIL)
+            return
         for seed, run in runs.items():
             states[seed] = run.status().state if run else "cancelled"
             if pruned is not None and states[seed] in ("queued", "running"):
                 cancel(run)
                 states[seed] = run.status().state
-        ends = {"finished", "cancelled", "failed"} | (set() if self._gives else {"interrupted"})
-        if not runs or not set(states.values()) <= ends:
+            elif states[seed] == "queued" and not gives and leave_queue(run, _was_stopped(self._sweep)):
+                states[seed] = "cancelled"
+        ends = {"finished", "cancelled", "failed"} | (set() if gives else {"interrupted"})
+        if not set(states.values()) <= ends:
             return
         if pruned is not None and "cancelled" in states.values():
             for seed, run in runs.items():
