@@ -5,8 +5,10 @@ The runs are trained by hand here: a history and a state are all that a sweep lo
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -601,6 +603,37 @@ def test_a_sweep_whose_data_is_gone_stops_with_the_reason(root):
     assert not worker.busy and len(said) == 1
     worker.advance(now=True)
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("what", ["run", "journal"])
+def test_a_full_disk_holds_a_sweep_up_and_does_not_end_it(root, monkeypatch, what):
+    sweep, said = make_sweep(root, parse_spec(GRID)), []
+    worker = Sweeps(root, said.append)
+    worker.advance(now=True)
+    train(queued_runs(root)[0], 0.5)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def torn(self, _logs):
+        with open(sweep.journal, "ab") as journal:
+            journal.write(b'{"op_code": 5, "wor')
+        full()
+
+    with monkeypatch.context() as disk:
+        if what == "run":
+            disk.setattr("sedcore.artifacts.runs.write_status", full)
+        else:
+            disk.setattr(study.JournalFileBackend, "append_logs", torn)
+        train(queued_runs(root)[0], 0.7)
+        for _ in range(3):
+            worker.advance(now=True)
+            assert sweep.read()["state"] == "open" and worker.busy  # so that the worker stays and tries again
+        assert len(said) == 1 and "No space left on device; the worker goes on trying" in said[0]
+        assert said[0].startswith(f"sweep {sweep.name}: ")
+    sweep_out(root, sweep, worker)
+    assert sweep.read()["reason"] == "6 complete" and len(trials(sweep)) == 6
+    assert len(runs_of(root, sweep.name)) == 12 and said[1:] == [f"sweep {sweep.name} finished"]
 
 
 def test_a_damaged_journal_stops_its_sweep_and_no_other(root):

@@ -51,7 +51,7 @@ class Sweeps:
     Parameters
     ----------
     root : artifact root.
-    say : called with a line for each sweep that ends.
+    say : called with a line for each sweep that ends, or that the disk holds up.
     mine : whether the worker takes runs with this job. Other sweeps are left to the workers that take theirs: this one
         would wait for runs that it cannot train.
     """
@@ -63,6 +63,7 @@ class Sweeps:
         self._seen: Seen = {}
         self._members: dict[str, dict[str, Any] | None] = {}  # what run.json says of a run's sweep
         self._studies: dict[str, Study] = {}
+        self._held_up: set[str] = set()  # by the disk, which was told
 
     def advance(self, now: bool = False) -> None:
         """Take the steps that are due; at most one look a second, unless `now`."""
@@ -78,10 +79,16 @@ class Sweeps:
         for sweep in live:
             try:
                 self._busy |= self._advance_one(sweep, runs.get(sweep.name, {}))
+                self._held_up.discard(sweep.name)
             except LockTaken:
                 self._busy = True  # another worker is at it
+            except OSError as error:  # of Optuna's journal
+                self._hold_up(sweep, error.strerror or str(error))
             except SedcoreError as error:
-                self._stop(sweep, str(error))
+                if isinstance(error.__cause__, OSError):
+                    self._hold_up(sweep, str(error))
+                else:
+                    self._stop(sweep, str(error))
             except Exception as error:  # of Optuna: one sweep must not end the worker
                 self._stop(sweep, f"unexpected {type(error).__name__}: {error}")
 
@@ -128,6 +135,14 @@ class Sweeps:
                 return True  # it was stopped just now
             self._say(f"sweep {sweep.name} {sweep.read()['state']}")
             return False
+
+    def _hold_up(self, sweep: Sweep, reason: str) -> None:
+        """Leave a sweep that the disk fails open for a later look: a full one has room again some day."""
+        self._studies.pop(sweep.name, None)  # what was written of its journal last may be torn
+        self._busy = True
+        if sweep.name not in self._held_up:
+            self._held_up.add(sweep.name)
+            self._say(f"sweep {sweep.name}: {reason}; the worker goes on trying")
 
     def _stop(self, sweep: Sweep, reason: str) -> None:
         self._studies.pop(sweep.name, None)
