@@ -8,12 +8,14 @@ import json
 import shlex
 import socket
 import threading
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from sedcore.artifacts import runs
 from sedcore.artifacts.locks import RunLock
+from sedcore.artifacts.manage import delete_run
 from sedcore.artifacts.status import hand_over, set_place, set_status, stored_status
 from sedcore.cli import main
 from sedcore.data.features import FeatureParams
@@ -70,6 +72,15 @@ def handed_over(root, state="queued"):
     if state != "queued":
         set_status(run.path, state)
     return run
+
+
+def a_minute_passes(run):
+    """Let the run have been handed over a minute earlier."""
+    file = run.path / "status.json"
+    stored = json.loads(file.read_text())
+    earlier = datetime.fromisoformat(stored["remote"]["at"]) - timedelta(minutes=1)
+    stored["remote"]["at"] = earlier.strftime("%Y-%m-%dT%H:%M:%SZ")
+    file.write_text(json.dumps(stored))
 
 
 @pytest.mark.parametrize(
@@ -150,8 +161,59 @@ def test_what_ray_refuses_waits_as_before_and_silence_leaves_it_to_be_settled(tm
     with pytest.raises(ClusterSilent):
         cluster.start(run, tmp_path, Ray(ClusterSilent("gone")))
     assert run.status().remote["address"] == HERE
+    a_minute_passes(run)
     assert cluster.settle(run, Ray(None)) == "ended"  # it was never made: back to its place
     assert (run.status().state, run.status().remote, run.status().place) == ("queued", None, 3)
+
+
+class Asked(Ray):
+    """A cluster that does not know a job while it is on its way there; meanwhile something else happens."""
+
+    def __init__(self, meanwhile):
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def submit(self, job_id, *_):
+        self._meanwhile(self)
+        self.submitted.append(job_id)
+        self.job = RayJob("PENDING")
+
+
+def test_who_looks_while_a_job_is_on_its_way_to_ray_does_not_put_its_run_back(tmp_path):
+    run, seen = waiting(tmp_path), []
+    ray = Asked(lambda ray: seen.append(cluster.settle(run, ray)))  # as `queue` or an open page does
+    assert cluster.start(run, tmp_path, ray) and seen == ["waiting"]
+    assert run.status().remote["job"] == ray.submitted[0] and not ray.stopped
+    assert cluster.settle(run, ray) == "waiting" and not cluster.start(run, tmp_path, ray)
+    a_minute_passes(run)
+    move(tmp_path, run, 1)  # a new place makes the hand-over no younger
+    assert cluster.settle(run, Ray(None)) == "ended" and run.status().remote is None
+    assert cluster.start(run, tmp_path, Ray())
+
+
+def test_a_hand_over_is_young_for_half_a_minute_whichever_clock_is_ahead(tmp_path):
+    for offset_s, how in ((5, "waiting"), (3600, "ended"), (-25, "waiting"), (-35, "ended")):
+        run, at = waiting(tmp_path), datetime.now(UTC) + timedelta(seconds=offset_s)
+        assert hand_over(run.path, REMOTE | {"at": at.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        assert cluster.settle(run, Ray(None)) == how
+
+
+def test_a_job_that_ray_took_after_its_run_was_queued_anew_is_stopped(tmp_path):
+    run = waiting(tmp_path)
+
+    def cancelled_and_resumed(_ray):
+        set_status(run.path, "cancelled")
+        set_status(run.path, "queued", place=3)
+
+    ray = Asked(cancelled_and_resumed)
+    assert not cluster.start(run, tmp_path, ray)
+    assert ray.stopped == ray.submitted and len(ray.stopped) == 1
+    assert (run.status().state, run.status().remote, run.status().place) == ("queued", None, 3)
+    assert "which was stopped" in run.log_tail()
+    deleted = waiting(tmp_path)
+    ray = Asked(lambda _ray: delete_run(deleted))
+    assert not cluster.start(deleted, tmp_path, ray)
+    assert ray.stopped == ray.submitted and not deleted.path.exists()
 
 
 def test_the_cluster_is_named_until_the_run_is_queued_anew(tmp_path):

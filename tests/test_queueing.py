@@ -242,3 +242,27 @@ def test_the_queue_from_the_command_line(tiny, command, holder):
     assert code == 2 and "is finished; only a training" in err
     code, _, err = command("worker", "--jobs", "0")
     assert code == 2 and "at least 1 job" in err
+
+
+def test_a_queued_run_that_is_damaged_stops_no_command_and_is_named(tiny, command):
+    new = ("submit", "tiny", "--model", "ann", "--run-id")
+    assert command(*new, "broken")[0] == 0
+    (tiny / "runs" / "broken" / "run.json").write_bytes(b"")
+    code, out, err = command(*new, "whole")
+    assert (code, out) == (0, "whole\n")  # though it waits behind the other
+    assert "no worker takes from this queue" in err
+    code, out, err = command("queue")
+    assert code == 0 and "whole" in out and "broken left out: " in err and "run.json is empty" in err
+    assert "no worker takes from this queue" in err
+    assert [row["run_id"] for row in queue_json(command)["runs"]] == ["whole"]
+    assert command("cancel", "whole")[0] == 0 == command("resume", "whole")[0]
+
+
+def test_the_id_of_a_run_is_printed_before_anything_that_can_fail(tiny, command, monkeypatch):
+    def fails(root):
+        raise SedcoreError("the workers cannot be read")
+
+    monkeypatch.setattr("sedcore.jobs.workers.living_workers", fails)
+    code, out, err = command("submit", "tiny", "--model", "ann", "--run-id", "one")
+    assert (code, out, err) == (2, "one\n", "the workers cannot be read\n")
+    assert ids(queued_runs(tiny)) == ["one"]

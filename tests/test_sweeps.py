@@ -5,8 +5,10 @@ The runs are trained by hand here: a history and a state are all that a sweep lo
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -167,6 +169,8 @@ def test_a_sweep_that_cannot_train_is_refused(root):
         ({"features": "mel"}, "has no features 'mel'"),
         ({"features": "melody"}, "unknown feature 'melody'"),
         ({"model": "crnn"}, "needs at least 38 bands"),
+        ({"model": "cnn", "frame_labels": True}, "^model cnn gives no frames, so it cannot learn from frame"),
+        ({"model": "cnn", "space": {"frame_labels": [True]}}, "^model cnn gives no frames, so it cannot"),
     ):
         with pytest.raises(SedcoreError, match=words):
             make_sweep(root, parse_spec(GRID | change))
@@ -394,6 +398,33 @@ def test_pairs_that_do_not_fit_are_skipped_with_a_word(root):
     assert {run.info["model"] for run in runs_of(root, sweep.name)} == {"ann", "rnn_time"}
 
 
+@pytest.mark.parametrize("pruner", ["none", "hyperband"])
+@pytest.mark.parametrize(
+    ("change", "skipped"),
+    [
+        ({"frame_labels": True, "space": {"model": ["cnn", "crnn_time"]}}, {("cnn", None)}),
+        ({"space": {"model": ["cnn", "crnn_time"], "frame_labels": [True, False]}}, {("cnn", True)}),
+        ({"model": "cnn", "space": {"frame_labels": [True, False]}}, {(None, True)}),
+    ],
+    ids=["fixed", "in the space", "of one model"],
+)
+def test_points_whose_settings_do_not_suit_their_model_are_skipped_with_a_word(root, change, skipped, pruner):
+    sweep = make_sweep(root, parse_spec({"dataset": "tiny", "pruner": pruner} | change))
+    sweep_out(root, sweep)
+    out, trained = (
+        [t for t in trials(sweep) if ("skipped" in t.user_attrs) is wanted] for wanted in (True, False)
+    )
+    assert {(t.params.get("model"), t.params.get("frame_labels")) for t in out} == skipped
+    assert all("gives no frames" in t.user_attrs["skipped"] for t in out)
+    assert trained and {t.state.name for t in trained} == {"COMPLETE"}
+    assert sweep.read()["reason"] == f"{len(trained)} complete"
+
+
+def test_hyperband_counts_the_epochs_of_the_models_that_can_train():
+    given_ = {"dataset": "d", "frame_labels": True, "space": {"model": ["compact", "cnn"]}}  # cnn: 100 epochs
+    assert study._most_epochs(parse_spec(given_)) == 30
+
+
 def test_a_point_that_comes_again_is_not_trained_again(root):
     spec = parse_spec(RANDOM | {"trials": 4, "space": {"batch_size": [8, 16, 24, 32, 40]}})
     sweep = make_sweep(root, spec)
@@ -499,6 +530,61 @@ def test_stopping_cancels_what_waits_and_lets_the_rest_end(root):
         stop_sweep(root, sweep)
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_sweep_that_is_stopped_while_it_gives_leaves_nothing_in_the_queue(root, monkeypatch, moment):
+    """Somebody stops it right before or right after the third run comes into the queue."""
+    sweep, worker, submit, given_ = make_sweep(root, parse_spec(GRID)), Sweeps(root), advance.submit, []
+
+    def stopped_at_the_third(*args):
+        given_.append(args)
+        if len(given_) == 3 and moment == "before":
+            stop_sweep(root, sweep)
+        run = submit(*args)
+        if len(given_) == 3 and moment == "after":
+            stop_sweep(root, sweep)
+        return run
+
+    monkeypatch.setattr(advance, "submit", stopped_at_the_third)
+    worker.advance(now=True)
+    assert len(given_) == 3 and not queued_runs(root)
+    assert worker.busy  # so that a worker that goes with the last run does not leave the sweep as it is
+    worker.advance(now=True)
+    assert (sweep.read()["state"], sweep.read()["reason"]) == ("stopped", "stop requested")
+    assert [run.status().reason for run in runs_of(root, sweep.name)] == [
+        f"sweep {sweep.name} was stopped"
+    ] * 3
+    assert {t.state.name for t in trials(sweep)} == {"FAIL"} and not worker.busy
+
+
+def test_runs_that_a_killed_stop_left_waiting_are_not_trained(root):
+    sweep = make_sweep(root, parse_spec(GRID))
+    Sweeps(root).advance(now=True)
+    assert len(queued_runs(root)) == 8
+    set_sweep_state(sweep, "stopping", "stop requested")  # and there it was killed
+    Sweeps(root).advance(now=True)
+    assert sweep.read()["state"] == "stopped" and not queued_runs(root)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "tpe"])
+def test_a_stopped_sweep_ends_though_a_point_never_got_its_runs(root, monkeypatch, sampler):
+    more = {} if sampler == "grid" else {"sampler": "tpe", "trials": 6}
+    sweep = make_sweep(root, parse_spec(GRID | more))
+
+    def killed(*_):
+        raise Killed
+
+    monkeypatch.setattr(advance, "submit", killed)
+    with pytest.raises(Killed):
+        Sweeps(root).advance(now=True)
+    assert [t.state.name for t in trials(sweep)] == ["RUNNING"]
+    assert stop_sweep(root, sweep) == 0
+    Sweeps(root).advance(now=True)
+    assert sweep.read()["state"] == "stopped"
+    assert [(t.state.name, t.user_attrs["why"]) for t in trials(sweep)] == [
+        ("FAIL", f"sweep {sweep.name} was stopped")
+    ]
+
+
 def test_stopping_frees_what_waiting_runs_hold_and_passes_over_damaged_ones(root):
     sweep, worker = make_sweep(root, parse_spec(GRID)), Sweeps(root)
     worker.advance(now=True)
@@ -517,6 +603,37 @@ def test_a_sweep_whose_data_is_gone_stops_with_the_reason(root):
     assert not worker.busy and len(said) == 1
     worker.advance(now=True)
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("what", ["run", "journal"])
+def test_a_full_disk_holds_a_sweep_up_and_does_not_end_it(root, monkeypatch, what):
+    sweep, said = make_sweep(root, parse_spec(GRID)), []
+    worker = Sweeps(root, said.append)
+    worker.advance(now=True)
+    train(queued_runs(root)[0], 0.5)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def torn(self, _logs):
+        with open(sweep.journal, "ab") as journal:
+            journal.write(b'{"op_code": 5, "wor')
+        full()
+
+    with monkeypatch.context() as disk:
+        if what == "run":
+            disk.setattr("sedcore.artifacts.runs.write_status", full)
+        else:
+            disk.setattr(study.JournalFileBackend, "append_logs", torn)
+        train(queued_runs(root)[0], 0.7)
+        for _ in range(3):
+            worker.advance(now=True)
+            assert sweep.read()["state"] == "open" and worker.busy  # so that the worker stays and tries again
+        assert len(said) == 1 and "No space left on device; the worker goes on trying" in said[0]
+        assert said[0].startswith(f"sweep {sweep.name}: ")
+    sweep_out(root, sweep, worker)
+    assert sweep.read()["reason"] == "6 complete" and len(trials(sweep)) == 6
+    assert len(runs_of(root, sweep.name)) == 12 and said[1:] == [f"sweep {sweep.name} finished"]
 
 
 def test_a_damaged_journal_stops_its_sweep_and_no_other(root):

@@ -29,8 +29,8 @@ class Status:
 
     `place` orders the runs that wait, the lowest first; None where the run does not wait. `attempt` counts how often
     the run was put in the queue: who speaks for a trainer that died sees by it whether the run has gone on since.
-    `remote` names the cluster's job that a run was handed over to (engine, address, job): its liveness is that job's,
-    since a lock need not reach from one machine to another. None for a run of this machine.
+    `remote` names the cluster's job that a run was handed over to (engine, address, job, and at: when, as `since`): its
+    liveness is that job's, since a lock need not reach from one machine to another. None for a run of this machine.
     """
 
     state: str
@@ -39,6 +39,15 @@ class Status:
     place: int | None = None
     attempt: int = 1
     remote: dict[str, str] | None = None
+
+    @property
+    def handed_over_s_ago(self) -> float:
+        """Seconds since the run was handed over; infinite where that is not known. Below 0: the clocks differ."""
+        try:
+            at = datetime.fromisoformat((self.remote or {})["at"])
+            return (datetime.now(UTC) - at).total_seconds()
+        except (KeyError, TypeError, ValueError):
+            return float("inf")  # written by an older version, or by hand
 
     @property
     def live(self) -> bool:

@@ -41,11 +41,12 @@ def _submit(args) -> None:
 
     root = artifact_root(args.artifacts)
     run = submit(root, training_config(args), args.run_id, args.name, asked_job(args))
+    print(run.run_id, flush=True)  # first: it is queued, whatever else may go wrong
     _tell_of_workers(root)
-    print(run.run_id)
 
 
 def _queue(args) -> None:
+    from sedcore.artifacts.runs import broken_runs
     from sedcore.jobs.cluster import refresh
     from sedcore.jobs.listing import queue_rows
     from sedcore.jobs.workers import living_workers
@@ -53,6 +54,8 @@ def _queue(args) -> None:
     root = artifact_root(args.artifacts)
     for silence in refresh(root):
         tell(silence)
+    for path, problem in broken_runs(root):
+        tell(f"{path.name} left out: {problem}")
     rows, workers = queue_rows(root), living_workers(root)
     if args.json:
         return print_json({"runs": rows, "workers": workers})
@@ -114,7 +117,11 @@ def _tell_of_workers(root) -> None:
     from sedcore.jobs.workers import living_workers
 
     workers = living_workers(root)
-    for job in [run.info["job"] for run in queued_runs(root)]:
+    for run in queued_runs(root):
+        try:
+            job = run.info["job"]
+        except SedcoreError:
+            continue  # damaged, or deleted meanwhile: `queue` and `runs` tell of those
         if not any(takes(worker, job) for worker in workers):
             more = (
                 "" if engine_of(job) == "local" else f" --engine ray --ray-address {job['address'] or 'URL'}"

@@ -21,7 +21,7 @@ from typing import Any
 from sedcore.artifacts import recording
 from sedcore.artifacts.locks import is_locked
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import hand_over, set_status, stored_status
+from sedcore.artifacts.status import Status, hand_over, now, set_status, stored_status
 from sedcore.errors import SedcoreError
 from sedcore.jobs.cluster_api import (
     FAILED,
@@ -39,6 +39,8 @@ from sedcore.jobs.workers import PROJECT
 RUNTIME_ENV = "SEDCORE_RAY_RUNTIME_ENV"  # variable that names a JSON file: Ray's runtime_env for every job
 TRAINER = "sedcore.training"
 ASK_S = 3.0  # how long a page or a command waits for a cluster
+# A job that Ray does not know may still be on its way there for so long: longer than any call that makes one waits.
+_ON_ITS_WAY_S = 30.0
 _STOP_S, _LOOK_S = 15.0, 0.3  # how long a stopped job may take to go, and how often to look
 _REST_S = 60.0  # a run whose files have not changed for so long shows no sign of life
 _RAYS_LINE = re.compile(r"\S+ \S+\tINFO job_manager\.py:|Running entrypoint for job ")
@@ -49,7 +51,8 @@ def start(run: Run, root: Path, cluster: RayJobs, trainer: str = TRAINER) -> boo
     """Hand a run that waits over to a cluster; say whether it was still there to be handed over.
 
     The run names its Ray job first, and then the job is made: should this process die in between, the next worker
-    finds a job that Ray does not know, and puts the run back.
+    finds a job that Ray does not know, and after a while puts the run back. Where somebody did so before Ray had
+    taken the job, the job is stopped again: the run is there for another.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def start(run: Run, root: Path, cluster: RayJobs, trainer: str = TRAINER) -> boo
     """
     asked = run.info["job"] or {}
     job_id = f"{run.run_id}-{secrets.token_hex(2)}"
-    if not hand_over(run.path, {"engine": RAY, "address": cluster.address, "job": job_id}):
+    if not hand_over(run.path, {"engine": RAY, "address": cluster.address, "job": job_id, "at": now()}):
         return False
     recording.append_log(run, f"handed over to the Ray cluster at {cluster.address} as job {job_id}")
     cores, gpus = asked.get("cores", 1), asked.get("gpus", 0)
@@ -77,7 +80,24 @@ def start(run: Run, root: Path, cluster: RayJobs, trainer: str = TRAINER) -> boo
     except SedcoreError as error:
         set_status(run.path, "queued", str(error), ("queued",), stored_status(run.path).place, job_id)
         raise
-    return True
+    if _names(run, job_id):
+        return True
+    try:
+        cluster.stop(job_id)
+        how = "stopped"
+    except SedcoreError as error:
+        how = f"not stopped: {error}"
+    if run.path.exists():
+        recording.append_log(run, f"queued anew before Ray had taken its job {job_id}, which was {how}")
+    return False
+
+
+def _names(run: Run, job_id: str) -> bool:
+    """Say whether a run is still handed over as this job; also where its status cannot be read just now."""
+    try:
+        return (stored_status(run.path).remote or {}).get("job") == job_id
+    except SedcoreError:
+        return run.path.exists()
 
 
 def runtime_env(cores: int, gpus: float) -> dict[str, Any]:
@@ -115,7 +135,8 @@ def runtime_env(cores: int, gpus: float) -> dict[str, Any]:
 def settle(run: Run, cluster: RayJobs) -> str:
     """Ask Ray for the job of a run that was handed over, write what follows from it, and return how the job stands.
 
-    "waiting": for room on a node; "running"; "ended": it is not handed over any more, whatever became of it.
+    "waiting": for room on a node, or on its way to Ray; "running"; "ended": it is not handed over any more, whatever
+    became of it.
 
     Raises
     ------
@@ -133,11 +154,18 @@ def settle(run: Run, cluster: RayJobs) -> str:
         run.path
     ):  # where locks reach this far, they are faster than Ray: the trainer has its last words
         return "running"
+    if job is None and _on_its_way(status):
+        return "waiting"
     if status.state == "queued":
         _never_began(run, job_id, job, cluster)
     else:
         _broke_off(run, job_id, job, cluster)
     return "ended"
+
+
+def _on_its_way(status: Status) -> bool:
+    """Say whether who hands a run over may still wait for Ray to take the job."""
+    return status.state == "queued" and abs(status.handed_over_s_ago) < _ON_ITS_WAY_S
 
 
 def _never_began(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) -> None:

@@ -51,7 +51,7 @@ class Sweeps:
     Parameters
     ----------
     root : artifact root.
-    say : called with a line for each sweep that ends.
+    say : called with a line for each sweep that ends, or that the disk holds up.
     mine : whether the worker takes runs with this job. Other sweeps are left to the workers that take theirs: this one
         would wait for runs that it cannot train.
     """
@@ -63,6 +63,7 @@ class Sweeps:
         self._seen: Seen = {}
         self._members: dict[str, dict[str, Any] | None] = {}  # what run.json says of a run's sweep
         self._studies: dict[str, Study] = {}
+        self._held_up: set[str] = set()  # by the disk, which was told
 
     def advance(self, now: bool = False) -> None:
         """Take the steps that are due; at most one look a second, unless `now`."""
@@ -78,10 +79,16 @@ class Sweeps:
         for sweep in live:
             try:
                 self._busy |= self._advance_one(sweep, runs.get(sweep.name, {}))
+                self._held_up.discard(sweep.name)
             except LockTaken:
                 self._busy = True  # another worker is at it
+            except OSError as error:  # of Optuna's journal
+                self._hold_up(sweep, error.strerror or str(error))
             except SedcoreError as error:
-                self._stop(sweep, str(error))
+                if isinstance(error.__cause__, OSError):
+                    self._hold_up(sweep, str(error))
+                else:
+                    self._stop(sweep, str(error))
             except Exception as error:  # of Optuna: one sweep must not end the worker
                 self._stop(sweep, f"unexpected {type(error).__name__}: {error}")
 
@@ -120,9 +127,22 @@ class Sweeps:
                 self._root, sweep, spec, self._studies[sweep.name], runs, state == "open", info["job"]
             )
             busy, done = step.take()
-            if done and set_sweep_state(sweep, *_ending(state, step), only_from=(state,)):
-                self._say(f"sweep {sweep.name} {sweep.read()['state']}")
-            return busy and not done
+            if step.gives != (state == "open"):
+                return True  # it was stopped meanwhile: the next look takes away what it left
+            if not done:
+                return busy
+            if not set_sweep_state(sweep, *_ending(state, step), only_from=(state,)):
+                return True  # it was stopped just now
+            self._say(f"sweep {sweep.name} {sweep.read()['state']}")
+            return False
+
+    def _hold_up(self, sweep: Sweep, reason: str) -> None:
+        """Leave a sweep that the disk fails open for a later look: a full one has room again some day."""
+        self._studies.pop(sweep.name, None)  # what was written of its journal last may be torn
+        self._busy = True
+        if sweep.name not in self._held_up:
+            self._held_up.add(sweep.name)
+            self._say(f"sweep {sweep.name}: {reason}; the worker goes on trying")
 
     def _stop(self, sweep: Sweep, reason: str) -> None:
         self._studies.pop(sweep.name, None)
@@ -152,9 +172,13 @@ def stop_sweep(root: Path, sweep: Sweep) -> int:
             own = status.state == "queued" and (run.info["sweep"] or {}).get("name") == sweep.name
         except SedcoreError:
             continue  # damaged, or deleted meanwhile
-        if own and leave_queue(run, f"sweep {sweep.name} was stopped"):
+        if own and leave_queue(run, _was_stopped(sweep)):
             cancelled += 1
     return cancelled
+
+
+def _was_stopped(sweep: Sweep) -> str:
+    return f"sweep {sweep.name} was stopped"
 
 
 def _ending(state: str, step: _Step) -> tuple[str, str]:
@@ -175,15 +199,22 @@ class _Step:
         self._states = optuna_side.TrialState
         self._misfits: dict[tuple[str, str], str] | None = None
 
+    @property
+    def gives(self) -> bool:
+        """Whether the sweep gives points; asked anew each time, since stopping it takes no lock."""
+        if self._gives:
+            self._gives = self._sweep.read()["state"] == "open"
+        return self._gives
+
     def take(self) -> tuple[bool, bool]:
         """Do what is due; say whether more will be without anybody's help, and whether the sweep is at its end."""
         for trial in self._trials(self._states.RUNNING):
             self._follow(trial)
-        while self._gives and self._wants_more():
+        while self.gives and self._wants_more():
             trial = self._side.next_point(self._study, self._spec)
             if trial is not None:
                 self._follow(trial)
-        more = self._gives and self._points_left()
+        more = self.gives and self._points_left()
         return more, not more and not self._trials(self._states.RUNNING)
 
     def summary(self) -> str:
@@ -237,19 +268,15 @@ class _Step:
         for seed in self._spec.seeds:
             if scouting and any(not _finished(run) for run in runs.values()):
                 break
-            if seed not in runs and self._gives and self._side.PRUNED not in trial.user_attrs:
+            if seed not in runs and self._side.PRUNED not in trial.user_attrs and self.gives:
                 runs[seed] = self._give(trial, seed)
         if scouting:
             self._judge(trial, runs.get(self._spec.seeds[0]))
         self._tell(trial.number, runs)
 
     def _set_aside(self, trial: FrozenTrial) -> bool:
-        """Tell a point that needs no runs: its model and features do not fit, or it was tried before."""
-        config = self._spec.config(trial.params, self._spec.seeds[0])
-        if self._misfits is None:
-            self._misfits = misfits(open_dataset(self._root, self._spec.dataset), self._spec)
-        why = self._misfits.get((config.model, config.features))
-        if why:
+        """Tell a point that needs no runs: it cannot train, or it was tried before."""
+        if why := self._unfit(trial):
             self._note(trial, "skipped", why)
             self._study.tell(trial.number, state=self._states.FAIL)
             return True
@@ -260,6 +287,16 @@ class _Step:
         known = twin.value if twin.state == self._states.COMPLETE else None
         self._study.tell(trial.number, known, None if known is not None else self._states.FAIL)
         return True
+
+    def _unfit(self, trial: FrozenTrial) -> str | None:
+        """Return why a point cannot train: its model and features do not fit, or its settings not the model."""
+        if self._misfits is None:
+            self._misfits = misfits(open_dataset(self._root, self._spec.dataset), self._spec)
+        try:
+            config = self._spec.config(trial.params, self._spec.seeds[0])
+        except SedcoreError as error:
+            return str(error)
+        return self._misfits.get((config.model, config.features))
 
     def _give(self, trial: FrozenTrial, seed: int) -> Run:
         """Queue the run of a seed. Killed right after, the run itself tells that it was given."""
@@ -288,17 +325,24 @@ class _Step:
             self._note(trial, self._side.PRUNED, _scores(scout)[-1][0])
 
     def _tell(self, number: int, runs: dict[int, Run | None]) -> None:
-        """Tell how a point did, once all of its runs have ended."""
+        """Tell how a point did, once all of its runs have ended. Where the sweep gives no more, none of them waits."""
         trial = self._study.get_trials(deepcopy=False)[number]
         pruned = trial.user_attrs.get(self._side.PRUNED)
-        states = {}
+        states, gives = {}, self.gives
+        if not runs:
+            if not gives:
+                self._note(trial, self._side.WHY, _was_stopped(self._sweep))
+                self._study.tell(number, state=self._states.FAIL)
+            return
         for seed, run in runs.items():
             states[seed] = run.status().state if run else "cancelled"
             if pruned is not None and states[seed] in ("queued", "running"):
                 cancel(run)
                 states[seed] = run.status().state
-        ends = {"finished", "cancelled", "failed"} | (set() if self._gives else {"interrupted"})
-        if not runs or not set(states.values()) <= ends:
+            elif states[seed] == "queued" and not gives and leave_queue(run, _was_stopped(self._sweep)):
+                states[seed] = "cancelled"
+        ends = {"finished", "cancelled", "failed"} | (set() if gives else {"interrupted"})
+        if not set(states.values()) <= ends:
             return
         if pruned is not None and "cancelled" in states.values():
             for seed, run in runs.items():

@@ -188,12 +188,14 @@ def _seeds(given: Any) -> tuple[int, ...]:
 
 
 def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
-    """Return the pairs of model and features that a sweep meets and that do not fit the data, each with the reason.
+    """Return the pairs of model and features that a sweep meets and that cannot train, each with the reason.
+
+    They do not fit the data, or what the sweep sets for the model does not suit it at any point.
 
     Raises
     ------
     SedcoreError
-        No pair fits, or features have not been built.
+        No pair can train, or features have not been built.
     """
     pairs = combinations(spec.fixed, spec.space)
     found: dict[tuple[str, str], str] = {}
@@ -205,9 +207,28 @@ def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
             if features not in dataset.feature_names():
                 raise
             found[model, features] = str(error)
+        else:
+            if why := _never_suits(spec, model, features):
+                found[model, features] = why
     if len(found) == len(pairs):
         raise SedcoreError(next(iter(found.values())))
     return found
+
+
+def _never_suits(spec: Spec, model: str, features: str) -> str | None:
+    """Return why no point of a sweep suits a model, None where one does.
+
+    Whether learning from frame labels is possible hangs on the model; every other value is right or wrong by itself.
+    """
+    pair, varies = {"model": model, "features": features}, spec.space.get("frame_labels")
+    why = None
+    for point in [pair | {"frame_labels": value} for value in varies.values] if varies else [pair]:
+        try:
+            spec.config(point, spec.seeds[0])
+            return None
+        except SedcoreError as error:
+            why = str(error)
+    return why
 
 
 def make_sweep(root: Path, spec: Spec, job: dict[str, Any] | None = None) -> Sweep:
@@ -216,7 +237,7 @@ def make_sweep(root: Path, spec: Spec, job: dict[str, Any] | None = None) -> Swe
     Raises
     ------
     SedcoreError
-        The data set or its features do not exist, or no model fits them.
+        The data set or its features do not exist, or no model can be trained on them as the sweep says.
     """
     misfits(open_dataset(root, spec.dataset), spec)
     return create_sweep(root, spec.to_json(), spec.title(), job)
