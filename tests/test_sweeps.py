@@ -734,3 +734,20 @@ def test_optuna_is_loaded_only_where_a_sweep_is_worked_on():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_runs_that_another_worker_gives_meanwhile_are_not_taken_for_deleted(root, monkeypatch):
+    sweep = make_sweep(root, parse_spec(GRID | {"seeds": 1, "space": {"batch_size": [8, 16]}}))
+    first, second, listed = Sweeps(root), Sweeps(root), advance.stored_states
+    others = iter([first])
+
+    def listed_then_given(*args):
+        found = listed(*args)
+        for other in others:  # between the second's look at the runs and what it concludes
+            other.advance(now=True)
+        return found
+
+    monkeypatch.setattr(advance, "stored_states", listed_then_given)
+    second.advance(now=True)
+    assert len(queued_runs(root)) == 2 and sweep.read()["state"] == "open"
+    assert [trial.state.name for trial in study.read_study(sweep).trials] == ["RUNNING"] * 2

@@ -75,10 +75,9 @@ class Sweeps:
         if not live:
             self._studies.clear()
             return
-        runs = self._runs_by_sweep()
         for sweep in live:
             try:
-                self._busy |= self._advance_one(sweep, runs.get(sweep.name, {}))
+                self._busy |= self._advance_one(sweep)
                 self._held_up.discard(sweep.name)
             except LockTaken:
                 self._busy = True  # another worker is at it
@@ -97,9 +96,12 @@ class Sweeps:
         """Whether, at the last look, a sweep had more to do without anybody's help."""
         return self._busy
 
-    def _runs_by_sweep(self) -> dict[str, dict[tuple[int, int], Run]]:
-        """Return the runs of each sweep by trial and seed; where there are several, the newest."""
-        found: dict[str, dict[tuple[int, int], Run]] = {}
+    def _given_runs(self, sweep: Sweep) -> dict[tuple[int, int], Run]:
+        """Return the runs of a sweep by trial and seed; where there are several, the newest.
+
+        To be called with the sweep's lock: else another worker gives runs meanwhile, and they look like deleted ones.
+        """
+        found: dict[tuple[int, int], Run] = {}
         for run_id in sorted(stored_states(self._root, self._seen)):
             run = Run(self._root / "runs" / run_id)
             if run_id not in self._members:
@@ -108,11 +110,11 @@ class Sweeps:
                 except SedcoreError:
                     continue
             member = self._members[run_id]
-            if member:
-                found.setdefault(member["name"], {})[member["trial"], member["seed"]] = run
+            if member and member["name"] == sweep.name:
+                found[member["trial"], member["seed"]] = run
         return found
 
-    def _advance_one(self, sweep: Sweep, runs: dict[tuple[int, int], Run]) -> bool:
+    def _advance_one(self, sweep: Sweep) -> bool:
         with FileLock(sweep.path / "lock"):
             info = sweep.read()
             state = info["state"]
@@ -123,6 +125,7 @@ class Sweeps:
             spec = parse_spec(info["spec"])
             if sweep.name not in self._studies:
                 self._studies[sweep.name] = open_study(sweep, spec)
+            runs = self._given_runs(sweep)
             step = _Step(
                 self._root, sweep, spec, self._studies[sweep.name], runs, state == "open", info["job"]
             )
