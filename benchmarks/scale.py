@@ -4,7 +4,7 @@ Made roots: 5,000 runs with histories of 100 epochs (10 classes, 2,000 clips), a
 *From nothing* counts the scores of all runs with no index there. Script runs are those of one session in a process of
 its own (what the server does, without the browser). *In a new process* is from starting that to the script's end,
 all imports included; the first is of a process that has the modules but nothing of the root, a warm one is the next,
-nothing changed. *In Chromium* is a new server, from opening the address to the leaderboard standing; the browser has
+nothing changed; *the very first* is the first ever of a root. *In Chromium* is a new server, from opening the address to the leaderboard standing; the browser has
 the page's own files already. The index is present in all but the first row. Memory is the most that a process has held.
 """
 
@@ -80,6 +80,8 @@ def measured(root: Path, options: argparse.Namespace):
         yield row("Overview, cold: in Chromium", size, seconds, COLD, peak)
     size = f"{options.chosen:,} runs x {options.epochs:,} epochs"
     ids = sorted(path.name for path in (long / "runs").iterdir())[: options.chosen]
+    found = in_own_process("page", long, "curves", f"runs={','.join(ids)}")  # histories are kept from here on
+    yield row("Curves, the very first script run", size, found["first"], CURVES)
     found = in_own_process("page", long, "curves", f"runs={','.join(ids)}")
     yield row("Curves, first script run", size, found["first"], CURVES)
     yield row("Curves, warm script run", size, found["warm"], CURVES, found["peak"])
