@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 from sedcore.artifacts import runs
 from sedcore.artifacts.predictions import Predictions, read_predictions
 from sedcore.cli import main
+from sedcore.errors import SedcoreError
 
 CLASSES = ("Dog", "Speech", "Never", "Silent")
 HOME = Path(__file__).parents[1]
@@ -222,6 +223,26 @@ def test_predictions_are_exported(scored, capsys, tmp_path, ending):
 
 def test_predicting_without_weights_says_so(scored, capsys, tmp_path):
     assert "has no weights" in refused(capsys, "predict", "r1", tmp_path / "x.wav")
+
+
+def test_scores_of_recordings_are_printed_as_they_come(scored, capsys, monkeypatch):
+    seen = []
+
+    def scores_of(run, files):
+        for file in files:
+            if file.name == "bad.wav":
+                raise SedcoreError(f"{file}: cannot be decoded")
+            yield file, np.array([0.25, 0.5, 0.125, 0.0])
+            seen.append(capsys.readouterr().out)
+
+    monkeypatch.setattr("sedcore.training.predict.predict_files", scores_of)
+    lines = "  0.500  Speech\n  0.250  Dog\n  0.125  Never\n  0.000  Silent\n"
+    assert main(["predict", "r1", "a.wav", "b.wav", "a.wav", "bad.wav", "c.wav"]) == 2
+    assert seen == [f"a.wav\n{lines}", f"b.wav\n{lines}"]
+    assert capsys.readouterr().err == "bad.wav: cannot be decoded\n"
+    assert refused(capsys, "predict", "r1", "a.wav", "bad.wav", "--json") == "bad.wav: cannot be decoded\n"
+    assert main(["predict", "r1", "a.wav", "b.wav", "--json"]) == 0
+    assert seen[-2:] == ["", ""] and list(json.loads(capsys.readouterr().out)) == ["a.wav", "b.wav"]
 
 
 def test_light_commands_import_nothing_heavy(scored):
