@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -340,6 +341,49 @@ def test_the_program_itself_prints_no_traceback(tmp_path):
     )
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "nothing" in done.stderr
+
+
+BUILD = """
+import os, runpy, shutil, signal, sys
+import sedcore.cli
+from sedcore.data.writing import new_dataset_folder
+
+def main():
+    with new_dataset_folder(sys.argv[1], "set"):
+        print("builds", flush=True)
+        sys.stdin.read()
+    return 0
+
+def remove(*args, _remove=shutil.rmtree, **options):
+    os.kill(os.getpid(), signal.SIGHUP)  # the shell passes on what the terminal sent
+    _remove(*args, **options)
+
+shutil.rmtree, sedcore.cli.main = remove, main
+runpy.run_module("sedcore", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["a lost terminal", "nohup"])
+def test_a_lost_terminal_leaves_nothing_half_written_and_nohup_goes_on(tmp_path, ignored):
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, tmp_path],
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL),
+        cwd=HOME,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "builds\n", process.stderr.read()
+        process.send_signal(signal.SIGHUP)
+        if not ignored:
+            process.wait(timeout=60)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (0 if ignored else 128 + signal.SIGHUP, "")
+    assert os.listdir(tmp_path / "datasets") == (["set"] if ignored else [])
 
 
 def test_a_broken_data_set_is_named_and_the_others_are_listed(tiny, capsys):

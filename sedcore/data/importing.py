@@ -17,6 +17,7 @@ import pandas as pd
 from sedcore.artifacts.files import safe_name
 from sedcore.data.adding import build_features
 from sedcore.data.audio import load_audio
+from sedcore.data.building import check_new
 from sedcore.data.checks import Problem, raise_errors
 from sedcore.data.features import FeatureParams, bands_of, basis_of, check_kinds, empty_bands
 from sedcore.data.labels import LabelTable, read_table, unknown_labels
@@ -33,7 +34,7 @@ from sedcore.data.sources import (
 )
 from sedcore.data.splits import DEFAULT_FRACTIONS, check_fractions, stratify
 from sedcore.data.store import EVENT_COLUMNS, DataSet, multi_hot
-from sedcore.data.writing import check_new, write_dataset
+from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError
 
 __all__ = ["build_features", "import_dataset", "write_dataset"]
