@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 from sedcore.artifacts import runs
 from sedcore.artifacts.predictions import Predictions, read_predictions
 from sedcore.cli import main
+from sedcore.errors import SedcoreError
 
 CLASSES = ("Dog", "Speech", "Never", "Silent")
 HOME = Path(__file__).parents[1]
@@ -224,6 +226,26 @@ def test_predicting_without_weights_says_so(scored, capsys, tmp_path):
     assert "has no weights" in refused(capsys, "predict", "r1", tmp_path / "x.wav")
 
 
+def test_scores_of_recordings_are_printed_as_they_come(scored, capsys, monkeypatch):
+    seen = []
+
+    def scores_of(run, files):
+        for file in files:
+            if file.name == "bad.wav":
+                raise SedcoreError(f"{file}: cannot be decoded")
+            yield file, np.array([0.25, 0.5, 0.125, 0.0])
+            seen.append(capsys.readouterr().out)
+
+    monkeypatch.setattr("sedcore.training.predict.predict_files", scores_of)
+    lines = "  0.500  Speech\n  0.250  Dog\n  0.125  Never\n  0.000  Silent\n"
+    assert main(["predict", "r1", "a.wav", "b.wav", "a.wav", "bad.wav", "c.wav"]) == 2
+    assert seen == [f"a.wav\n{lines}", f"b.wav\n{lines}"]
+    assert capsys.readouterr().err == "bad.wav: cannot be decoded\n"
+    assert refused(capsys, "predict", "r1", "a.wav", "bad.wav", "--json") == "bad.wav: cannot be decoded\n"
+    assert main(["predict", "r1", "a.wav", "b.wav", "--json"]) == 0
+    assert seen[-2:] == ["", ""] and list(json.loads(capsys.readouterr().out)) == ["a.wav", "b.wav"]
+
+
 def test_light_commands_import_nothing_heavy(scored):
     code = (
         "import sys; from sedcore.cli import main; main(['metrics', 'r1', '--json']); main(['runs']);"
@@ -319,6 +341,49 @@ def test_the_program_itself_prints_no_traceback(tmp_path):
     )
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "nothing" in done.stderr
+
+
+BUILD = """
+import os, runpy, shutil, signal, sys
+import sedcore.cli
+from sedcore.data.writing import new_dataset_folder
+
+def main():
+    with new_dataset_folder(sys.argv[1], "set"):
+        print("builds", flush=True)
+        sys.stdin.read()
+    return 0
+
+def remove(*args, _remove=shutil.rmtree, **options):
+    os.kill(os.getpid(), signal.SIGHUP)  # the shell passes on what the terminal sent
+    _remove(*args, **options)
+
+shutil.rmtree, sedcore.cli.main = remove, main
+runpy.run_module("sedcore", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["a lost terminal", "nohup"])
+def test_a_lost_terminal_leaves_nothing_half_written_and_nohup_goes_on(tmp_path, ignored):
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, tmp_path],
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL),
+        cwd=HOME,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "builds\n", process.stderr.read()
+        process.send_signal(signal.SIGHUP)
+        if not ignored:
+            process.wait(timeout=60)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (0 if ignored else 128 + signal.SIGHUP, "")
+    assert os.listdir(tmp_path / "datasets") == (["set"] if ignored else [])
 
 
 def test_a_broken_data_set_is_named_and_the_others_are_listed(tiny, capsys):

@@ -19,6 +19,7 @@ from sedcore.data.features import (
     split_windows,
     window_count,
 )
+from sedcore.data.npy_pairs import fold_bands
 from sedcore.errors import SedcoreError
 
 SECOND = FeatureParams(clip_s=1.0)
@@ -51,6 +52,23 @@ def test_mel_power_is_librosas(params):
     ours = mel_power(samples, params)
     assert ours.shape == (params.frames, params.bands) and ours.dtype == np.float32
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("given", "bands"), [(64, 32), (64, 8), (60, 20)])
+def test_mel_power_in_folded_bands_is_folded_mel_power(given, bands):
+    unfolded = mel_power(chirp(), FeatureParams(clip_s=1.0, bands=given))
+    folded = mel_power(chirp(), FeatureParams(clip_s=1.0, bands=bands, folded_from=given))
+    np.testing.assert_allclose(folded, fold_bands(unfolded.T, bands).T, rtol=1e-4)
+    few = mel_power(chirp(), FeatureParams(clip_s=1.0, bands=bands))
+    assert np.abs(log_mel(folded) - log_mel(few)).max() > 1  # dB: that is another filter bank
+
+
+def test_params_say_what_bands_were_folded_from_where_they_were():
+    plain, folded = FeatureParams(bands=32), FeatureParams(bands=32, folded_from=64)
+    assert list(plain.to_json()) == ["sample_rate_hz", "n_fft", "hop_s", "bands", "clip_s", "n_mfcc"]
+    assert folded.to_json() == plain.to_json() | {"folded_from": 64}
+    for params in (plain, folded):
+        assert FeatureParams.from_json(params.to_json()) == params
 
 
 def test_ten_seconds_are_a_thousand_frames():
@@ -173,6 +191,8 @@ def test_empty_bands_are_counted():
         ({"n_fft": 10.5}, "whole number"),
         ({"hop_s": 20}, "longer than a clip"),
         ({"sample_rate_hz": True}, "sample_rate_hz"),
+        ({"folded_from": 0}, "folded_from = 0"),
+        ({"folded_from": 96}, "a multiple of the 64 bands"),
     ],
 )
 def test_bad_settings_are_named(change, words):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sedcore.data.features import log_mel
+from sedcore.data.features import FeatureParams, clip_features, log_mel, mel_power
 from sedcore.data.importing import import_dataset
 from sedcore.data.npy_pairs import REPORT_CLASSES, fold_bands, load_mel
 from sedcore.errors import SedcoreError
@@ -115,6 +115,20 @@ def test_bands_are_kept_or_folded(tmp_path):
     np.testing.assert_allclose(folded[0][:, 1], given[4:8].sum(axis=0), rtol=1e-6)
     assert "16 mel bands cannot be folded to 6" in problems_of(tmp_path / "c", folder, test=test, bands=6)[0]
     assert fold_bands(given, 16) is given
+
+
+@pytest.mark.parametrize("bands", [None, 32])
+def test_audio_gets_the_features_of_the_pairs_that_were_made_of_it(tmp_path, bands):
+    made_with = FeatureParams(sample_rate_hz=8000, n_fft=512, hop_s=1 / FRAMES, bands=64, clip_s=1.0)
+    folder, sounds = write_pairs(tmp_path / "train", bands=64), []
+    for i in range(3):
+        sounds.append(np.random.default_rng(i).normal(0, 0.1, 8000).astype(np.float32))
+        np.save(folder / "X" / f"melspec_{i + 1:05d}.npy", mel_power(sounds[i], made_with).T[None])
+    dataset = run(tmp_path, folder, test=write_pairs(tmp_path / "test", bands=64), n_fft=512, bands=bands)
+    params = json.loads((dataset.path / "features" / "logmel.json").read_text())["params"]
+    for stored, samples in zip(dataset.open_features("logmel"), sounds):
+        np.testing.assert_allclose(clip_features(samples, "logmel", params), stored, atol=0.07)
+    assert params.get("folded_from") == (64 if bands else None)
 
 
 def test_classes_beside_the_pairs(tmp_path):

@@ -1,6 +1,8 @@
 """A training that was cut off goes on as if nothing had happened, and says where it cannot."""
 
+import functools
 import math
+import shutil
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from sedcore.jobs.queue import cancel, resume, submit
 from sedcore.training import fit, start
 from sedcore.training import resume as training_resume
 from sedcore.training.config import TrainConfig
+from tests import small_sets
 from tests.small_sets import small_set
 
 
@@ -158,5 +161,66 @@ def test_what_cannot_be_resumed_says_why(root, cut_after):
     resume(root, run)
     assert start.train_run(root, run) == "failed" and "does not fit the model" in run.status().reason
     checkpoint.remove_checkpoint(run)
+    resume(root, run)
+    assert start.train_run(root, run) == "finished"
+
+
+@pytest.fixture
+def cut_off(tmp_path, cut_after):
+    """A run of one epoch on the data set "brief", waiting for its second, and the root of its own."""
+    small_set(tmp_path, "brief", clips=20, hop_s=0.5)
+    cut_after(1)
+    run = submit(tmp_path, TrainConfig("brief", "ann", epochs=2))
+    with pytest.raises(Killed):
+        start.train_run(tmp_path, run)
+    cut_after(None)
+    return tmp_path, run
+
+
+def imported_again(root):
+    shutil.rmtree(root / "datasets" / "brief")
+    small_set(root, "brief", clips=20, hop_s=0.5)
+
+
+def test_a_run_does_not_go_on_over_features_that_were_made_otherwise(cut_off, monkeypatch):
+    root, run = cut_off
+    with monkeypatch.context() as patch:
+        params = small_sets.FeatureParams
+        patch.setattr(small_sets, "FeatureParams", functools.partial(params, n_fft=2048, n_mfcc=13))
+        imported_again(root)
+    resume(root, run)
+    assert start.train_run(root, run) == "failed"
+    reason = run.status().reason
+    assert f"run {run.run_id} was trained so far on other logmel features than data set brief has" in reason
+    assert ": n_fft was 1024 and is 2048; import the data set as it was and resume, or clone" in reason
+    imported_again(root)
+    resume(root, run)
+    assert start.train_run(root, run) == "finished"
+
+
+def test_nor_over_other_values_with_the_same_settings(cut_off, monkeypatch):
+    root, run = cut_off
+
+    def times(factor):
+        with monkeypatch.context() as patch:
+            load = small_sets.load
+            patch.setattr(small_sets, "load", functools.partial(louder, load, factor))
+            imported_again(root)
+        resume(root, run)
+        return start.train_run(root, run)
+
+    assert times(10.0) == "failed"
+    assert "the mean of band " in run.status().reason and "clone the run" in run.status().reason
+    assert times(1 + 1e-5) == "finished"  # as much as machines differ by
+
+
+def louder(load, factor, item, params):
+    mel, digest = load(item, params)
+    return mel * np.float32(factor), digest
+
+
+def test_a_run_that_kept_nothing_of_its_features_goes_on(cut_off):
+    root, run = cut_off
+    runs.update_info(run, input={"frames": 20})
     resume(root, run)
     assert start.train_run(root, run) == "finished"

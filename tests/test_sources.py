@@ -80,6 +80,30 @@ def test_a_wav_whose_writer_did_not_know_its_length(tmp_path):
     assert len(read_audio(path, RATE)) == RATE
 
 
+def without_length(path):
+    """Make a flac such as a program leaves that writes into a pipe: it cannot go back to say how many samples came."""
+    content = bytearray(path.read_bytes())
+    # "fLaC", a block's header of 4 bytes, and STREAMINFO: its bits 108 to 143 are the number of samples
+    assert content[:4] == b"fLaC" and content[4] & 0x7F == 0
+    content[8 + 13] &= 0xF0
+    content[8 + 14 : 8 + 18] = bytes(4)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_flac_whose_writer_did_not_know_its_length(tmp_path):
+    path = without_length(write_audio(tmp_path / "audio" / "a.flac"))
+    with pytest.raises(SedcoreError) as error:
+        read_audio(path, RATE)
+    assert str(error.value).startswith(f"{path}: its header does not say how long it is")
+    assert "re-encode it" in str(error.value) and "\n" not in str(error.value)
+    write_audio(tmp_path / "audio" / "b.flac")
+    split = split_of(tmp_path, "a.flac\t0\t1\tDog\nb.flac\t0\t1\tDog\n")
+    assert [clip.clip_id for clip in split.clips] == ["b.flac"] and told(split) == [
+        ("error", str(error.value))
+    ]
+
+
 @pytest.mark.parametrize("content, words", [
     (b"", "empty"), (b"hello, no audio at all" * 9, "not readable as audio"), (None, "No such file"),
 ])  # fmt: skip

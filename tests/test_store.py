@@ -1,9 +1,13 @@
 """The data set folder: what is written, how it is read, and that nothing half-written stays."""
 
+import errno
 import functools
+import json
 import os
+import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +199,91 @@ def test_nothing_stays_after_a_stop(tmp_path, stop):
     with pytest.raises(type(stop) if isinstance(stop, KeyboardInterrupt) else SedcoreError):
         write(tmp_path, items=[items[0], stop, items[2]])
     assert os.listdir(tmp_path / "datasets") == [] and list_datasets(tmp_path) == []
+
+
+BUILD = """
+import sys
+from sedcore.data.building import new_dataset_folder
+with new_dataset_folder(sys.argv[1], "other") as folder:
+    (folder / "features").mkdir()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+DAYS_AGO = time.time() - 2 * 86_400
+
+
+@pytest.fixture
+def builder(tmp_path):
+    """A process that builds a data set "other" until its input ends, and its hidden folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(tmp_path)],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process, Path(process.stdout.readline().strip())
+    process.kill()
+    process.communicate()
+
+
+def aged(folder, since=DAYS_AGO):
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (since, since))
+    return folder
+
+
+def test_what_a_killed_build_left_goes_with_the_next(tmp_path, builder):
+    process, folder = builder
+    process.kill()
+    process.communicate()
+    assert (folder / "features").is_dir()
+    dataset = write(tmp_path)
+    assert os.listdir(tmp_path / "datasets") == ["set"]
+    assert sorted(os.listdir(dataset.path)) == ["clips.parquet", "dataset.json", "events.parquet", "features"]
+
+
+def test_a_living_build_is_left_alone_however_long_it_takes(tmp_path, builder):
+    process, folder = builder
+    aged(folder)
+    write(tmp_path)
+    assert (folder / "features").is_dir()
+    process.communicate()
+    assert process.returncode == 0 and sorted(os.listdir(tmp_path / "datasets")) == ["other", "set"]
+    assert os.listdir(tmp_path / "datasets" / "other") == ["features"]
+
+
+def test_whether_a_build_lives_is_not_guessed(tmp_path, monkeypatch):
+    """Without a lock that says so, a hidden folder goes when nothing in it has changed for a day."""
+    parent = tmp_path / "datasets"
+
+    def left(name, note=None):
+        (parent / name / "features").mkdir(parents=True)
+        if note is not None:
+            (parent / name / ".lock").write_text(note)
+        return parent / name
+
+    elsewhere = '{"pid": 1, "host": "another machine"}'
+    left(".a.tmp-1-00000a")
+    left(".b.tmp-1-00000b", elsewhere)
+    aged(left(".c.tmp-1-00000c"))
+    aged(left(".d.tmp-1-00000d", elsewhere))
+    young = aged(left(".e.tmp-1-00000e", ""))
+    (young / "features" / "logmel.npy").write_bytes(b"just written")
+    aged(left(".mine"))
+    (parent / ".build-demo.log").write_text("words")
+    (parent / ".f.tmp-1-00000f").write_text("no folder")
+    write(tmp_path)
+    kept = [".a.tmp-1-00000a", ".b.tmp-1-00000b", young.name, ".mine", ".build-demo.log", ".f.tmp-1-00000f"]
+    assert sorted(os.listdir(parent)) == sorted([*kept, "set"])
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    dead = aged(left(".g.tmp-1-000000", json.dumps({"host": platform.node()})))
+    write(tmp_path, "second")  # a drive that knows no locks
+    assert dead.is_dir() and not (parent / "second" / ".lock").exists()
 
 
 def test_all_problems_are_told_together(tmp_path):

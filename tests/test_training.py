@@ -296,6 +296,27 @@ def test_predicting_with_damaged_files_names_them(tiny, fast):
         list(predict_files(run, [recording]))
 
 
+def test_all_files_that_cannot_be_scored_are_named_before_the_model_is_loaded(tiny, fast, monkeypatch):
+    run = train(tiny, epochs=1)
+    files = [tiny / f"{name}.wav" for name in ("good", "text", "empty", "missing")]
+    soundfile.write(files[0], np.zeros(1600), 16000)
+    files[1].write_text("not audio")
+    files[2].write_bytes(b"")
+    with monkeypatch.context() as patch:
+        patch.setattr("sedcore.training.predict.load_keras", lambda: pytest.fail("the model was loaded"))
+        with pytest.raises(SedcoreError) as error:
+            list(predict_files(run, files))
+        first, *lines = str(error.value).splitlines()
+        assert first == f"nothing was scored with run {run.name}: 3 problems:"
+        for line, file, words in zip(
+            lines, files[1:], ("not readable as audio", "is empty", "is not a file")
+        ):
+            assert line.startswith(f"  {file}") and words in line
+        with pytest.raises(SedcoreError, match=r"^.*text\.wav: not readable as audio[^\n]*$"):
+            list(predict_files(run, files[:2]))  # one alone is one sentence
+    assert [file for file, _ in predict_files(run, files[:1])] == files[:1]
+
+
 def test_a_validation_split_without_positives_is_judged_by_its_loss(tmp_path, fast, monkeypatch):
     make_dataset(tmp_path)
     truth = open_dataset(tmp_path, "tiny").truth

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from sedcore.artifacts.index import ListedRun
+from sedcore.artifacts.inputs import feature_settings, recorded_features
 from sedcore.artifacts.runs import Run
 
 
 def configuration(run: Run) -> str:
     """Return what was trained on what, without the seed, as text to compare; "" where the run does not say.
 
-    Names, tags and notes of a run are no part of its configuration. The fingerprint of the data is.
+    Names, tags and notes of a run are no part of its configuration. The fingerprint of the data is, and, as it says
+    nothing of them, the settings that features were made with, where they were kept.
     """
     kept = run.kept if isinstance(run, ListedRun) else {}
     if "configuration" not in kept:
@@ -27,7 +29,10 @@ def _configuration(info: dict[str, Any]) -> str:
         return ""
     # A switch that is off is as one that did not exist yet when the run was made.
     config = {key: value for key, value in info["config"].items() if key != "seed" and value is not False}
-    return json.dumps([config, info["model"], info["features"], info["data_fingerprint"]], sort_keys=True)
+    made = feature_settings(recorded_features(info))
+    return json.dumps(
+        [config, info["model"], info["features"], info["data_fingerprint"], made], sort_keys=True
+    )
 
 
 def seed_of(run: Run) -> object:

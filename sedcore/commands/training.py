@@ -101,12 +101,13 @@ def _predict(args) -> None:
 
     run = find(args, args.run)
     classes = run.info["classes"]
-    scored = {
-        str(file): dict(zip(classes, scores.tolist())) for file, scores in predict_files(run, args.files)
-    }
+    scored = (
+        (str(file), dict(zip(classes, scores.tolist())))
+        for file, scores in predict_files(run, list(dict.fromkeys(args.files)))
+    )
     if args.json:
-        return print_json(scored)
-    for file, scores in scored.items():
-        print(file)
-        for name, score in sorted(scores.items(), key=lambda item: -item[1]):
-            print(f"  {score:.3f}  {name}")
+        return print_json(dict(scored))
+    for file, scores in scored:
+        ranked = sorted(scores.items(), key=lambda item: -item[1])
+        # at once: what is scored stays, whatever comes of the next file
+        print(file, *(f"  {score:.3f}  {name}" for name, score in ranked), sep="\n", flush=True)

@@ -18,6 +18,7 @@ from sedcore.errors import SedcoreError
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 _BLOCK = 1 << 20  # samples decoded at once, so that channels of a long recording are never all in memory
 _UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # what a program that writes wav into a pipe puts for the size
+_UNKNOWN_FRAMES = (1 << 63) - 1  # what libsndfile says of a flac written into a pipe: SF_COUNT_MAX
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Read a file's header; SedcoreError where it is no audio, empty, or visibly cut short."""
+    """Read a file's header; SedcoreError where it is no audio, empty, of unknown length, or visibly cut short."""
     import soundfile
 
     path = Path(path)
@@ -51,6 +52,10 @@ def audio_info(path: str | Path) -> AudioInfo:
         ) from error
     if info.frames == 0:
         raise SedcoreError(f"{path}: holds no samples; replace it or drop it from the labels")
+    if info.frames == _UNKNOWN_FRAMES:
+        raise SedcoreError(
+            f"{path}: its header does not say how long it is (was it written into a pipe?); re-encode it"
+        )
     _check_complete(path)
     return info
 
@@ -88,8 +93,8 @@ def _decode(path: Path, info: AudioInfo) -> np.ndarray:
     """Decode to mono at the file's own rate; SedcoreError where fewer samples come than promised."""
     import soundfile
 
-    samples, done = np.empty(info.frames, dtype=np.float32), 0
     try:
+        samples, done = np.empty(info.frames, dtype=np.float32), 0
         with soundfile.SoundFile(path) as file:
             # not SoundFile.blocks: where a file ends early that yields whatever was in memory
             while done < info.frames:

@@ -43,7 +43,10 @@ _FRAMES_AT_ONCE = 128  # 128 frames of 1024 floats stay in the cache: twice as f
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureParams:
-    """How features were computed; stored beside them, and enough to compute them again for a new clip."""
+    """How features were computed; stored beside them, and enough to compute them again for a new clip.
+
+    `folded_from` is the number of mel bands whose neighbours were summed to `bands`; None where nothing was folded.
+    """
 
     sample_rate_hz: int = 16000
     n_fft: int = 1024
@@ -51,16 +54,22 @@ class FeatureParams:
     bands: int = 64
     clip_s: float = 10.0
     n_mfcc: int = 20
+    folded_from: int | None = None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if value is None and field.name == "folded_from":
+                continue
             number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
             if not number or not 0 < value < np.inf:
                 raise SedcoreError(f"{field.name} = {value!r}: give a number above 0")
-        for name in ("sample_rate_hz", "n_fft", "bands", "n_mfcc"):
-            if getattr(self, name) != int(getattr(self, name)):
-                raise SedcoreError(f"{name} = {getattr(self, name)!r}: give a whole number")
+        for name in ("sample_rate_hz", "n_fft", "bands", "n_mfcc", "folded_from"):
+            value = getattr(self, name)
+            if value is not None and value != int(value):
+                raise SedcoreError(f"{name} = {value!r}: give a whole number")
+        if self.folded_from is not None and self.folded_from % self.bands:
+            raise SedcoreError(f"folded_from = {self.folded_from}: give a multiple of the {self.bands} bands")
         if self.hop_s > self.clip_s:
             raise SedcoreError(f"hop_s = {self.hop_s:g} is longer than a clip of {self.clip_s:g} s")
 
@@ -86,7 +95,8 @@ class FeatureParams:
         return int(round(exact))
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Return the settings by name, `folded_from` only where bands were folded: most features know nothing of it."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, obj: Mapping[str, Any]) -> FeatureParams:
@@ -134,6 +144,18 @@ def mel_basis(sample_rate_hz: int, n_fft: int, bands: int) -> np.ndarray:
     return np.ascontiguousarray(basis.T, dtype=np.float32)
 
 
+def basis_of(params: FeatureParams) -> np.ndarray:
+    """Mel filters (1 + n_fft / 2, bands) float32 of these settings.
+
+    To fold bands is to sum them, and power is linear in its filters: folded features have the sums of their filters,
+    which differ from the filters of a bank that has so few bands from the start.
+    """
+    basis = mel_basis(params.sample_rate_hz, params.n_fft, params.folded_from or params.bands)
+    if params.folded_from is None:
+        return basis
+    return np.ascontiguousarray(basis.reshape(len(basis), params.bands, -1).sum(axis=2))
+
+
 def empty_bands(basis: np.ndarray) -> int:
     """Number of mel bands that no FFT bin falls into (they are always silent)."""
     return int((basis.max(axis=0) == 0).sum())
@@ -170,7 +192,8 @@ def window_count(duration_s: float, params: FeatureParams) -> int:
 def mel_power(samples: np.ndarray, params: FeatureParams, basis: np.ndarray | None = None) -> np.ndarray:
     """Return mel power (frames, bands) float32 of one window of samples (n,), padded with zeros to `clip_s`.
 
-    Equal to ``librosa.feature.melspectrogram(y=samples, ...)[:, :frames].T`` within float32 rounding.
+    Equal to ``librosa.feature.melspectrogram(y=samples, ...)[:, :frames].T`` within float32 rounding, where bands
+    were folded to its sums over neighbouring bands.
     """
     import scipy.fft
 
@@ -180,7 +203,7 @@ def mel_power(samples: np.ndarray, params: FeatureParams, basis: np.ndarray | No
             f"samples of shape {samples.shape} were given where one mono window of up to "
             f"{params.clip_samples} samples is wanted; cut longer clips with split_windows"
         )
-    basis = mel_basis(params.sample_rate_hz, params.n_fft, params.bands) if basis is None else basis
+    basis = basis_of(params) if basis is None else basis
     hop, frames, n_fft = params.hop_samples, params.frames, params.n_fft
     padded = np.zeros(max((frames - 1) * hop, params.clip_samples) + n_fft, dtype=np.float32)
     padded[n_fft // 2 : n_fft // 2 + len(samples)] = samples

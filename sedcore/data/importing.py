@@ -17,8 +17,9 @@ import pandas as pd
 from sedcore.artifacts.files import safe_name
 from sedcore.data.adding import build_features
 from sedcore.data.audio import load_audio
+from sedcore.data.building import check_new
 from sedcore.data.checks import Problem, raise_errors
-from sedcore.data.features import FeatureParams, bands_of, check_kinds, empty_bands, mel_basis
+from sedcore.data.features import FeatureParams, bands_of, basis_of, check_kinds, empty_bands
 from sedcore.data.labels import LabelTable, read_table, unknown_labels
 from sedcore.data.npy_pairs import REPORT_CLASSES, SILENCE, check_fold, common_shape, load_mel, read_npy_split
 from sedcore.data.rows import Elsewhere, Load, Progress, default_workers
@@ -33,7 +34,7 @@ from sedcore.data.sources import (
 )
 from sedcore.data.splits import DEFAULT_FRACTIONS, check_fractions, stratify
 from sedcore.data.store import EVENT_COLUMNS, DataSet, multi_hot
-from sedcore.data.writing import check_new, write_dataset
+from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError
 
 __all__ = ["build_features", "import_dataset", "write_dataset"]
@@ -189,7 +190,9 @@ def _read_npy(paths: dict[str, Path], params: FeatureParams, bands: int | None) 
             split.clips = [clip for clip in split.clips if clip.item not in wrong]
         bands = given if bands is None else bands
         check_fold(given, bands)
-        params = dataclasses.replace(params, bands=bands, hop_s=params.clip_s / frames)
+        params = dataclasses.replace(
+            params, bands=bands, hop_s=params.clip_s / frames, folded_from=None if bands == given else given
+        )
     classes = tuple(name for name in rows if name.lower() != SILENCE.lower())
     load = functools.partial(load_mel, bands=bands)
     return _Read(splits, classes, where or "the report's list", params, load, problems)
@@ -218,8 +221,7 @@ def _read_audio(paths: dict[str, Path], params: FeatureParams, labels: str | Pat
     else:
         classes = _without_silence(classes, list(tables.values()))
         problems += [problem for table in tables.values() for problem in unknown_labels(table, classes)]
-    basis = mel_basis(params.sample_rate_hz, params.n_fft, params.bands)
-    if empty := empty_bands(basis):
+    if empty := empty_bands(basis_of(params)):
         text = f"{empty} of {params.bands} mel bands are narrower than a bin of the FFT and stay empty; use fewer bands"
         problems.append(Problem("warning", "features", text))
     _ = params.hop_samples  # raises where it is no whole number

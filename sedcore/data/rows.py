@@ -29,8 +29,8 @@ from sedcore.data.features import (
     DTYPES,
     FeatureParams,
     bands_of,
+    basis_of,
     from_mel,
-    mel_basis,
     mel_power,
     split_windows,
     window_count,
@@ -121,7 +121,7 @@ def fill(
     picklable (a function of a module, or functools.partial of one). With `elsewhere` the clips are computed there, and
     this process alone writes: on a shared path, writers on several machines would overwrite each other's pages.
     """
-    basis = mel_basis(params.sample_rate_hz, params.n_fft, params.bands) if from_audio and kinds else None
+    basis = basis_of(params) if from_audio and kinds else None
     if basis is not None:
         _ = params.hop_samples  # raises once, before all clips, where it is no whole number of samples
     job = _Job(Path(folder), tuple(kinds), params, basis, load)

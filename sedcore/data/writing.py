@@ -1,19 +1,17 @@
 """Writing a data set folder: built complete under a hidden name beside its place, then renamed.
 
 `write_dataset` is the one function that writes a data set; imports and the demo set both use it. Whatever
-stops it (an error in a clip, Ctrl-C, a full disk) leaves nothing behind.
+stops it (an error in a clip, Ctrl-C, a lost connection, a full disk) leaves nothing behind, and what a killed
+process leaves, the next import removes (see `sedcore.data.building`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import json
-import os
-import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from sedcore.artifacts.files import safe_name, write_json, write_parquet
+from sedcore.data.building import new_dataset_folder
 from sedcore.data.checks import (
     Problem,
     class_balance_problems,
@@ -37,7 +36,7 @@ from sedcore.data.features import (
     window_count,
 )
 from sedcore.data.rows import Elsewhere, Load, Progress, allocate, bytes_needed, fill
-from sedcore.data.store import CLIP_COLUMNS, EVENT_COLUMNS, DataSet, datasets_folder, multi_hot, open_dataset
+from sedcore.data.store import CLIP_COLUMNS, EVENT_COLUMNS, DataSet, multi_hot, open_dataset
 from sedcore.errors import SedcoreError
 
 _SPLIT_ORDER = ("train", "validation", "test")
@@ -142,37 +141,6 @@ def _write_tables(
     train = train_rows(clips)
     for kind in kinds:
         write_feature_info(folder / "features", kind, params, train)
-
-
-@contextlib.contextmanager
-def new_dataset_folder(root: str | Path, name: str) -> Iterator[Path]:
-    """Yield a hidden folder that becomes ``datasets/NAME`` on success and goes away on any failure."""
-    check_new(root, name)
-    parent = datasets_folder(root)
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = parent / f".{name}.tmp-{os.getpid()}-{secrets.token_hex(3)}"
-        folder.mkdir()
-    except OSError as error:
-        raise SedcoreError(f"{parent} cannot be written: {error.strerror or error}") from error
-    try:
-        yield folder
-        check_new(root, name)
-        os.rename(folder, parent / name)
-    except OSError as error:
-        raise SedcoreError(f"{parent / name} could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_new(root: str | Path, name: str) -> None:
-    """SedcoreError where a data set of this name exists already."""
-    target = datasets_folder(root) / name
-    if target.exists():
-        raise SedcoreError(
-            f"there is already a data set {target.name!r} in {target.parent}; choose another name, or delete "
-            f"the folder {target} first"
-        )
 
 
 def check_space(folder: Path, needed: int) -> None:

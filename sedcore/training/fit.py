@@ -29,7 +29,7 @@ from sedcore.training.devices import AllDevices, OneDevice, devices
 from sedcore.training.optimizer import FusedAdam
 from sedcore.training.progress import peak_memory_mb
 from sedcore.training.recipe import TrainingBatches, averaged, learning_rate, learns_frames
-from sedcore.training.resume import Pace, SoFar, make_deterministic, restore, save
+from sedcore.training.resume import Pace, SoFar, check_features, make_deterministic, restore, save
 from sedcore.training.scoring import SplitScorer
 from sedcore.training.start import check_fit, versions
 
@@ -93,6 +93,9 @@ def _prepare(course: Course) -> _Training:
             f"data set {dataset.name} is no longer the one that run {run.run_id} was trained on so far; put that one "
             "back and resume, or clone the run to train from the beginning"
         )
+    features = dataset.feature_info(config.features)
+    if has_checkpoint(run):
+        check_features(run, dataset.name, features)
     reader = RowReader(dataset, config.features)
     if config.deterministic:
         make_deterministic()
@@ -115,7 +118,7 @@ def _prepare(course: Course) -> _Training:
             "frames": reader.frames,
             "bands": reader.bands,
             "clip_s": dataset.info["clip_s"],
-            "features": dataset.feature_info(config.features),
+            "features": features,
             "mean": reader.mean.tolist(),
             "std": reader.std.tolist(),
         },

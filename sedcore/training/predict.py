@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from sedcore.artifacts.runs import Run
-from sedcore.data.audio import read_audio
+from sedcore.data.audio import audio_info, read_audio
+from sedcore.data.checks import Problem, raise_errors
 from sedcore.data.features import FeatureParams, clip_features, split_windows
 from sedcore.errors import SedcoreError
 from sedcore.models.backend import load_keras
@@ -22,7 +23,7 @@ def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarra
     Raises
     ------
     SedcoreError
-        The run has no weights, or a file is not audio.
+        The run has no weights, or files are not audio: all that their headers show is told before the first score.
     """
     if run.info["kind"] != "trained":
         raise SedcoreError(f"run {run.name} is {run.info['kind']}: only a trained run can score audio")
@@ -31,9 +32,7 @@ def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarra
             f"run {run.name} has no weights, so it cannot score audio: they were not kept, or it has not finished; "
             "train it again to get them"
         )
-    missing = [file for file in files if not Path(file).is_file()]
-    if missing:
-        raise SedcoreError(f"{missing[0]} is not a file; give audio files to score")
+    _check_headers(run, files)
     load_keras()
     import keras
 
@@ -60,3 +59,18 @@ def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarra
             model.predict_on_batch(((clip_features(w, kind, params) - mean) / std)[None]) for w in windows
         ]
         yield file, np.max(np.concatenate(scores), axis=0).astype(np.float32)
+
+
+def _check_headers(run: Run, files: list[Path]) -> None:
+    """SedcoreError that names all files that cannot be scored, as far as headers tell."""
+    problems = []
+    for file in files:
+        try:
+            if not Path(file).is_file():
+                raise SedcoreError(f"{file} is not a file; give audio files to score")
+            audio_info(file)
+        except SedcoreError as error:
+            problems.append(Problem("error", str(file), str(error)))
+    if len(problems) == 1:
+        raise SedcoreError(problems[0].message)
+    raise_errors(problems, f"nothing was scored with run {run.name}")

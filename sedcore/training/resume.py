@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 
 from sedcore.artifacts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from sedcore.artifacts.inputs import feature_settings, recorded_features
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
 _DEAREST = 0.1  # share of the time that writing checkpoints may take
+_ROUNDING = 0.01  # of a band's deviation: far above what machines differ by, far below what a model notices
 
 
 @dataclass
@@ -75,6 +78,45 @@ def restore(run: Run, model: keras.Model) -> SoFar:
     return SoFar(
         note["epoch"], note["seconds"], note["peak_memory_mb"], note["best_epoch"], goodness, checkpoint.best
     )
+
+
+def check_features(run: Run, dataset: str, now: Mapping[str, Any]) -> None:
+    """SedcoreError where features are no longer made as those were that the run was trained on so far.
+
+    The data's fingerprint covers clips and labels, and says nothing of how features were made. A run that kept
+    nothing of its features goes on.
+
+    Parameters
+    ----------
+    dataset : the data set's name.
+    now : what it says of the run's kind of features, as `DataSet.feature_info`.
+    """
+    then, differ = recorded_features(run.info), []
+    made_now = feature_settings(now)
+    for name, value in feature_settings(then).items():
+        if name in made_now and made_now[name] != value:
+            differ.append(f"{name} was {value} and is {made_now[name]}")
+    if not differ:
+        differ = _other_values(then, now)
+    if differ:
+        raise SedcoreError(
+            f"run {run.run_id} was trained so far on other {now['kind']} features than data set {dataset} has now: "
+            f"{', '.join(differ)}; import the data set as it was and resume, or clone the run to train from the "
+            "beginning"
+        )
+
+
+def _other_values(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say where mean or deviation of a band is another one: of features with the same settings and other values."""
+    if not all(np.shape(then.get(key)) == np.shape(now[key]) for key in ("mean", "std")):
+        return []  # not kept; another number of bands is a setting
+    for key in ("mean", "std"):
+        before = np.asarray(then[key], float)
+        off = np.abs(np.asarray(now[key], float) - before) / np.asarray(then["std"], float)
+        if off.max() > _ROUNDING:
+            band = int(off.argmax())
+            return [f"the {key} of band {band} was {before[band]:.4g} and is {now[key][band]:.4g}"]
+    return []
 
 
 class Pace:
