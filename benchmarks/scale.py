@@ -4,8 +4,9 @@ Made roots: 5,000 runs with histories of 100 epochs (10 classes, 2,000 clips), a
 *From nothing* counts the scores of all runs with no index there. Script runs are those of one session in a process of
 its own (what the server does, without the browser). *In a new process* is from starting that to the script's end,
 all imports included; the first is of a process that has the modules but nothing of the root, a warm one is the next,
-nothing changed; *the very first* is the first ever of a root. *In Chromium* is a new server, from opening the address to the leaderboard standing; the browser has
-the page's own files already. The index is present in all but the first row. Memory is the most that a process has held.
+nothing changed; *the very first* is the first ever of a root. *In Chromium* is a new server, from opening the address
+to the leaderboard standing; the browser has the page's own files already. The index is present in all but the first
+row. Memory is the most that a process has held.
 """
 
 from __future__ import annotations
