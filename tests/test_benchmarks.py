@@ -48,7 +48,7 @@ def test_scale(tmp_path, capsys):
     assert [what for what in found["what"] if "Overview" in what and "warm" in what] and "70 runs" in set(
         found["size"]
     )
-    assert found["what"].str.startswith("Curves").sum() == 2
+    assert found["what"].str.startswith("Curves").sum() == 3
 
 
 def test_curves_next_to_tensorboard():
@@ -91,7 +91,7 @@ def test_training_of_both_sides(capsys, tmp_path):
 def test_features_of_both_sides(tmp_path):
     features.write_mel_files(tmp_path / "source", 4)
     assert features.mfcc_loop(tmp_path, 3) > 0 and len(list((tmp_path / "mfcc").iterdir())) == 3
-    assert features.mfcc_import(tmp_path, 4) > 0
+    assert features.mfcc_import(tmp_path, 4) > 0 and features.mfcc_added(tmp_path, 4) > 0
     (tmp_path / "audio").mkdir()
     features.write_audio(tmp_path / "audio" / "source", 12)
     assert (
