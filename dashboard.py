@@ -8,7 +8,7 @@ import streamlit as st
 from sedcore.jobs.switch import training_enabled
 
 HERE = Path(__file__).parent
-WIDGETS = HERE / "pages" / "widgets"
+ICONS = HERE / "pages" / "widgets" / "icons"
 
 # group: (file in pages/, title, icon); a page that is not there does not appear
 PAGES = {
@@ -61,12 +61,12 @@ def navigation_pages() -> dict[str, list]:
 
 # Frame and menu come before what takes a second in a new process: until then the browser draws a menu of its own.
 # An icon of the page's own: the one of the page in the menu would be fetched from elsewhere.
-st.set_page_config(layout="wide", page_icon=str(WIDGETS / "icon.svg"), initial_sidebar_state=232)
+st.set_page_config(layout="wide", page_icon=str(ICONS / "icon.svg"), initial_sidebar_state=232)
 chosen_page = st.navigation(navigation_pages())
-st.logo(str(WIDGETS / "logo.svg"), icon_image=str(WIDGETS / "icon.svg"), size="medium")
+st.logo(str(ICONS / "logo.svg"), icon_image=str(ICONS / "icon.svg"), size="medium")
 st.html(FRAME_CSS)
 
-from pages.widgets.watch import watch  # noqa: E402
+from pages.widgets.training.watch import watch  # noqa: E402
 
 chosen_page.run()
 watch(chosen_page.title)  # tells on every page when a training ends

@@ -164,7 +164,7 @@ async def _watch_all(address: str, sessions: int) -> int:
 
 
 async def session(address: str, beats: list[int], opened: asyncio.Event) -> None:
-    """Open the page Queue and answer its pulses, as pages/widgets/pulse.js does."""
+    """Open the page Queue and answer its pulses, as pages/widgets/base/pulse.js does."""
     timers: dict[str, asyncio.Task] = {}
     url = f"ws://{address}/_stcore/stream"
     async with (

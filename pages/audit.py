@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import tables
-from pages.widgets.guard import guarded, show_error
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.base.messages import show_error
+from pages.widgets.runs.guarded import guarded
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.audit import Audit, Audited, Verdict, audit, read_document, report_document
 from sedcore.evaluation.audit.views import averages_table, classes_table, matrices_table

@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.widgets import format as fmt
-from pages.widgets import tables
-from pages.widgets.bar import compare_page, run_mark, swatch
-from pages.widgets.guard import guarded
-from pages.widgets.scene import Scene, Scored
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.compare.context_bar import compare_page, run_mark, swatch
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.scene import Scene, Scored
 from sedcore.evaluation.counts import Confusion, decide
 from sedcore.figures import style
 from sedcore.figures.classes import confusion_bars, fires_figure

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import loading
-from pages.widgets.bar import context_bar, no_runs, run_mark
-from pages.widgets.guard import empty_state, guarded
-from pages.widgets.pulse import pulsed
-from pages.widgets.scene import Scene
+from pages.widgets.base import format as fmt
+from pages.widgets.base.messages import empty_state
+from pages.widgets.base.pulse import pulsed
+from pages.widgets.compare.context_bar import context_bar, no_runs, run_mark
+from pages.widgets.runs import loading
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError

@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import state, tables
-from pages.widgets.clip_pictures import clips_to_look_at, seconds, title
-from pages.widgets.datasets import choose_dataset
-from pages.widgets.guard import guarded, link_to
-from pages.widgets.together import MOST_CLASSES, say_cut, together_and_lengths
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.base.navigation import link_to
+from pages.widgets.data.clip_pictures import clips_to_look_at, seconds, title
+from pages.widgets.data.co_occurrence import MOST_CLASSES, say_cut, together_and_lengths
+from pages.widgets.data.dataset_choice import choose_dataset
+from pages.widgets.runs import choice
+from pages.widgets.runs.guarded import guarded
 from sedcore.data import summary
 from sedcore.data.store import DataSet
 from sedcore.figures import style
@@ -21,7 +23,7 @@ from sedcore.figures.data import balance_figure
 
 def main() -> None:
     st.title("Data sets", anchor=False)
-    state.current()  # the runs chosen on other pages stay in the URL
+    choice.current()  # the runs chosen on other pages stay in the URL
     top = st.container()
     dataset = choose_dataset()
     if dataset is None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import state
-from pages.widgets.guard import go_to, guarded, show_error
-from pages.widgets.understood import (
+from pages.widgets.base import format as fmt
+from pages.widgets.base.messages import show_error
+from pages.widgets.base.navigation import go_to
+from pages.widgets.data.import_preview import (
     attempt,
     begin_anew,
     field_key,
@@ -21,6 +21,8 @@ from pages.widgets.understood import (
     matched,
     what_was_understood,
 )
+from pages.widgets.runs import choice
+from pages.widgets.runs.guarded import guarded
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.imports.folders import copy_into
 from sedcore.artifacts.imports.matching import LEAVE_OUT, OTHERS, Question
@@ -54,7 +56,7 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Importing is switched off on this server; `predictions import` does it on your own.")
         return
-    state.current()  # the runs chosen on other pages stay in the URL
+    choice.current()  # the runs chosen on other pages stay in the URL
     top = st.container()
     imported()
     left, right = st.columns(2, gap="medium")

@@ -8,23 +8,24 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import tables
-from pages.widgets.bar import compare_page
-from pages.widgets.classes import MEASURES, class_table, class_values, spread, support_of
-from pages.widgets.guard import guarded, open_run
-from pages.widgets.intervals import caution, class_intervals, draws_for, interval_note
-from pages.widgets.judged import below_baselines
-from pages.widgets.resampled import (
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.base.navigation import open_run
+from pages.widgets.compare.class_table import MEASURES, class_table, class_values, spread, support_of
+from pages.widgets.compare.context_bar import compare_page
+from pages.widgets.compare.resample_offer import about, resample_button
+from pages.widgets.compare.seed_table import seeds_frame, seeds_table
+from pages.widgets.compare.standings import below_baselines
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.intervals import caution, class_intervals, draws_for, interval_note
+from pages.widgets.runs.resampled import (
     RANKING,
     may_resample,
     seconds_to_resample,
     train_priors,
     trivial_baselines,
 )
-from pages.widgets.scene import Scene
-from pages.widgets.seed_table import seeds_frame, seeds_table
-from pages.widgets.waiting import about, resample_button
+from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation.baselines import of_classes
 from sedcore.evaluation.bootstrap import Draws

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import state
-from pages.widgets.datasets import choose_dataset, opened
-from pages.widgets.estimates import best_results, estimate, speeds_by_model
-from pages.widgets.guard import guarded, link_to
-from pages.widgets.prefill import edit_part, take_link
-from pages.widgets.scene import unique_labels
-from pages.widgets.train_form import (
+from pages.widgets.base import format as fmt
+from pages.widgets.base.navigation import link_to
+from pages.widgets.data.dataset_choice import choose_dataset, opened
+from pages.widgets.runs import choice
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.scene import unique_labels
+from pages.widgets.runs.trainings import trained_runs
+from pages.widgets.training.estimates import best_results, estimate, speeds_by_model
+from pages.widgets.training.prefill import edit_part, take_link
+from pages.widgets.training.train_form import (
     EPOCHS,
     FEATURES,
     MODEL,
@@ -26,8 +28,7 @@ from pages.widgets.train_form import (
     take_defaults,
     where_it_is,
 )
-from pages.widgets.trainings import trained_runs
-from pages.widgets.watch import Look, look, watch
+from pages.widgets.training.watch import Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
 from sedcore.data import summary
@@ -53,7 +54,7 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line trains all the same.")
         return
-    state.current()  # the runs chosen on other pages stay in the URL
+    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
     runs, shown = trained_runs(root), look(root)
     top = st.container()

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import leaderboard as rows_of
-from pages.widgets.bar import context_bar, no_runs
-from pages.widgets.glance import glance
-from pages.widgets.guard import guarded
-from pages.widgets.leaderboard import Board, leaderboards, show_board
-from pages.widgets.reported import reported
-from pages.widgets.scene import Scene, differences
-from pages.widgets.seed_table import seeds_frame, seeds_table
+from pages.widgets.base import format as fmt
+from pages.widgets.compare import leaderboard as rows_of
+from pages.widgets.compare.context_bar import context_bar, no_runs
+from pages.widgets.compare.leaderboard import Board, leaderboards, show_board
+from pages.widgets.compare.reported import reported
+from pages.widgets.compare.seed_table import seeds_frame, seeds_table
+from pages.widgets.runs.glance import glance
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.scene import Scene, differences
 from sedcore.figures import style
 from sedcore.figures.palette import UNCHOSEN
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import loading, state
-from pages.widgets.bar import say_broken
-from pages.widgets.ended import ended_runs
-from pages.widgets.engine import cluster_notes
-from pages.widgets.guard import empty_state, guarded, link_to
-from pages.widgets.live import live_card, progress_line
-from pages.widgets.queued import queued_table
-from pages.widgets.scene import unique_labels
-from pages.widgets.trainings import own_inks, trained_runs
-from pages.widgets.watch import Look, look, watch
+from pages.widgets.base import format as fmt
+from pages.widgets.base.messages import empty_state
+from pages.widgets.base.navigation import link_to
+from pages.widgets.compare.context_bar import say_broken
+from pages.widgets.runs import choice, loading
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.scene import unique_labels
+from pages.widgets.runs.trainings import own_inks, trained_runs
+from pages.widgets.training.ended_table import ended_runs
+from pages.widgets.training.engine_fields import cluster_notes
+from pages.widgets.training.live_card import live_card, progress_line
+from pages.widgets.training.queued_table import queued_table
+from pages.widgets.training.watch import Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
@@ -32,7 +34,7 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line has `queue` all the same.")
         return
-    state.current()  # the runs chosen on other pages stay in the URL
+    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
     runs, shown = trained_runs(root), look(root)
     live = {seen.run.run_id for seen in shown.runs}

@@ -8,12 +8,14 @@ import json
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import loading, state
-from pages.widgets.bar import no_runs, swatch
-from pages.widgets.ended import clone, resume_from_page
-from pages.widgets.guard import empty_state, guarded, link_to, show_error
-from pages.widgets.scene import Scene, build_scene
+from pages.widgets.base import format as fmt
+from pages.widgets.base.messages import empty_state, show_error
+from pages.widgets.base.navigation import link_to
+from pages.widgets.compare.context_bar import no_runs, swatch
+from pages.widgets.runs import choice, loading
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.scene import Scene, build_scene
+from pages.widgets.training.ended_table import clone, resume_from_page
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
 from sedcore.artifacts.root import artifact_root
@@ -28,7 +30,7 @@ STATE_COLORS = {"finished": "blue", "failed": "orange", "interrupted": "orange",
 
 
 def main() -> None:
-    scene = build_scene(artifact_root(), state.current())
+    scene = build_scene(artifact_root(), choice.current())
     wanted = st.query_params.get("run", "")
     run = next((run for run in scene.runs if run.run_id == wanted), None)
     if run is None:
@@ -196,8 +198,8 @@ def confirm_delete(run: Run) -> None:
             except SedcoreError as error:
                 show_error(error)
                 return
-            state.forget(run.run_id)
-            st.switch_page("pages/overview.py", query_params=state.url_params())
+            choice.forget(run.run_id)
+            st.switch_page("pages/overview.py", query_params=choice.url_params())
         if st.button("Keep", key="run-delete-no"):
             st.rerun()
 

@@ -7,14 +7,17 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import state
-from pages.widgets.datasets import choose_dataset
-from pages.widgets.guard import empty_state, follow_to, guarded, show_error, show_note
-from pages.widgets.loading import listed_runs
-from pages.widgets.model_grid import model_grid
-from pages.widgets.pulse import pulsed
-from pages.widgets.sweep_charts import (
+from pages.widgets.base import format as fmt
+from pages.widgets.base.messages import empty_state, show_error, show_note
+from pages.widgets.base.navigation import follow_to
+from pages.widgets.base.pulse import pulsed
+from pages.widgets.data.dataset_choice import choose_dataset
+from pages.widgets.runs import choice
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.loading import listed_runs
+from pages.widgets.runs.trainings import trained_runs
+from pages.widgets.training.model_grid import model_grid
+from pages.widgets.training.sweep_charts import (
     PICKED,
     charts_part,
     importance_part,
@@ -23,8 +26,7 @@ from pages.widgets.sweep_charts import (
     points_table,
     score_of,
 )
-from pages.widgets.sweep_form import sweep_form
-from pages.widgets.trainings import trained_runs
+from pages.widgets.training.sweep_form import sweep_form
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, broken_sweeps, list_sweeps
 from sedcore.errors import SedcoreError
@@ -44,7 +46,7 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line sweeps all the same.")
         return
-    state.current()  # the runs chosen on other pages stay in the URL
+    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
     for path, problem in broken_sweeps(root):
         show_error(f"{path.name} left out: {problem}")

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import state, tables
-from pages.widgets.bar import compare_page
-from pages.widgets.board import grid_of, threshold_board
-from pages.widgets.class_curves import VIEWS, curve_panel
-from pages.widgets.classes import never_predicted_note
-from pages.widgets.guard import guarded
-from pages.widgets.loading import Scores
-from pages.widgets.scene import Scene, Scored
-from pages.widgets.tuning import tuning_form
-from pages.widgets.vectors import vector_controls
-from pages.widgets.worth import thresholds_worth
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.compare.class_curves import VIEWS, curve_panel
+from pages.widgets.compare.class_table import never_predicted_note
+from pages.widgets.compare.context_bar import compare_page
+from pages.widgets.runs import choice
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.loading import Scores
+from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.thresholds.board import threshold_board
+from pages.widgets.thresholds.saved_thresholds import vector_controls
+from pages.widgets.thresholds.threshold_report import thresholds_worth
+from pages.widgets.thresholds.tuning_form import tuning_form
 from sedcore.evaluation.objectives import FBeta
 from sedcore.evaluation.tuning import tune
 from sedcore.figures import style
@@ -47,9 +48,9 @@ def apply(thresholds: dict[str, float]) -> None:
     """Put thresholds in force: {class: threshold}; where all are one number, as the one for all."""
     values = set(thresholds.values())
     if len(values) == 1:
-        state.change(threshold=values.pop(), by_class=())
+        choice.change(threshold=values.pop(), by_class=())
     else:
-        state.change(by_class=tuple(sorted(thresholds.items())))
+        choice.change(by_class=tuple(sorted(thresholds.items())))
 
 
 def answer(scene: Scene) -> str:
@@ -73,7 +74,7 @@ def answer(scene: Scene) -> str:
 
 def _best_of_stops(scene: Scene, s: Scored) -> tuple[float, float]:
     """Return the best macro F1 that one of the slider's stops gives, NaN if undefined, and that threshold."""
-    grid = grid_of(scene)
+    grid = scene.grid()
     over = np.nan_to_num(over_thresholds(s.scores.on_grid(grid), s.evaluation.support, "f1", "macro"), nan=-1)
     top = int(over.argmax())
     return (float(over[top]), float(grid[top])) if over[top] >= 0 else (np.nan, np.nan)
@@ -125,7 +126,7 @@ def curves(scene: Scene) -> None:
 
 def measure_curves(scene: Scene, subject: str, measure: str) -> list[Curve]:
     """Return a line a run: the measure at each threshold, and its value in force."""
-    grid, found = grid_of(scene), []
+    grid, found = scene.grid(), []
     own = dict(scene.choice.by_class).get(subject, scene.choice.threshold)
     for s in scene.scored:
         if subject in AVERAGES:

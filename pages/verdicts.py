@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.widgets import format as fmt
-from pages.widgets import tables
-from pages.widgets.bar import compare_page
-from pages.widgets.guard import guarded
-from pages.widgets.judged import (
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.compare.context_bar import compare_page
+from pages.widgets.compare.ranking_shift import ranks_section, seeds_section, shift_section
+from pages.widgets.compare.standings import (
     MEASURES,
     by_value,
     class_measure,
@@ -20,10 +20,10 @@ from pages.widgets.judged import (
     resampling_note,
     standings,
 )
-from pages.widgets.ranking_shift import ranks_section, seeds_section, shift_section
-from pages.widgets.resampled import Contender, contenders, contributions, has_seeds
-from pages.widgets.scene import Scene
-from pages.widgets.worth import thresholds_worth
+from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.resampled import Contender, contenders, contributions, has_seeds
+from pages.widgets.runs.scene import Scene
+from pages.widgets.thresholds.threshold_report import thresholds_worth
 from sedcore.evaluation.verdicts import BETTER, NOT_PROVEN, WORSE, Differences, compare_all
 from sedcore.figures import style
 from sedcore.figures.verdicts import forest_plot, waterfall

@@ -19,7 +19,7 @@ LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 @pytest.fixture
 def as_large(monkeypatch):
     """Treat runs of any size as too large to resample unasked, with none of their draws at hand."""
-    from pages.widgets import loading
+    from pages.widgets.runs import loading
 
     def forget():
         loading._evaluation.clear()

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.widgets.live import validation_matrices
-from pages.widgets.queued import moves, remove
+from pages.widgets.training.live_card import validation_matrices
+from pages.widgets.training.queued_table import moves, remove
 from sedcore.artifacts.checkpoint import Checkpoint, write_checkpoint
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.artifacts.locks import RunLock
@@ -125,7 +125,7 @@ def press(key: str, row: int, label: str, act: Callable[[Run], None], runs: list
     def page(key, row, label, act, runs):
         import streamlit as st
 
-        from pages.widgets.guard import pressed_row
+        from pages.widgets.base.messages import pressed_row
 
         st.session_state[key] = {"row": row, "label": label}
         pressed_row(key, runs, act)

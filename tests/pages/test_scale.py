@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.made_runs import make_many
-from pages.widgets import bar, glance, leaderboard
+from pages.widgets.compare import context_bar, leaderboard
+from pages.widgets.runs import glance
 from sedcore.artifacts.runs import list_runs
 from sedcore.evaluation.baselines import baselines, below
 from sedcore.evaluation.evaluate import evaluate
@@ -106,7 +107,7 @@ def test_many_chosen_runs_are_chips_and_a_number(visit, many_root):
     ids = sorted(run.run_id for run in list_runs(many_root))
     app = visit(many_root, "curves", runs=",".join(ids))
     assert not app.exception and not app.error
-    assert f"{RUNS - bar.MOST_CHIPS + 1} more · Change" in [button.label for button in app.button]
+    assert f"{RUNS - context_bar.MOST_CHIPS + 1} more · Change" in [button.label for button in app.button]
     assert not any("Classes by epoch" in one.value for one in app.subheader)
     app.multiselect(key="curves-maps").set_value(ids[:2]).run()
     assert any("Classes by epoch" in one.value for one in app.subheader)

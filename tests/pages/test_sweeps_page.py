@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.widgets.model_grid import grid_cells
-from pages.widgets.sweep_form import listed
+from pages.widgets.training.model_grid import grid_cells
+from pages.widgets.training.sweep_form import listed
 from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import list_runs, save_predictions
@@ -52,7 +52,9 @@ def root(data, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("SEDBOARD_TRAINING", "on")
     started: list[Path] = []
     monkeypatch.setattr(launch, "ensure_worker", lambda root, job=None: started.append(root))
-    monkeypatch.setattr("pages.widgets.sweep_form.ensure_worker", lambda root, job=None: started.append(root))
+    monkeypatch.setattr(
+        "pages.widgets.training.sweep_form.ensure_worker", lambda root, job=None: started.append(root)
+    )
     return tmp_path
 
 

@@ -23,19 +23,19 @@ LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 def page(parts: tuple[str, ...], class_name: str = "Dog") -> None:
     import streamlit as st
 
-    from pages.widgets import state
-    from pages.widgets.class_curves import VIEWS, curve_panel
-    from pages.widgets.scene import build_scene
-    from pages.widgets.tuning import tuning_form
-    from pages.widgets.vectors import vector_controls
-    from pages.widgets.worth import honest_table
+    from pages.widgets.compare.class_curves import VIEWS, curve_panel
+    from pages.widgets.runs import choice
+    from pages.widgets.runs.scene import build_scene
+    from pages.widgets.thresholds.saved_thresholds import vector_controls
+    from pages.widgets.thresholds.threshold_report import honest_table
+    from pages.widgets.thresholds.tuning_form import tuning_form
     from sedcore.artifacts.root import artifact_root
 
     def on_apply(thresholds: dict[str, float]) -> None:
         st.session_state["applied"] = thresholds
-        state.change(by_class=tuple(sorted(thresholds.items())))
+        choice.change(by_class=tuple(sorted(thresholds.items())))
 
-    scene = build_scene(artifact_root(), state.current())
+    scene = build_scene(artifact_root(), choice.current())
     if "form" in parts:
         tuning_form(scene, on_apply)
     if "vectors" in parts:

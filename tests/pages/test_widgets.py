@@ -4,10 +4,11 @@ import math
 
 import pytest
 
-from pages.widgets import board, pulse
-from pages.widgets import format as fmt
-from pages.widgets.clip_pictures import seconds
-from pages.widgets.state import Choice, parse
+from pages.widgets.base import format as fmt
+from pages.widgets.base import pulse
+from pages.widgets.data.clip_pictures import seconds
+from pages.widgets.runs.choice import Choice, parse
+from pages.widgets.thresholds import board
 from sedcore.artifacts.runs import Run
 
 
@@ -118,6 +119,6 @@ def test_the_board_keeps_thresholds_of_classes_that_it_does_not_show(monkeypatch
     changed = {}
     moved = {"threshold": 0.4, "own": {"Cat": 0.2}, "edit": 3}
     monkeypatch.setattr(board.st, "session_state", {board.KEY: {"moved": moved}})
-    monkeypatch.setattr(board.state, "change", lambda **to: changed.update(to))
+    monkeypatch.setattr(board.choice, "change", lambda **to: changed.update(to))
     board._moved({"Speech": 0.7})
     assert changed == {"threshold": 0.4, "by_class": (("Cat", 0.2), ("Speech", 0.7))}

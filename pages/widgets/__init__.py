@@ -1,1 +1,0 @@
-"""Parts that the pages share: state, context bar, formats, guards."""

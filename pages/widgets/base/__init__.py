@@ -1,0 +1,1 @@
+"""How numbers, tables, marks and messages look: what every page draws with."""

@@ -1,0 +1,45 @@
+"""The way from page to page: asked for in a callback, gone where the page is drawn next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from sedcore.artifacts.runs import Run
+
+_NEXT = "next-page"
+
+
+def go_to(page: str, **params: str) -> None:
+    """Ask, from a callback (which cannot leave the page itself), for another page: "run", run=ID."""
+    st.session_state[_NEXT] = (page, params)
+
+
+def asked_page() -> tuple[str, dict[str, str]] | None:
+    """Return the page that a callback asked for and its URL parameters, once; None where none did."""
+    return st.session_state.pop(_NEXT, None)
+
+
+def follow_to() -> None:
+    """Go where a callback within a fragment asked for: only the page around a fragment can leave."""
+    if _NEXT in st.session_state:
+        st.rerun()
+
+
+def open_run(runs: Sequence[Run], click: str) -> None:
+    """Open the run whose name was clicked in a table; rows below the runs (trivial baselines) have no page."""
+    row = st.session_state[click]["row"]
+    if row < len(runs):
+        go_to("run", run=runs[row].run_id)
+
+
+def link_to(page: str, label: str, *, icon: str | None = None, query_params: dict | None = None) -> None:
+    """Link to another page ("new_run"); nothing where the navigation does not have it."""
+    if not Path(__file__).parents[2].joinpath(f"{page}.py").exists():
+        return
+    try:
+        st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=query_params)
+    except (st.errors.StreamlitAPIException, KeyError):
+        return  # not in this navigation: training is off, or the page is tested alone

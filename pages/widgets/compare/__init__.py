@@ -1,0 +1,1 @@
+"""Runs side by side: the bar of chosen runs, leaderboards, class tables, intervals."""

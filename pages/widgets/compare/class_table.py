@@ -1,0 +1,204 @@
+"""The table of classes with runs side by side, and what is to be said of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.base.navigation import go_to
+from pages.widgets.runs.intervals import caution, class_intervals
+from pages.widgets.runs.scene import Scene, Scored, names_of
+from sedcore.evaluation.baselines import below_by_class, of_classes
+from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
+
+# attribute of an evaluation: (title, what it means)
+MEASURES = {
+    "f1": ("F1", "Harmonic mean of precision and recall, at the thresholds in force."),
+    "precision": ("Precision", "Share of the clips predicted to hold the class that do."),
+    "recall": ("Recall", "Share of the clips that hold the class that are predicted."),
+    "ap": ("AP", "Average precision: area under the precision-recall curve, without a threshold."),
+    "roc_auc": (
+        "ROC AUC",
+        "How often a clip with the class scores higher than one without it; 0.5 is chance.",
+    ),
+}
+SUPPORT, SPREAD, CAUTION, TRIVIAL = "Support", "Spread", "Caution", "Trivial"
+INTERVAL = "95 % {}"  # of a run id: the column of a run's intervals
+
+
+def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
+    """Return (classes, runs) values of a measure, NaN where undefined or where a run lacks the class."""
+    values = np.full((len(classes), len(scored)), np.nan)
+    for column, s in enumerate(scored):
+        place = {name: i for i, name in enumerate(s.evaluation.classes)}
+        found = getattr(s.evaluation, measure)
+        values[:, column] = [found[place[name]] if name in place else np.nan for name in classes]
+    return values
+
+
+def spread(values: np.ndarray) -> np.ndarray:
+    """Return (classes,) highest minus lowest of (classes, runs), NaN with fewer than two values."""
+    enough = (~np.isnan(values)).sum(axis=1) > 1
+    result = np.full(len(values), np.nan)
+    result[enough] = np.nanmax(values[enough], axis=1) - np.nanmin(values[enough], axis=1)
+    return result
+
+
+def support_of(scene: Scene, classes: Sequence[str]) -> list[int]:
+    """Return the number of positive clips of each class, from the first run that has the class."""
+    found: dict[str, int] = {}
+    for s in (s for group in scene.groups for s in group):
+        for name, number in zip(s.evaluation.classes, s.evaluation.support):
+            found.setdefault(name, int(number))
+    return [found[name] for name in classes]
+
+
+def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws] | None = None) -> None:
+    """Show a row a class and a column a run; bold is the best of a row among runs that compare.
+
+    draws : of each run, by run id; with them each value has its marginal interval beside it.
+    """
+    classes, runs = scene.classes, scene.scored
+    frame = classes_frame(scene, measure, draws)
+    intervals = [INTERVAL.format(s.run.run_id) for s in runs] if draws else []
+    formats = {SUPPORT: fmt.count, SPREAD: fmt.score, TRIVIAL: fmt.score}
+    formats |= {s.run.run_id: fmt.score for s in runs}
+    under = below_frame(scene, measure)
+    click = f"{key}-class"
+    st.dataframe(
+        tables.styled(
+            frame,
+            formats,
+            bold=_bold_rows(frame, [s.run.run_id for s in scene.lead_group]),
+            faint_columns=[name for name in (*intervals, CAUTION, TRIVIAL) if name in frame.columns],
+            flagged=under,
+        ),
+        key=key,
+        hide_index=True,
+        placeholder=fmt.DASH,
+        height=tables.height_of(len(classes), 24),
+        column_config=_columns(scene, measure, classes, click),
+    )
+    if len(scene.groups) > 1:
+        st.caption(f"Bold, support and spread are those of {names_of(scene.lead_group)}, which compare.")
+    undefined = dict.fromkeys(name for s in runs for name in s.evaluation.undefined_classes)
+    tables.undefined_note(list(undefined), scene.split)
+    never_predicted_note(scene)
+    below_note(scene, under)
+
+
+def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None = None) -> pd.DataFrame:
+    """Return a row a class: support, the trivial value, each run's (and its interval), the lead group's spread."""
+    classes, runs = scene.classes, scene.scored
+    values, support = class_values(runs, measure, classes), support_of(scene, classes)
+    frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in classes], SUPPORT: support})
+    if draws and any(caution(support)):
+        frame[CAUTION] = caution(support)
+    frame[TRIVIAL] = trivial_values(scene, measure)
+    ends = class_intervals(runs, draws, measure, classes) if draws else None
+    for column, s in enumerate(runs):
+        frame[s.run.run_id] = values[:, column]
+        if ends is not None:
+            frame[INTERVAL.format(s.run.run_id)] = [fmt.interval(*pair) for pair in ends[:, :, column].T]
+    lead = [column for column, s in enumerate(runs) if s in scene.lead_group]
+    if len(lead) > 1:
+        frame[SPREAD] = spread(values[:, lead])
+    return frame
+
+
+def trivial_values(scene: Scene, measure: str) -> np.ndarray:
+    """Return (classes,) what one gets in each class without listening, from the first run that has the class."""
+    found: dict[str, float] = {}
+    for s in (s for group in scene.groups for s in group):
+        for name, value in zip(s.evaluation.classes, of_classes(s.evaluation, measure)):
+            if np.isnan(found.get(name, np.nan)):
+                found[name] = float(value)
+    return np.array([found[name] for name in scene.classes])
+
+
+def below_frame(scene: Scene, measure: str) -> pd.DataFrame:
+    """Return which cells are below a trivial baseline: a row a class, a column a run (by id), bool."""
+    under = {}
+    for s in scene.scored:
+        names = {
+            name for name, low in zip(s.evaluation.classes, below_by_class(s.evaluation, measure)) if low
+        }
+        under[s.run.run_id] = [name in names for name in scene.classes]
+    return pd.DataFrame(under)
+
+
+def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> dict:
+    title, meaning = MEASURES[measure]
+    columns = {
+        "Class": tables.name_column(
+            "Class", "Click a class to see it on Thresholds.", click, _open_class, classes, click
+        ),
+        SUPPORT: tables.number_column(
+            help=f"Clips of {fmt.escape_markdown(scene.split)} that hold the class."
+        ),
+        CAUTION: st.column_config.TextColumn(
+            "",
+            width=96,
+            help=f"Under {FEW_POSITIVES} clips hold the class: its intervals hold less than they promise.",
+        ),
+        SPREAD: tables.number_column(
+            help="Highest minus lowest of the runs; sort by it to see where they disagree."
+        ),
+    }
+    columns[TRIVIAL] = tables.number_column(
+        help=f"{title} of predicting the class for every clip. Of the trivial baselines none does better in a class: "
+        "the most frequent class gets the same in that one and nothing elsewhere; a draw from the label priors has "
+        "the same precision, on average, and less recall. What is below it is tinted"
+        + (", except in recall, where this is no merit." if measure == "recall" else "."),
+    )
+    for s in scene.scored:
+        label, name = f"{s.ink.glyph} {s.label}", fmt.escape_markdown(s.label)
+        columns[s.run.run_id] = tables.number_column(label, help=f"{title}. {meaning}")
+        columns[INTERVAL.format(s.run.run_id)] = st.column_config.TextColumn(
+            "95 %",
+            help=f"Marginal interval of {title} of {name}: of this number alone.",
+            width=104,
+        )
+    return columns
+
+
+def below_note(scene: Scene, under: pd.DataFrame) -> None:
+    """Say in how many classes each run is below a trivial baseline."""
+    found = [(fmt.escape_markdown(s.label), int(under[s.run.run_id].sum())) for s in scene.scored]
+    parts = [f"{label} in {fmt.plural(many, 'class', 'classes')}" for label, many in found if many]
+    if parts:
+        st.caption(
+            f":material/warning: Tinted: below what one gets without listening (Trivial): {fmt.listing(parts)}."
+        )
+
+
+def _open_class(classes: Sequence[str], click: str) -> None:
+    # a bound widget's place in the URL holds the option as it is shown
+    go_to("thresholds", **{"class": fmt.class_title(classes[st.session_state[click]["row"]])})
+
+
+def _bold_rows(frame: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
+    cells = frame[list(run_ids)].round(3)
+    if len(run_ids) < 2:
+        return pd.DataFrame(False, index=frame.index, columns=list(run_ids))
+    return cells.eq(cells.max(axis=1), axis=0) & cells.notna()
+
+
+def never_predicted_note(scene: Scene) -> None:
+    """Say which classes each run never predicts at the thresholds in force, though clips hold them."""
+    parts = []
+    for s in scene.scored:
+        names = s.evaluation.never_predicted_classes
+        if names:
+            named = fmt.listing([fmt.escape_markdown(fmt.class_title(name)) for name in names], 4)
+            parts.append(f"{fmt.escape_markdown(s.label)}: {named}")
+    if parts:
+        st.caption(
+            "Never predicted at these thresholds, though there are clips with it (precision counts 0): "
+            f"{'; '.join(parts)}."
+        )

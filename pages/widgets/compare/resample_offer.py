@@ -1,0 +1,90 @@
+"""What a page shows of large runs before they are resampled: the offer to, and all that needs no resampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.compare.ranking_shift import ranks_section, shift_section
+from pages.widgets.compare.standings import MEASURES, below_baselines
+from pages.widgets.runs.resampled import (
+    Contender,
+    ask_to_resample,
+    canonical_columns,
+    seconds_to_resample,
+    train_priors,
+    trivial_baselines,
+)
+from pages.widgets.runs.scene import Scene, Scored
+from sedcore.evaluation.baselines import value_of
+from sedcore.evaluation.bootstrap import Draws
+
+
+def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
+    """Offer intervals and verdicts of large runs with the time they take; show values, ranks and shift at once."""
+    e = group[0].evaluation
+    st.markdown(
+        f"Intervals and verdicts of {fmt.plural(len(group), 'run')} on {fmt.plural(e.clips, 'clip')} and "
+        f"{fmt.plural(len(e.classes), 'class', 'classes')} come from resampling the clips, which takes a while. "
+        "Values, ranks and label shift are below."
+    )
+    resample_button(group, "resample", seconds_to_resample(group))
+    rivals = sorted(map(_unsampled, group), key=lambda rival: -rival.value("macro_ap"))
+    trivial = trivial_baselines(group[0], train_priors(scene.root, group[0].run))
+    rows = [{"Run": r.label} | {name: r.value(name) for name in MEASURES} for r in rivals]
+    bold = tables.bold_best(pd.DataFrame(rows), list(MEASURES))
+    rows += [
+        {"Run": name} | {measure: value_of(e, measure) for measure in MEASURES} for name, e in trivial.items()
+    ]
+    frame = pd.DataFrame(rows)
+    st.dataframe(
+        tables.styled(
+            frame,
+            dict.fromkeys(MEASURES, fmt.score),
+            bold=bold.reindex(frame.index, fill_value=False),
+            faint_rows=range(len(rivals), len(frame)),
+        ),
+        key="waiting-values",
+        hide_index=True,
+        placeholder=fmt.DASH,
+        height=tables.height_of(len(frame)),
+        column_config={
+            name: tables.number_column(title, help=meaning) for name, (title, meaning) in MEASURES.items()
+        },
+    )
+    beaten = below_baselines([(s.label, s.evaluation) for s in group], trivial)
+    st.caption(" ".join(["Grey: what one gets without listening.", *beaten]))
+    if len(rivals) > 1:
+        ranks_section(scene, rivals, "macro_f1")
+    shift_section(scene, rivals)
+
+
+def resample_button(group: Sequence[Scored], key: str, seconds: float) -> None:
+    """Offer to resample, with about how long it takes."""
+    st.button(
+        f"Resample ({about(seconds)})",
+        icon=":material/casino:",
+        key=key,
+        on_click=ask_to_resample,
+        args=(group,),
+    )
+
+
+def about(seconds: float) -> str:
+    """Return an estimate in words: tens of seconds below two minutes, whole minutes above."""
+    rough = max(round(seconds / 10) * 10, 10) if seconds < 115 else round(seconds / 60) * 60
+    return f"about {rough} s" if rough < 120 else f"about {rough // 60} min"
+
+
+def _unsampled(s: Scored) -> Contender:
+    """Return a run with the values of the full split and no draws."""
+    order, e = canonical_columns(s), s.evaluation
+    full = {
+        name: getattr(e, name)[order] for name in ("precision", "recall", "f1", "ap", "roc_auc", "support")
+    }
+    full |= {measure: value_of(e, measure) for measure in MEASURES}
+    return Contender(s.label, s.ink, (s,), Draws(full, {}), tuple(sorted(e.classes)))

@@ -1,0 +1,225 @@
+"""Runs in order with intervals, every pair with its verdict, and one pair in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.base.navigation import go_to
+from pages.widgets.runs.resampled import (
+    RANKING,
+    Contender,
+    canonical_columns,
+    mcnemar_of,
+    resamples_of,
+    support_of,
+    train_priors,
+    trivial_baselines,
+)
+from pages.widgets.runs.scene import Scene
+from sedcore.evaluation.baselines import below, of_classes, value_of
+from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.verdicts import Differences, compare, compare_all, proven_ranks
+
+# measure: (title, what it means)
+MEASURES = {
+    "macro_ap": ("Macro AP", "Mean over classes of the average precision, whatever the threshold."),
+    "macro_f1": ("Macro F1", "Mean of the F1 of the classes, at the thresholds in force."),
+    "micro_f1": ("Micro F1", "F1 of all classes pooled, at the thresholds in force."),
+    "weighted_f1": ("Weighted F1", "Mean of the F1 of the classes by their positive clips."),
+    "samples_f1": ("Samples F1", "Mean over clips of each clip's own F1."),
+    "macro_roc_auc": (
+        "Macro ROC AUC",
+        "Mean over classes of how often a clip with the class scores above one without.",
+    ),
+}
+
+
+STUDENTISED = ("roc_auc",)  # measures of classes whose differences are not judged by percentiles
+
+
+def measure_in_force() -> str:
+    """Return the chosen measure before its control is drawn: the answer stands above it."""
+    wanted = st.session_state.get("judge") or st.query_params.get("judge", "")
+    titles = {title: name for name, (title, _) in MEASURES.items()}
+    wanted = titles.get(wanted, wanted)
+    return wanted if wanted in MEASURES else "macro_ap"
+
+
+def class_measure(measure: str) -> str:
+    """Return the measure of a class behind an average: "ap", "roc_auc" or "f1"."""
+    name = measure.removeprefix("macro_")
+    return name if name in RANKING else "f1"
+
+
+def by_value(rivals: Sequence[Contender], measure: str) -> list[Contender]:
+    """Return contenders with the highest value first, undefined last."""
+    return sorted(rivals, key=lambda rival: -np.nan_to_num(rival.value(measure), nan=-1.0))
+
+
+def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
+    """Show a row a run: rank, value, interval, and its verdict against each other run; baselines in grey."""
+    title = MEASURES[measure][0]
+    first = rivals[0].members[0]
+    trivial = trivial_baselines(first, train_priors(scene.root, first.run))
+    frame = standings_frame(rivals, measure, trivial)
+    against = list(frame.columns[5:])
+    runs = [rival.members[0].run for rival in rivals]
+    click = "verdicts-open"
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Every pair", anchor=False)
+        named = frame.drop(columns=tables.MARK).rename(
+            columns={rival.members[0].run.run_id: f"against {rival.label}" for rival in rivals}
+        )
+        tables.csv_button(named, f"verdicts-pairs-{scene.split}.csv", "verdicts-pairs-csv")
+    styled = tables.styled(
+        frame, {"Value": fmt.score}, faint_rows=range(len(rivals), len(frame)), bold=_best(frame, len(rivals))
+    )
+    st.dataframe(
+        tables.tinted(styled, frame, against),
+        key="verdicts-pairs",
+        hide_index=True,
+        placeholder="",
+        height=tables.height_of(len(frame)),
+        column_config={
+            tables.MARK: tables.mark_column({run.run_id: scene.ink(run) for run in runs}),
+            "Run": tables.name_column(
+                "Run", "Click a name to open the run.", click, _open_run, [run.run_id for run in runs], click
+            ),
+            "Rank": st.column_config.TextColumn(
+                width=62,
+                alignment="right",
+                help="1 plus the number of runs proven better. Runs that share a rank tie: = marks them.",
+            ),
+            "Value": tables.number_column(title, help=MEASURES[measure][1]),
+            "95 %": st.column_config.TextColumn(
+                help="Marginal 95 % interval, of this number alone; verdicts do not follow from it."
+            ),
+        }
+        | {
+            rival.members[0].run.run_id: st.column_config.TextColumn(
+                f"− {rival.ink.glyph} {rival.label}",
+                help=f"The row's {title} minus that of {fmt.escape_markdown(rival.label)}, and the verdict on the "
+                "row's run.",
+                width=132,
+            )
+            for rival in rivals
+        },
+    )
+    pairs = len(rivals) * (len(rivals) - 1) // 2
+    known = "training" if train_priors(scene.root, first.run) else f"{scene.split}'s own"
+    words = f"Verdicts are corrected over the {fmt.plural(pairs, 'pair')} on screen (Holm). " if pairs else ""
+    grey = f" Grey: what one gets without listening, from {fmt.escape_markdown(known)} label priors."
+    st.caption(f"{words}{resampling_note(rivals[0])}{grey if trivial else ''}")
+    sentences = below_baselines([(s.label, s.evaluation) for rival in rivals for s in rival.members], trivial)
+    if sentences:
+        st.caption("  \n".join(f":material/warning: {sentence}" for sentence in sentences))
+
+
+def standings_frame(
+    rivals: Sequence[Contender], measure: str, trivial: dict[str, Evaluation]
+) -> pd.DataFrame:
+    """Return rank, value, interval and a column against each run (by run id), best first."""
+    values = np.array([rival.value(measure) for rival in rivals], np.float64)
+    found = compare_all(values, np.stack([rival.draws.draws[measure] for rival in rivals], axis=1))
+    ranks = proven_ranks(found.verdict == "better")
+    rows = []
+    for i, rival in enumerate(rivals):
+        tied = np.count_nonzero(ranks == ranks[i]) > 1
+        row = {
+            tables.MARK: [rival.members[0].run.run_id],
+            "Run": rival.label,
+            "Rank": fmt.DASH if np.isnan(values[i]) else f"{'=' if tied else ''}{ranks[i]}",
+            "Value": values[i],
+            "95 %": fmt.interval(*rival.draws.interval(measure)),
+        }
+        for j, other in enumerate(rivals):
+            gap = fmt.difference(found.difference[i, j])
+            row[other.members[0].run.run_id] = "" if i == j else f"{found.verdict[i, j]} {gap}"
+        rows.append(row)
+    for name, e in trivial.items():
+        rows.append({tables.MARK: [], "Run": name, "Rank": "", "Value": value_of(e, measure), "95 %": ""})
+    return pd.DataFrame(rows).astype({"Value": "float64"})
+
+
+def below_baselines(runs: Sequence[tuple[str, Evaluation]], trivial: dict[str, Evaluation]) -> list[str]:
+    """Return a sentence (Markdown) for each run, by label, that a trivial baseline beats."""
+    said = []
+    for label, e in runs:
+        found = below(e, trivial)
+        if found:
+            measures = fmt.listing([MEASURES[name][0] for name in found])
+            names = fmt.listing(list(dict.fromkeys(name for names in found.values() for name in names)))
+            said.append(
+                f"**{fmt.escape_markdown(label)}** is below a trivial baseline on {measures} ({names})."
+            )
+    return said
+
+
+def resampling_note(rival: Contender, found: Differences | None = None, name: str = "") -> str:
+    """Say what the numbers rest on; of a pair, what its p do in the measure `name` of classes."""
+    counted, ranked = map(fmt.count, resamples_of(rival.members[0]))
+    clips = fmt.plural(rival.members[0].evaluation.clips, "clip")
+    text = f"Paired bootstrap over {clips}: {counted} resamples, {ranked} for AP and ROC AUC."
+    if found is not None and name in STUDENTISED:
+        text += " Interval and p of ROC AUC come from the bootstrap standard error, by Student's t."
+    elif found is not None and found.from_error.any():
+        text += " Where so few cannot reach the corrected level, p comes from the bootstrap standard error (marked ≈)."
+    return text
+
+
+def pair_differences(first: Contender, second: Contender, measure: str) -> Differences:
+    """Return the differences of the classes behind an average, one family."""
+    name = class_measure(measure)
+    draws = first.draws.draws[name], second.draws.draws[name]
+    values = first.value(name), second.value(name)
+    return compare(*values, *draws, support_of(first), studentised=name in STUDENTISED)
+
+
+def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFrame:
+    """Return a row a class, in canonical order: values, difference, interval, p, verdict, and McNemar's."""
+    name = class_measure(measure)
+    found = pair_differences(first, second, measure)
+    marked = found.from_error & (name not in STUDENTISED)
+    frame = pd.DataFrame(
+        {
+            "Class": [fmt.class_title(c) for c in first.classes],
+            "Support": support_of(first),
+            "First": first.value(name),
+            "Second": second.value(name),
+            "Trivial": trivial_of_classes(first, name),
+            "Difference": found.difference,
+            "Low": found.low,
+            "High": found.high,
+            "p": found.p_corrected,
+            "Verdict": [f"{word} ≈" if mark else word for word, mark in zip(found.verdict, marked)],
+        }
+    )
+    test = mcnemar_of(first, second)
+    if test is not None:
+        frame["First only"], frame["Second only"] = test.first_only, test.second_only
+        frame["McNemar p"], frame["McNemar"] = test.p_corrected, test.verdict
+    return frame
+
+
+def trivial_of_classes(rival: Contender, name: str) -> np.ndarray:
+    """Return (classes,) what one gets in each class without listening, in canonical order."""
+    one = rival.members[0]
+    return of_classes(one.evaluation, name)[canonical_columns(one)]
+
+
+def _best(frame: pd.DataFrame, rivals: int) -> pd.DataFrame:
+    bold = pd.DataFrame(False, index=frame.index, columns=["Value"])
+    bold.iloc[:rivals] = tables.bold_best(frame.iloc[:rivals], ["Value"])
+    return bold
+
+
+def _open_run(run_ids: list[str], click: str) -> None:
+    row = st.session_state[click]["row"]
+    if row < len(run_ids):  # a baseline has no page
+        go_to("run", run=run_ids[row])

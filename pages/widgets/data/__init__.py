@@ -1,0 +1,1 @@
+"""Data sets and imports: choosing, looking at clips, what an import understood."""

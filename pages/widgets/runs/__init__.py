@@ -1,0 +1,1 @@
+"""What the reader has chosen, met with the runs on disk."""

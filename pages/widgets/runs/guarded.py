@@ -1,0 +1,33 @@
+"""What stands around each page: the way to another page, and one sentence in place of a traceback."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from pages.widgets.base.messages import show_error
+from pages.widgets.base.navigation import asked_page
+from pages.widgets.runs import choice
+from sedcore.errors import SedcoreError
+
+
+def guarded(page: Callable[[], None]) -> None:
+    """Run a page; bad input ends it with one sentence instead of a traceback."""
+    if PagesManager.uses_pages_directory:
+        # The first visit of a fresh server is a deep link: Streamlit has found pages/ by itself and runs this
+        # file alone. The entry puts its own navigation in place, and runs this page within it.
+        runpy.run_path(str(Path(__file__).parents[3] / "dashboard.py"))
+        return
+    if asked := asked_page():
+        name, params = asked
+        if any(key in choice.KEYS for key in params):
+            choice.take_over(choice.url_params() | params)
+        st.switch_page(f"pages/{name}.py", query_params=choice.url_params() | params)
+    try:
+        page()
+    except SedcoreError as error:
+        show_error(error)

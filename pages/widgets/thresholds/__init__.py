@@ -1,0 +1,1 @@
+"""The board of sliders, tuning, saved thresholds, and what they are worth."""

@@ -1,0 +1,166 @@
+"""What thresholds are worth: a table of each run at fixed, tuned and oracle thresholds, on the split in force.
+
+Tuned is tuned on the run's validation scores, by the objective that the tuning form is set to; the oracle on the split
+itself, which no one can have.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.widgets.base import format as fmt
+from pages.widgets.base import tables
+from pages.widgets.runs import loading
+from pages.widgets.runs.common import Common, on_common
+from pages.widgets.runs.loading import Scores
+from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.thresholds.tuning_form import TUNED_ON, chosen_objective, plain
+from sedcore.evaluation.objectives import FBeta, Objective
+from sedcore.evaluation.tuning import honest_table as table_of_run
+
+
+def thresholds_worth(scene: Scene) -> None:
+    """Show what tuning on validation is worth on the split in force, beside fixed thresholds and the oracle."""
+    st.subheader("What thresholds are worth", anchor=False)
+    slow = any(s.scores.large for s in scene.scored)
+    if slow and not st.toggle(
+        "Tune every run and the oracle", key="thresholds-worth", help="Takes some seconds a run."
+    ):
+        return
+    honest_table(scene)
+
+
+def honest_table(scene: Scene, wanted: Objective | None = None, common: str | None = None) -> None:
+    """Show for every scored run macro and micro F1 at 0.1, 0.5, tuned on validation and the oracle's.
+
+    wanted, common : what is tuned for, the objective of the form by default.
+    """
+    if wanted is None:
+        wanted, common = chosen_objective()
+    reports = [_report_of(s, wanted, common) for s in scene.scored]
+    st.markdown(fixed_thresholds(scene, reports))
+    frame, groups = honest_frame(scene, reports, wanted)
+    numbers = [column for column in frame.columns[2:] if "gap" not in column]
+    gaps = [column for column in frame.columns if "gap" in column]
+    bold = pd.DataFrame(False, index=frame.index, columns=numbers)
+    for group in scene.groups:
+        inside = [i for i, s in enumerate(scene.scored) if s in group]
+        compared = [column for column in numbers if "oracle" not in column]
+        low = [c for c in compared if wanted.lower_is_better and c.startswith(wanted.measured.capitalize())]
+        high = [column for column in compared if column not in low]
+        bold.loc[inside, compared] = tables.bold_best(frame.loc[inside], high, low)[compared]
+    formats = dict.fromkeys(numbers, fmt.score) | dict.fromkeys(gaps, fmt.difference)
+    st.dataframe(
+        tables.styled(frame, formats, bold=bold),
+        key="honest-table",
+        hide_index=True,
+        placeholder=fmt.DASH,
+        height=tables.height_of(len(frame)),
+        column_config={
+            tables.MARK: tables.mark_column({s.run.run_id: s.ink for s in scene.scored}),
+            "Run": st.column_config.TextColumn(pinned=True, width="medium"),
+        }
+        | {c: tables.number_column(c.replace(" F1 ", " "), help=meaning) for c, meaning in groups.items()},
+    )
+    st.caption(_honest_caption(scene, wanted, common, reports))
+
+
+def fixed_thresholds(scene: Scene, reports: list[pd.DataFrame]) -> str:
+    """Return in words what a fixed 0.1 gives against a fixed 0.5, in micro F1; Markdown."""
+    change = np.array([r["micro_f1"]["0.1"] - r["micro_f1"]["0.5"] for r in reports])
+    change = change[~np.isnan(change)]
+    if not len(change):
+        return f"Micro F1 is undefined on {fmt.escape_markdown(scene.split)}."
+    low, high = fmt.difference(change.min()), fmt.difference(change.max())
+    span = low if low == high else f"{low} to {high}"
+    who = (
+        "the run"
+        if len(change) == 1
+        else "each run"
+        if (change < 0).all() or (change > 0).all()
+        else "the runs"
+    )
+    if (change < 0).all():
+        return f"A fixed 0.1 costs {who} micro F1 against a fixed 0.5: {span}."
+    if (change > 0).all():
+        return f"A fixed 0.1 gives {who} more micro F1 than a fixed 0.5: {span}."
+    return f"A fixed 0.1 instead of 0.5 changes the micro F1 of {who} by {span}."
+
+
+def honest_frame(
+    scene: Scene, reports: list[pd.DataFrame], wanted: Objective
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the table, a row a scored run, and what each column of numbers means."""
+    split = fmt.escape_markdown(scene.split)
+    measures = {"Macro F1": "macro_f1", "Micro F1": "micro_f1"}
+    if not isinstance(wanted, FBeta) or wanted.beta != 1:
+        measures[wanted.measured.capitalize()] = "value"
+        if wanted.bounded:
+            measures[wanted.bounded.capitalize()] = "bound"
+    meanings = {
+        "0.1": "at 0.1 for every class",
+        "0.5": "at 0.5 for every class",
+        "tuned": f"at thresholds tuned on {TUNED_ON}",
+        "oracle": f"at thresholds tuned on {split} itself: optimistic, no one can have it",
+    }
+    columns: dict[str, list] = {
+        tables.MARK: tables.mark_cells([s.run.run_id for s in scene.scored]),
+        "Run": [s.label for s in scene.scored],
+    }
+    help_of = {}
+    for title, key in measures.items():
+        for point, meaning in meanings.items():
+            name = f"{title} {point}" + (" (optimistic)" if point == "oracle" else "")
+            columns[name] = [float(r[key].get(point, np.nan)) for r in reports]
+            help_of[name] = f"{title} on {split} {meaning}."
+        name = f"{title} gap"
+        columns[name] = [float(r[key].get("tuned", np.nan) - r[key]["oracle"]) for r in reports]
+        help_of[name] = "Tuned minus oracle: what the choice of thresholds loses between the two splits."
+    return pd.DataFrame(columns), help_of
+
+
+def _honest_caption(scene: Scene, wanted: Objective, common: str | None, reports: list) -> str:
+    split = fmt.escape_markdown(scene.split)
+    scope = f"one threshold for all, by the {common} average" if common else "a threshold a class"
+    words = [
+        f"Thresholds for {fmt.escape_markdown(wanted.words)}, {scope}. *Tuned* on {TUNED_ON}, shown on {split};",
+        f"*oracle* is tuned on {split} itself, so it is optimistic: thresholds picked with the answers at hand.",
+        "*Gap* is tuned minus oracle; macro and micro are F1.",
+    ]
+    if scene.split == TUNED_ON:
+        words.append(
+            f"Here both are the same split, so *tuned* is optimistic too: choose another than {split}."
+        )
+    lacking = [s.label for s, r in zip(scene.scored, reports) if "tuned" not in r.index]
+    if lacking:
+        named = fmt.listing([fmt.escape_markdown(label) for label in lacking])
+        words.append(f"Not tuned, without scores of these classes on {TUNED_ON}: {named}.")
+    return " ".join(words)
+
+
+def _report_of(s: Scored, wanted: Objective, common: str | None) -> pd.DataFrame:
+    validation, classes = None, s.scores.summary.classes
+    if not loading.why_no_scores(s.run, TUNED_ON):
+        held = loading.scores(s.run, TUNED_ON)
+        if held.summary.classes == classes:
+            validation = held
+        elif set(classes) <= set(held.summary.classes):
+            validation = on_common(held, Common(tuple(held.labels[0].tolist()), classes, 0))
+    stamp = validation.stamp if validation else None
+    return _report(stamp, s.scores.stamp, plain(wanted), common, validation, s.scores, wanted)
+
+
+@st.cache_resource(max_entries=200, show_spinner="Tuning thresholds")
+def _report(
+    tuned_on: tuple | None,
+    reported_on: tuple,
+    kind: tuple,
+    common: str | None,
+    _validation: Scores | None,
+    _reported: Scores,
+    _wanted: Objective,
+) -> pd.DataFrame:
+    validation = _validation.counts if _validation else None
+    return table_of_run(validation, _reported.counts, _wanted, common=common)
