@@ -30,11 +30,12 @@ from pages.widgets.training.sweep_form import sweep_form
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, broken_sweeps, list_sweeps
 from sedcore.errors import SedcoreError
-from sedcore.figures.sweeps import SETTING_TITLES, setting_text
+from sedcore.figures.sweeps import setting_text
 from sedcore.jobs.sweeps.advance import stop_sweep
 from sedcore.jobs.sweeps.results import Members, members_of, point_table, run_table, runs_of
 from sedcore.jobs.sweeps.spec import Spec, parse_spec
 from sedcore.jobs.switch import training_enabled
+from sedcore.training.config import setting_title, setting_words
 
 POLL_S = 2.0
 PARAM, _WIDGET, _LIVE, _MEMBERS = "sweep", "sweep-select", "sweep-live", "sweep-members"
@@ -150,7 +151,7 @@ def body(root: Path, sweep: Sweep) -> None:
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown("**" + " × ".join(SETTING_TITLES[s] for s in map_settings(settings)) + "**")
+        st.markdown("**" + " × ".join(setting_title(s) for s in map_settings(settings)) + "**")
         map_part(points, settings, f"sweep-{sweep.name}")
         picked_runs(table, settings)
         importance_part(sweep)
@@ -172,9 +173,7 @@ def answer(name: str, points: pd.DataFrame, settings: list[str]) -> str:
     if known.empty:
         return f"{title} has no result yet."
     best = known.iloc[0]
-    where = ", ".join(
-        f"{SETTING_TITLES[s].lower()} {fmt.escape_markdown(setting_text(best[s]))}" for s in settings
-    )
+    where = ", ".join(f"{setting_words(s)} {fmt.escape_markdown(setting_text(best[s]))}" for s in settings)
     words = f"{title} does best at **{where}**: macro AP {fmt.score(best['mean'])} on validation"
     if not fmt.is_missing(best["sd"]):
         words += f", ±{fmt.score(best['sd'])} over {fmt.plural(int(best['runs']), 'seed')}"

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from sedcore.data.features import FeatureParams
 from sedcore.data.frame_truth import FrameTruth, has_times
+from sedcore.data.mel import FeatureParams
 from sedcore.errors import SedcoreError
 from sedcore.models.registry import build, with_frames
 from sedcore.training import augment

@@ -17,7 +17,8 @@ import pytest
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.data.adding import build_features
 from sedcore.data.checks import Problem
-from sedcore.data.features import FeatureParams, clip_features, split_windows
+from sedcore.data.features import clip_features
+from sedcore.data.mel import FeatureParams, split_windows
 from sedcore.data.store import list_datasets, open_dataset
 from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError
@@ -174,7 +175,7 @@ def test_workers_end_with_their_parent(tmp_path):
     The script that starts them has no guard against being imported by them, and needs none.
     """
     code = (
-        "import os, time; from sedcore.data.features import FeatureParams; from sedcore.data.rows import fill;"
+        "import os, time; from sedcore.data.mel import FeatureParams; from sedcore.data.rows import fill;"
         "fill(os.getcwd(), (), FeatureParams(), time.sleep, [0.2] * 2000, range(2000), [1] * 2000,"
         " from_audio=False, workers=2)"
     )

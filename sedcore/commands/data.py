@@ -9,7 +9,6 @@ from sedcore.artifacts.root import artifact_root
 from sedcore.commands.common import Adder, engine_arguments, print_json, progress_bar, progress_lines, tell
 
 ON_A_NODE = "auto"  # the address that says: this is a node of the cluster
-FEATURES = ("mel", "logmel", "mfcc", "mfcc_report")
 
 
 def register(add: Adder, commands, group) -> None:
@@ -50,10 +49,11 @@ def register(add: Adder, commands, group) -> None:
 
 
 def _feature_kinds(text: str) -> tuple[str, ...]:
+    from sedcore.data.features import FEATURE_KINDS
+
     kinds = tuple(part.strip() for part in text.split(",") if part.strip())
-    unknown = [kind for kind in kinds if kind not in FEATURES]
-    if unknown or not kinds:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(FEATURES)}")
+    if not kinds or not set(kinds) <= set(FEATURE_KINDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(FEATURE_KINDS)}")
     return kinds
 
 

@@ -19,8 +19,9 @@ from sedcore.data.adding import build_features
 from sedcore.data.audio import load_audio
 from sedcore.data.building import check_new
 from sedcore.data.checks import Problem, raise_errors
-from sedcore.data.features import FeatureParams, bands_of, basis_of, check_kinds, empty_bands
+from sedcore.data.features import bands_of, check_kinds
 from sedcore.data.labels import LabelTable, read_table, unknown_labels
+from sedcore.data.mel import FeatureParams, basis_of, empty_bands
 from sedcore.data.npy_pairs import REPORT_CLASSES, SILENCE, check_fold, common_shape, load_mel, read_npy_split
 from sedcore.data.rows import Elsewhere, Load, Progress, default_workers
 from sedcore.data.sources import (

@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from sedcore.figures.palette import BLUE, NEUTRAL, ORANGE, faint
 from sedcore.figures.style import SMALL, axis_title, drawn, plain
 from sedcore.figures.sweeps import (
-    SETTING_TITLES,
     VALUE,
     in_order,
     is_log,
@@ -19,6 +18,7 @@ from sedcore.figures.sweeps import (
     setting_text,
     value_range,
 )
+from sedcore.training.config import setting_title
 
 MOST_VALUES = 12  # on an axis of cells; more are drawn as points in the plane
 _CELL, _STRONG = 64, 0.62  # height in pixels; from here on the blue is strong
@@ -122,7 +122,7 @@ def _categories(setting: str, values: Sequence[object], standoff: int = 6) -> di
     return {
         "tickvals": list(range(len(values))),
         "ticktext": [plain(setting_text(value)) for value in values],
-        "title": axis_title(SETTING_TITLES.get(setting, setting)) | {"standoff": standoff},
+        "title": axis_title(setting_title(setting)) | {"standoff": standoff},
         "showgrid": False,
         "range": [-0.5, len(values) - 0.5],
     }
@@ -136,9 +136,7 @@ def _cell_text(cell) -> str:
 
 
 def _cell_hover(cell, x: str, y: str) -> str:
-    lines = [
-        f"{SETTING_TITLES.get(k, k)} <b>{plain(setting_text(v))}</b>" for k, v in ((x, cell.x), (y, cell.y))
-    ]
+    lines = [f"{setting_title(k)} <b>{plain(setting_text(v))}</b>" for k, v in ((x, cell.x), (y, cell.y))]
     if np.isnan(cell.mean):
         return "<br>".join([*lines, "no epoch is complete yet"])
     words = "mean" if cell.runs > 1 else "value"
@@ -179,7 +177,7 @@ def _plane(cells: pd.DataFrame, x: str, y: str) -> go.Figure:
 
 
 def _axis(values: pd.Series, setting: str) -> dict:
-    settings: dict = {"title": axis_title(SETTING_TITLES.get(setting, setting))}
+    settings: dict = {"title": axis_title(setting_title(setting))}
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         if is_log(values):
             settings |= {"type": "log", "exponentformat": "power", "dtick": 1}

@@ -15,26 +15,8 @@ import plotly.graph_objects as go
 
 from sedcore.figures.palette import BLUE, NEUTRAL, RIGHT, faint
 from sedcore.figures.style import SMALL, axis_title, drawn, plain, shortened
+from sedcore.training.config import setting_title
 
-SETTING_TITLES = {
-    "model": "Model",
-    "features": "Features",
-    "learning_rate": "Learning rate",
-    "batch_size": "Batch size",
-    "epochs": "Epochs",
-    "patience": "Patience",
-    "threshold": "Threshold",
-    "deterministic": "Deterministic",
-    "devices": "Devices",
-    "schedule": "Rate over time",
-    "mixup": "Mixup",
-    "masking": "Masking",
-    "filtering": "Filtering",
-    "shifting": "Shifting",
-    "averaging": "Weight averaging",
-    "frame_labels": "Frame labels",
-    "precision": "Precision",
-}
 VALUE = "macro AP"
 MOST_LINES = 150  # of parallel coordinates: the best ones
 _LOG_SPAN = 20  # from this ratio of highest to lowest on, an axis of numbers is logarithmic
@@ -101,7 +83,7 @@ def parallel_figure(points: pd.DataFrame, settings: Sequence[str]) -> go.Figure:
     """
     shown = points[points["mean"].notna()].sort_values("mean").tail(MOST_LINES)
     low, high = value_range(shown["mean"])
-    axes = [(SETTING_TITLES.get(key, key), *positions(shown[key].tolist())) for key in settings]
+    axes = [(setting_title(key), *positions(shown[key].tolist())) for key in settings]
     ends = (shown["mean"].to_numpy() - low) / (high - low)
     axes.append(("Macro AP", ends, [(0.0, f"{low:.3f}"), (1.0, f"{high:.3f}")]))
     heights = np.stack([placed for _, placed, _ in axes], axis=1)  # (points, axes)
@@ -160,7 +142,7 @@ def parallel_figure(points: pd.DataFrame, settings: Sequence[str]) -> go.Figure:
 
 def point_hover(point: pd.Series, settings: Sequence[str]) -> str:
     """Return what a point is, a line a setting."""
-    lines = [f"{SETTING_TITLES.get(key, key)} <b>{plain(setting_text(point[key]))}</b>" for key in settings]
+    lines = [f"{setting_title(key)} <b>{plain(setting_text(point[key]))}</b>" for key in settings]
     spread = "" if np.isnan(point["sd"]) else f" ±{point['sd']:.3f}"
     return "<br>".join([*lines, f"{VALUE} <b>{point['mean']:.3f}</b>{spread}, {runs_text(point['runs'])}"])
 
@@ -168,7 +150,7 @@ def point_hover(point: pd.Series, settings: Sequence[str]) -> str:
 def importance_figure(shares: Mapping[str, float]) -> go.Figure:
     """Return a bar a setting: its share of what makes points differ."""
     order = sorted(shares, key=shares.get)
-    names = [plain(SETTING_TITLES.get(key, key)) for key in order]
+    names = [plain(setting_title(key)) for key in order]
     values = [shares[key] for key in order]
     trace = dict(
         type="bar",

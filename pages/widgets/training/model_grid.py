@@ -9,17 +9,17 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import go_to
-from pages.widgets.data.dataset_choice import opened
-from pages.widgets.training.estimates import estimate, speeds_by_model
+from pages.widgets.runs.cached import training_speeds
 from pages.widgets.training.sweep_charts import score_of
-from pages.widgets.training.train_form import FEATURE_WORDS
 from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.runs import Run
-from sedcore.data.store import DataSet, list_datasets
+from sedcore.data.features import feature_title
+from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.jobs.launch import start_training
 from sedcore.models.catalog import MODELS, ModelCard
 from sedcore.training.config import TrainConfig
+from sedcore.training.estimates import estimates
 
 GRID_CSS = """<style>
 .st-key-model-grid .stHorizontalBlock {flex-wrap: nowrap}
@@ -76,7 +76,7 @@ def model_grid(root: Path, dataset: DataSet, runs: list[Run]) -> None:
     with st.container(key="model-grid", gap="xxsmall", width=170 + 150 * len(kinds)):
         head = st.columns([1.3, *[1] * len(kinds)], gap="small")
         for column, kind in zip(head[1:], kinds):
-            column.markdown(f":small[:gray[{fmt.escape_markdown(FEATURE_WORDS.get(kind, kind))}]]")
+            column.markdown(f":small[:gray[{fmt.escape_markdown(feature_title(kind))}]]")
         for name, card in MODELS.items():
             row = st.columns([1.3, *[1] * len(kinds)], gap="small", vertical_alignment="center")
             row[0].markdown(fmt.escape_markdown(card.title))
@@ -134,11 +134,7 @@ def _cell(
 
 
 def _about(root: Path, dataset: DataSet, card: ModelCard, kind: str, runs: list[Run]) -> str:
-    info = dataset.feature_info(kind)
-    datasets = {found.name: opened(root, found.name) for found in list_datasets(root)}
-    clips = dataset.info["splits"].get("train", {}).get("clips", 0)
-    speeds = speeds_by_model(runs, datasets).get(card.name, [])
-    known = estimate(card, clips, int(info["frames"]), int(info["bands"]), speeds)
+    known = estimates(dataset, kind, training_speeds(root, runs))[card.name]
     return f"At most {fmt.plural(card.epochs, 'epoch')}, about {fmt.duration(known.total_s(card.epochs))}"
 
 

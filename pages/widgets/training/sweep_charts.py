@@ -17,13 +17,13 @@ from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.sweep_map import cells_of, map_figure
 from sedcore.figures.sweeps import (
-    SETTING_TITLES,
     importance_figure,
     parallel_figure,
     progress_figure,
     setting_text,
 )
 from sedcore.jobs.sweeps.results import best_score
+from sedcore.training.config import setting_title, setting_words
 
 PICKED = "sweep-picked"  # run ids of the cell or point that was clicked
 
@@ -68,9 +68,9 @@ def _axes(settings: Sequence[str], key: str) -> tuple[str, str]:
     if len(order) <= 2:
         return order[0], order[-1]
     with st.container(horizontal=True, gap="small"):
-        x = st.selectbox("Across", order, key=f"{key}-x", format_func=SETTING_TITLES.__getitem__, width=170)
+        x = st.selectbox("Across", order, key=f"{key}-x", format_func=setting_title, width=170)
         rest = [s for s in order if s != x]
-        y = st.selectbox("Up", rest, key=f"{key}-y", format_func=SETTING_TITLES.__getitem__, width=170)
+        y = st.selectbox("Up", rest, key=f"{key}-y", format_func=setting_title, width=170)
     return x, y
 
 
@@ -162,9 +162,7 @@ def picked_runs(table: pd.DataFrame, settings: Sequence[str]) -> None:
     rows = table.set_index("run_id").loc[ids].reset_index()
     with st.container(border=True, key="sweep-picked-box"):
         first = ", ".join(
-            f"{SETTING_TITLES[s].lower()} {setting_text(rows[s].iloc[0])}"
-            for s in settings
-            if rows[s].nunique() == 1
+            f"{setting_words(s)} {setting_text(rows[s].iloc[0])}" for s in settings if rows[s].nunique() == 1
         )
         st.markdown(f"**{fmt.plural(len(rows), 'run')}** with {fmt.escape_markdown(first)}")
         with st.container(horizontal=True, gap="small"):
@@ -195,7 +193,7 @@ def points_table(points: pd.DataFrame, settings: Sequence[str]) -> None:
     frame = pd.DataFrame(
         {
             "Point": [str(trial) for trial in order["trial"]],
-            **{SETTING_TITLES[s]: [setting_text(v) for v in order[s]] for s in settings},
+            **{setting_title(s): [setting_text(v) for v in order[s]] for s in settings},
             "Macro AP": order["mean"].to_numpy(),
             "SD": order["sd"].to_numpy(),
             "Runs": order["runs"].to_numpy(),

@@ -121,7 +121,7 @@ def distributions(spec: Spec) -> dict[str, BaseDistribution]:
 def _distribution(key: str, dimension: Choices | Range) -> BaseDistribution:
     if isinstance(dimension, Choices):
         return CategoricalDistribution(dimension.values)
-    if SETTINGS[key] is int:
+    if SETTINGS[key].type is int:
         return IntDistribution(
             int(dimension.low), int(dimension.high), dimension.log, int(dimension.step or 1)
         )
