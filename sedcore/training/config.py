@@ -143,6 +143,15 @@ class TrainConfig:
         choices=("float32", "bfloat16"),
         plain="float32",
     )
+    label_smoothing: float | None = setting(
+        "Label smoothing",
+        "learned labels are moved this far from 0 and 1 towards one half, so that scores become less extreme; 0: not",
+        metavar="SHARE",
+        low=0,
+        high=0.5,
+        step=0.01,
+        plain=0.0,
+    )
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:

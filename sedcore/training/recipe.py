@@ -52,6 +52,8 @@ class TrainingBatches:
             targets.append(self._frames(rows, self._steps))
         if config.mixup:
             x, targets = augment.mixed(x, targets, config.mixup, rng)
+        if config.label_smoothing:
+            targets = [augment.smoothed(labels, config.label_smoothing) for labels in targets]
         if config.shifting and kind.scale:
             augment.shift(x, min(config.shifting, x.shape[2] - 1), rng)
         if config.filtering and kind.scale == "dB":

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.widgets.base.format import escape_markdown
+from sedcore.figures.sweeps import setting_text
 from sedcore.models.catalog import model_card
 from sedcore.training.config import SETTINGS, TrainConfig
 from sedcore.training.settings import DATA, Setting
@@ -73,9 +73,9 @@ def _box(known: Setting, usual: TrainConfig) -> None:
 
 def _common(known: Setting, usual: TrainConfig) -> dict[str, Any]:
     """Return what every field is told: its key, and what the setting does."""
-    words = escape_markdown(known.help[0].upper() + known.help[1:])
+    words = known.help[0].upper() + known.help[1:]
     if known.default is None:
         value = getattr(usual, known.name)
-        shown = {True: "on", False: "off"}[value] if known.type is bool else value
-        words += f"; the model's own default is {shown:g}" if known.numeric else f"; the model's own: {shown}"
+        shown = ("off", "on")[value] if known.type is bool else setting_text(value)
+        words += f"; the model's own default is {shown}"
     return {"key": key_of(known.name), "persist_state": "session", "help": f"{words}."}
