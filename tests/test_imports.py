@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.pages.conftest import build_full
-from tests.small_sets import small_set
+from tests.support.small_sets import small_set
 
 REPO = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "librosa")

@@ -17,7 +17,7 @@ from sedcore.errors import SedcoreError
 from sedcore.jobs.listing import queue_rows
 from sedcore.jobs.queue import cancel, edit, move, queued_runs, resume, stored_states, submit
 from sedcore.training.config import TrainConfig
-from tests.queue_tools import SMALL, ids, small, work
+from tests.support.queue_tools import SMALL, ids, small, work
 
 pytestmark = pytest.mark.usefixtures("none_left")
 
