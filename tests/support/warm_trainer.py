@@ -2,7 +2,7 @@
 
 Loading TensorFlow costs ten times what a tiny training does. The warm processes load it once and train the runs
 that ``python -m tests.support.warm_trainer RUN --artifacts DIR`` brings, one after the other, by the real trainer's
-code; the XX them from one would be simpler, but TensorFlow hangs in a fork.)
+code; the worker sees a trainer like any other. (To fork them would be simpler, but TensorFlow hangs then.)
 """
 
 from __future__ import annotations
