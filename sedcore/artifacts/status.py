@@ -13,7 +13,7 @@ from typing import Any
 
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.artifacts.locks import folder_guard, is_locked
-from sedcore.errors import SedcoreError
+from sedcore.errors import SchemaMismatch, SedcoreError
 
 STATES = ("queued", "running", "cancelling", "cancelled", "interrupted", "failed", "finished")
 TRAINING_STATES = ("running", "cancelling")
@@ -69,8 +69,10 @@ def stored_status(folder: Path) -> Status:
     what = f"run {folder.name}"
     try:
         stored = read_json(folder / _FILE, what)
+    except SchemaMismatch:
+        raise
     except SedcoreError as error:
-        if not folder.exists() or " has schema " in str(error):
+        if not folder.exists():
             raise
         mend = '{"schema": 1, "state": "interrupted"}'
         raise SedcoreError(

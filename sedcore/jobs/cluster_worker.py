@@ -22,6 +22,7 @@ from sedcore.jobs.engine import RAY, checked_address
 from sedcore.jobs.queue import submit
 from sedcore.jobs.worker import Worker
 from sedcore.training.config import TrainConfig
+from sedcore.training.course import with_remedy
 
 MOST_JOBS = 1000
 
@@ -108,7 +109,7 @@ class ClusterWorker(Worker):
         except ClusterSilent as error:
             self._is_silent(error)
         except SedcoreError as error:
-            self._fail(run, str(error), attempt)
+            self._fail(run, with_remedy(run, str(error), error), attempt)
             return False
         self._handed[run.run_id] = "waiting"
         self._say(f"{run.run_id} handed over")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import KILL_REQUESTED, KILLED, STOP_REQUESTED, Status
-from sedcore.training.course import with_remedy
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def last_word(run: Run, status: Status, code: int, log_from: int) -> LastWord:
     elif code < 0 and status.state == "running":
         state, reason = "interrupted", how
     else:
-        state, reason = "failed", with_remedy(run, how)
+        state, reason = "failed", how
     return LastWord(state, reason, status.state, status.attempt)
 
 

@@ -224,7 +224,8 @@ class Worker:
         except SedcoreError:
             return False  # deleted while it waited
         except OSError as error:
-            self._fail(run, f"the training process could not be started: {error.strerror or error}", attempt)
+            reason = f"the training process could not be started: {error.strerror or error}"
+            self._fail(run, with_remedy(run, reason, error), attempt)
             return False
         self._say(f"{run.run_id} started")
         return True
@@ -232,7 +233,7 @@ class Worker:
     def _fail(self, run: Run, reason: str, attempt: int) -> None:
         """Say that a run that waited could not be started."""
         if run.path.exists():
-            self._write(run, LastWord("failed", with_remedy(run, reason), "queued", attempt))
+            self._write(run, LastWord("failed", reason, "queued", attempt))
 
     def _orphans(self) -> list[str]:
         """Return the runs that train on this machine for a worker that is gone."""
