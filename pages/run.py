@@ -98,7 +98,7 @@ def answer(scene: Scene, run: Run) -> str:
         return (
             f"This run was {status.state}: {fmt.escape_markdown(status.reason or 'no reason was recorded')}."
         )
-    if status.state in ("queued", "running", "cancelling"):
+    if status.live:
         progress = run.progress() or {}
         where = f", epoch {progress['epoch']} of {progress['epochs']}" if "epochs" in progress else ""
         return f"This run is {status.state}{where}."

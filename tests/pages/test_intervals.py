@@ -11,7 +11,7 @@ from sedcore.evaluation.align import aligned
 from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking
 from sedcore.evaluation.evaluate import evaluate
-from tests.pages.opened import table, texts
+from tests.support.opened import table, texts
 
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 

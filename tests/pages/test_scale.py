@@ -13,7 +13,7 @@ from sedcore.artifacts.runs import list_runs
 from sedcore.evaluation.baselines import baselines, below
 from sedcore.evaluation.evaluate import evaluate
 from tests.pages.conftest import TRAINED, add_trained
-from tests.pages.opened import table, texts
+from tests.support.opened import table, texts
 
 RUNS = 70
 
