@@ -12,8 +12,7 @@ from pages.widgets.base.messages import empty_state, show_error, show_note
 from pages.widgets.base.navigation import follow_to
 from pages.widgets.base.pulse import pulsed
 from pages.widgets.data.dataset_choice import choose_dataset
-from pages.widgets.runs import choice
-from pages.widgets.runs.cached import listed_runs
+from pages.widgets.runs import cached, choice
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.model_grid import model_grid
@@ -24,7 +23,6 @@ from pages.widgets.training.sweep_charts import (
     map_part,
     picked_runs,
     points_table,
-    score_of,
 )
 from pages.widgets.training.sweep_form import sweep_form
 from sedcore.artifacts.root import artifact_root
@@ -139,9 +137,9 @@ def body(root: Path, sweep: Sweep) -> None:
         st.rerun()  # it has ended: the page around follows, and stops polling
     spec, settings = parse_spec(info["spec"]), list(info["spec"]["space"])
     if _MEMBERS not in st.session_state:  # the index knows most: a run never changes its sweep
-        st.session_state[_MEMBERS] = members_of(listed_runs(root))
+        st.session_state[_MEMBERS] = members_of(cached.listed_runs(root))
     members: Members = st.session_state[_MEMBERS]
-    table = run_table(runs_of(root, sweep.name, members), spec, score_of)
+    table = run_table(runs_of(root, sweep.name, members), spec, cached.best_validation)
     points = point_table(table, spec)
     st.markdown(answer(sweep.name, points, settings))
     standing(root, sweep, info, spec, table)
