@@ -15,6 +15,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.data.features import check_kinds
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.errors import SedcoreError
+from sedcore.extras import need
 from sedcore.models.backend import load_keras
 from sedcore.models.catalog import model_card
 from sedcore.training.config import TrainConfig
@@ -90,6 +91,7 @@ def train_now(
 
     The run is born running, under this process's lock, so that no worker takes it.
     """
+    need("tensorflow", "training")  # before there is a run
     info, held = plan(root, config, run_id, name), []
     run = runs.create_run(
         root, info, "running", "begins", fill=lambda run: held.append(RunLock(run.path, note={}).acquire())
