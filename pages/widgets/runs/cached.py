@@ -25,9 +25,9 @@ from sedcore.artifacts.sweeps import Sweep
 from sedcore.comparison import common_clips, contenders, thresholds
 from sedcore.comparison import scores as reading
 from sedcore.comparison.all_runs import AllRuns
-from sedcore.comparison.common_clips import Common, CommonScores
+from sedcore.comparison.common_clips import Common
 from sedcore.comparison.recent import Recent
-from sedcore.comparison.scores import Scores, Stamp
+from sedcore.comparison.scores import HeldScores, Scores, Stamp
 from sedcore.comparison.selection import Scored
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import tuning, tuning_intervals
@@ -149,13 +149,13 @@ def _in_common(stamps: tuple[Stamp, ...], _scores: Sequence[Scores]) -> Common:
     return common_clips.in_common(_scores)
 
 
-def on_common(one: Scores, common: Common) -> CommonScores:
+def on_common(one: Scores, common: Common) -> HeldScores:
     """Return scores cut to what is common."""
     return _on_common(one.stamp, common.digest, one, common)
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
-def _on_common(stamp: Stamp, digest: str, _one: Scores, _common: Common) -> CommonScores:
+def _on_common(stamp: Stamp, digest: str, _one: Scores, _common: Common) -> HeldScores:
     return common_clips.on_common(_one, _common)
 
 
