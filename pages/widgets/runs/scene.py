@@ -65,7 +65,6 @@ class Scene:
     labels: dict[str, str]
     left: list[Run] = field(default_factory=list)  # chosen runs beyond those that the page shows
     broken: list[str] = field(default_factory=list)  # what is wrong with folders that cannot be read
-    missing: list[str] = field(default_factory=list)  # ids asked for that do not exist
     scored: list[Scored] = field(default_factory=list)
     unscored: list[tuple[Run, str]] = field(default_factory=list)
     groups: list[list[Scored]] = field(default_factory=list)
@@ -125,7 +124,6 @@ def build_scene(root: Path, choice: Choice, most: int | None = MOST_COMPARED) ->
         labels=listing.derived("labels", lambda: unique_labels(runs)),
         broken=[run.problem for run in listing if run.problem],
         left=left,
-        missing=[run_id for run_id in (*choice.runs, choice.baseline) if run_id and run_id not in by_id],
     )
     count_first([run for run in chosen if split in run.splits()], split)
     for run in chosen:
