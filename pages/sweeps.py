@@ -14,8 +14,8 @@ from pages.widgets.base.pulse import pulsed
 from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset
 from pages.widgets.runs.address import BY_PAGE, quoted, say_link
+from pages.widgets.runs.cached import listed_runs
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.loading import listed_runs
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.model_grid import model_grid
 from pages.widgets.training.sweep_charts import (

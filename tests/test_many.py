@@ -1,7 +1,6 @@
 """Averages of many runs at once have the digits of `evaluate`."""
 
 import numpy as np
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from sedcore.evaluation.baselines import MEASURES, baselines, below, value_of
 from sedcore.evaluation.counts import Confusion
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.many import below_any, f1_of_many
+from tests.support.awkward_scores import truth_and_scores
 
 
 @settings(max_examples=60)

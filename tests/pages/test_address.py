@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pages.widgets.runs.address import quoted
-from tests.pages.opened import ENTRY, texts
+from tests.support.opened import ENTRY, texts
 
 PAGES = sorted(page.stem for page in (Path(ENTRY).parent / "pages").glob("[!_]*.py"))
 LEADER = "20250301-150000-crnn-time-a005"
@@ -81,7 +81,7 @@ def test_a_page_says_which_values_it_knows(visit, full_root, page, name):
     asked = {} if page == "new_run" else {"runs": LEADER}
     app = visit(full_root, page, training=True, **asked, **{name: wrong})
     assert not app.exception
-    assert f"The link has {name}=zz<b>z, which this page cannot read." in plain(app) or page == "new_run"
+    assert f"The link has {name}=zz<b>z, which this page cannot read;" in plain(app) or page == "new_run"
     said = plain(app.run())
     assert f"{name}=zz<b>z" in said and right in said, "the widget's own values are those that are named"
     assert "link_off" not in texts(visit(full_root, page, training=True, **asked, **{name: right}))

@@ -11,9 +11,9 @@ import streamlit as st
 
 from pages.widgets.base.format import escape_markdown, listing
 from pages.widgets.base.messages import show_note
-from pages.widgets.runs import choice, loading
-from sedcore.artifacts.index import ListedRun
+from pages.widgets.runs import cached, choice
 from sedcore.artifacts.root import artifact_root
+from sedcore.comparison.selection import splits_of
 
 BY_PAGE = (
     None  # in place of a parameter's values: they depend on what is on disk, so the page says what it lacks
@@ -40,20 +40,21 @@ def say_address(page: str, reads: Mapping[str, Collection[str] | None]) -> None:
     unknown = [f"{quoted(name)}={quoted(values[-1])}" for name, values in asked.items() if name not in reads]
     if unknown:
         sentences.append(f"The link has {listing(unknown, 4)}, which this page does not know.")
-    for name, known in reads.items():
-        if known is not BY_PAGE:
-            say_unreadable(name, known)
+    sentences += filter(
+        None, (unreadable(name, known) for name, known in reads.items() if known is not BY_PAGE)
+    )
     if sentences:
         say_link("  \n".join(sentences))
 
 
-def say_unreadable(name: str, known: Collection[str]) -> None:
-    """Say that the address gives a parameter a value that is none of those known."""
+def unreadable(name: str, known: Collection[str]) -> str:
+    """Return in words what the address gives a parameter that is none of the known values, "" where all is well."""
     _, asked = st.session_state.get(_ASKED, ("", {}))
     wrong = [quoted(value) for value in asked.get(name, []) if value and value not in known]
-    if wrong:
-        values = listing([escape_markdown(value) for value in known])
-        say_link(f"The link has {name}={listing(wrong, 3)}, which this page cannot read. It knows {values}.")
+    if not wrong:
+        return ""
+    values = listing([escape_markdown(value) for value in known])
+    return f"The link has {name}={listing(wrong, 3)}, which this page cannot read; it knows {values}."
 
 
 def say_link(text: str) -> None:
@@ -85,7 +86,7 @@ def page_was_drawn() -> None:
 
 def _not_there(chosen: choice.Choice) -> list[str]:
     """Return a sentence for the runs and one for the split that are not there."""
-    index, wanted = loading.index_of(artifact_root()), dict.fromkeys((*chosen.runs, chosen.baseline))
+    index, wanted = cached.index_of(artifact_root()), dict.fromkeys((*chosen.runs, chosen.baseline))
     wanted.pop("", None)
     runs = {run.run_id: run for run in index.listed() if not run.problem}
     if not runs or wanted.keys() - runs.keys():  # not seen yet
@@ -96,11 +97,6 @@ def _not_there(chosen: choice.Choice) -> list[str]:
         verb = "is" if len(missing) == 1 else "are"
         sentences.append(f"The link names {listing(missing)}, which {verb} not in this artifact root.")
     shown = [runs[run_id] for run_id in chosen.runs if run_id in runs] or list(runs.values())
-    if chosen.split and shown and not any(chosen.split in _splits(run) for run in shown):
+    if chosen.split and shown and chosen.split not in splits_of(shown):
         sentences.append(f"No chosen run has a split named {escape_markdown(chosen.split)}.")
     return sentences
-
-
-def _splits(run: ListedRun) -> Collection[str]:
-    printed = run.info["kind"] == "reported" and (run.reported() or {}).get("tables")
-    return printed or run.splits()
