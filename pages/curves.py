@@ -31,6 +31,8 @@ from sedcore.figures.epochs import class_epochs_figure
 
 OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
 LIVE_SECONDS = 5.0
+AXES = {"epochs": "Epochs", "minutes": "Minutes"}
+LAYOUTS = {"overlaid": "Overlaid", "apart": "A panel a run"}
 MOST_MAPS = 8  # heat maps at a time; of more runs those that are asked for
 
 
@@ -210,9 +212,9 @@ def controls(several_seeds: bool) -> dict:
         )
         axis = st.segmented_control(
             "Axis",
-            ["epochs", "minutes"],
+            list(AXES),
             default="epochs",
-            format_func=str.title,
+            format_func=AXES.__getitem__,
             required=True,
             key="axis",
             bind="query-params",
@@ -221,9 +223,9 @@ def controls(several_seeds: bool) -> dict:
         )
         layout = st.segmented_control(
             "Layout",
-            ["overlaid", "apart"],
+            list(LAYOUTS),
             default="overlaid",
-            format_func={"overlaid": "Overlaid", "apart": "A panel a run"}.__getitem__,
+            format_func=LAYOUTS.__getitem__,
             required=True,
             key="layout",
             bind="query-params",
@@ -319,4 +321,4 @@ def left_out(histories: list[History]) -> str:
     )
 
 
-guarded(main)
+guarded(main, {"measures": MEASURES.values(), "axis": AXES.values(), "layout": LAYOUTS.values()})

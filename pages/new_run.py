@@ -9,13 +9,14 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import link_to
+from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset, opened
-from pages.widgets.runs import choice
+from pages.widgets.runs.address import BY_PAGE
 from pages.widgets.runs.cached import look
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.estimates import best_results, estimate, speeds_by_model
-from pages.widgets.training.prefill import edit_part, take_link
+from pages.widgets.training.prefill import EDIT, LIKE, edit_part, take_link
 from pages.widgets.training.train_form import (
     EPOCHS,
     FEATURES,
@@ -56,7 +57,6 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line trains all the same.")
         return
-    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
     runs, shown = trained_runs(root), look(root)
     top = st.container()
@@ -236,4 +236,4 @@ def _about(seconds: float) -> str:
     return f"about {round(minutes)} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
 
 
-guarded(main)
+guarded(main, {"model": MODELS, DATA: BY_PAGE, LIKE: BY_PAGE, EDIT: BY_PAGE})
