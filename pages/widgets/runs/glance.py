@@ -20,9 +20,9 @@ from sedcore.artifacts.counted import Layout, Packed, layout_of, records
 from sedcore.artifacts.index import ListedRun
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import samples_average
-from sedcore.evaluation.baselines import MEASURES
 from sedcore.evaluation.counts import cast_thresholds
-from sedcore.evaluation.many import f1_of_many
+from sedcore.evaluation.many import averages_of_many
+from sedcore.evaluation.measures import OF_SAMPLES, RUN_MEASURES
 
 _MOST_DERIVED = 40
 _KEPT = 4  # tables kept for all readers: some hundred kB each
@@ -35,7 +35,7 @@ class Glance:
     Attributes
     ----------
     keys : (runs,) comparison keys, runs compare only where they are equal.
-    values : of each of MEASURES, (runs,) float64.
+    values : of each of RUN_MEASURES, (runs,) float64.
     collapsed : (runs,) bool.
     clips, classes : (runs,) how many there are.
     """
@@ -83,7 +83,7 @@ def _look(scene: Scene, packed: Sequence[Packed | None]) -> Glance:
     many = len(packed)
     found = Glance(
         np.full(many, "", "<U16"),
-        {measure: np.full(many, np.nan) for measure in MEASURES},
+        {measure: np.full(many, np.nan) for measure in RUN_MEASURES},
         np.zeros(many, bool),
         *(np.zeros(many, np.int64) for _ in range(2)),
     )
@@ -93,7 +93,7 @@ def _look(scene: Scene, packed: Sequence[Packed | None]) -> Glance:
         found.keys[rows] = known["key"].astype(str)
         found.collapsed[rows] = known["collapsed"]
         found.clips[rows], found.classes[rows] = layout.clips, len(layout.classes)
-        for measure in ("macro_ap", "macro_roc_auc"):
+        for measure in RUN_MEASURES.keys() & known.dtype.names:
             found.values[measure][rows] = known[measure]
         wanted = list(scene.choice.class_thresholds(layout.classes))
         thresholds = cast_thresholds(wanted, len(layout.classes), layout.dtype)
@@ -101,10 +101,13 @@ def _look(scene: Scene, packed: Sequence[Packed | None]) -> Glance:
         if place is None:
             between += [(row, thresholds) for row in rows]
             continue
-        averages = f1_of_many(known["tp"][:, place], known["fp"][:, place], known["positives"])
+        counted = known["tp"][:, place], known["fp"][:, place], known["positives"]
+        averages = averages_of_many(*counted, layout.clips)
         for measure, values in averages.items():
             found.values[measure][rows] = values
-        found.values["samples_f1"][rows] = known["samples"][:, place, 2]
+        for column, m in enumerate(OF_SAMPLES):
+            if m.ranks_runs:
+                found.values[f"samples_{m.name}"][rows] = known["samples"][:, place, column]
     _read(scene, found, between)
     return found
 
@@ -143,5 +146,9 @@ def _read_one(run: ListedRun, split: str, thresholds: np.ndarray) -> dict[str, f
     fired = held.scores >= thresholds
     hits = fired & held.truth
     tp, predicted, positives = (mask.sum(axis=0)[None] for mask in (hits, fired, held.truth))
-    averages = {name: values[0] for name, values in f1_of_many(tp, predicted - tp, positives).items()}
-    return averages | {"samples_f1": samples_average(held.truth, fired)[0].f1}
+    averages = {
+        name: values[0]
+        for name, values in averages_of_many(tp, predicted - tp, positives, len(fired)).items()
+    }
+    samples = samples_average(held.truth, fired)[0]
+    return averages | {f"samples_{m.name}": samples[m.name] for m in OF_SAMPLES if m.ranks_runs}

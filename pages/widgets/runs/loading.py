@@ -27,11 +27,12 @@ from sedcore.artifacts.kept_history import kept_history
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.averages import PRF, samples_average
+from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, counts, decide
 from sedcore.evaluation.evaluate import Evaluation, Summary
 from sedcore.evaluation.evaluate import evaluation as evaluation_of
 from sedcore.evaluation.grid import OnGrid, count_on_grid
+from sedcore.evaluation.measures import OF_SAMPLES, ByMeasure
 from sedcore.jobs.switch import training_enabled
 
 _MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
@@ -285,7 +286,7 @@ def _evaluation(run_path: str, split: str, file_time: int, thresholds: tuple[flo
     return evaluation_of(held.summary, wanted, *found)
 
 
-def _at_a_stop(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]] | None:
+def _at_a_stop(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[ByMeasure, int]] | None:
     """Return what the index has counted at (classes,) thresholds, None where they are no one stop of the grid."""
     summary, known = held.summary, counted(held.run, held.split).on_grid
     place = stop_of(known.grid, thresholds)
@@ -294,7 +295,8 @@ def _at_a_stop(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[P
     tp, fp = known.tp[place], known.fp[place]
     rest = summary.clips - summary.positives
     confusion = Confusion(tp=tp, fp=fp, fn=summary.positives - tp, tn=rest - fp)
-    return confusion, (PRF(*known.samples[place].tolist()), int(known.empty[place]))
+    samples = zip((m.name for m in OF_SAMPLES), known.samples[place].tolist())
+    return confusion, (ByMeasure(samples), int(known.empty[place]))
 
 
 def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:
@@ -305,7 +307,7 @@ def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:
     return place if stops else None
 
 
-def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]]:
+def _counted_large(held: Scores, thresholds: np.ndarray) -> tuple[Confusion, tuple[ByMeasure, int]]:
     """Count a large run at (classes,) thresholds: classes at a stop from the index, others from their scores."""
     summary, known = held.summary, counted(held.run, held.split).on_grid
     points = known.grid.astype(summary.dtype)
