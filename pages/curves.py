@@ -10,7 +10,7 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import empty_state
 from pages.widgets.base.pulse import pulsed
 from pages.widgets.compare.context_bar import context_bar, no_runs, run_mark
-from pages.widgets.runs import loading
+from pages.widgets.runs import cached
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
@@ -51,7 +51,7 @@ def body(scene: Scene) -> float | None:
 def show_histories(scene: Scene) -> None:
     """Show the curves of the chosen runs, and their classes over the epochs."""
     found, without = {}, []
-    tables = loading.histories(scene.chosen)
+    tables = cached.histories(scene.chosen)
     for run in scene.chosen:
         table = tables[run.run_id]
         if isinstance(table, SedcoreError):
@@ -106,7 +106,7 @@ def class_maps(scene: Scene, runs: list[Run]) -> None:
     for number, (run, table) in enumerate(found):
         with columns[number % len(columns)]:
             st.markdown(run_mark(scene, run))
-            best = run.info["best_epoch"] or best_epoch(loading.histories([run])[run.run_id])
+            best = run.info["best_epoch"] or best_epoch(cached.histories([run])[run.run_id])
             st.plotly_chart(
                 class_epochs_figure(table, best), key=f"curves-classes-{number}", config=style.CONFIG
             )

@@ -12,7 +12,6 @@ from pages.widgets.base.navigation import link_to
 from pages.widgets.data.dataset_choice import choose_dataset, opened
 from pages.widgets.runs import choice
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.scene import unique_labels
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.estimates import best_results, estimate, speeds_by_model
 from pages.widgets.training.prefill import edit_part, take_link
@@ -31,6 +30,7 @@ from pages.widgets.training.train_form import (
 from pages.widgets.training.watch import Look, look, watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
+from sedcore.comparison.selection import unique_labels
 from sedcore.data import summary
 from sedcore.data.store import DataSet, list_datasets
 from sedcore.errors import SedcoreError

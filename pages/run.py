@@ -12,7 +12,7 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import empty_state, show_error
 from pages.widgets.base.navigation import link_to
 from pages.widgets.compare.context_bar import no_runs, swatch
-from pages.widgets.runs import choice, loading
+from pages.widgets.runs import cached, choice
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene, build_scene
 from pages.widgets.training.ended_table import clone, resume_from_page
@@ -21,6 +21,7 @@ from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import RESUMABLE_STATES
+from sedcore.comparison.scores import macro_aps, same_clips
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import History, curves_figure
@@ -97,7 +98,7 @@ def answer(scene: Scene, run: Run) -> str:
         return (
             f"This run was {status.state}: {fmt.escape_markdown(status.reason or 'no reason was recorded')}."
         )
-    if status.state in ("queued", "running", "cancelling"):
+    if status.live:
         progress = run.progress() or {}
         where = f", epoch {progress['epoch']} of {progress['epochs']}" if "epochs" in progress else ""
         return f"This run is {status.state}{where}."
@@ -107,10 +108,11 @@ def answer(scene: Scene, run: Run) -> str:
             f"A printed result ({fmt.escape_markdown(source)}), without scores: its tables stand as they are."
         )
     split = scene.split if scene.split in run.splits() else next(iter(run.splits()), "")
-    ap = loading.macro_ap(run, split) if split else None
+    ap = cached.macro_ap(run, split) if split else None
     if ap is None:
         return "This run has no scores that can be read."
-    ranks = loading.macro_aps(loading.same_clips(run, scene.runs, split), split)
+    index = scene.reader.index
+    ranks = macro_aps(index, same_clips(index, run, scene.runs, split), split)
     better = sum(1 for value in ranks if value is not None and value > ap)
     where = f"on {fmt.escape_markdown(split)}"
     if len(ranks) < 2:
@@ -121,7 +123,7 @@ def answer(scene: Scene, run: Run) -> str:
 def numbers(scene: Scene, run: Run) -> None:
     """Show the few numbers of a run in a row."""
     info = run.info
-    facts = [(f"Macro AP, {split}", fmt.score(loading.macro_ap(run, split))) for split in run.splits()]
+    facts = [(f"Macro AP, {split}", fmt.score(cached.macro_ap(run, split))) for split in run.splits()]
     facts += [
         ("Best epoch", fmt.epochs(info["best_epoch"], info["epochs_run"])),
         ("Training time", fmt.duration(info["wall_s"])),

@@ -13,8 +13,8 @@ from pages.widgets.base.navigation import follow_to
 from pages.widgets.base.pulse import pulsed
 from pages.widgets.data.dataset_choice import choose_dataset
 from pages.widgets.runs import choice
+from pages.widgets.runs.cached import listed_runs
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.loading import listed_runs
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.model_grid import model_grid
 from pages.widgets.training.sweep_charts import (

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from awkward_scores import thresholds, truth_and_scores
 from hypothesis import given, settings
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -12,6 +11,7 @@ from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import averages, class_scores, samples_average
 from sedcore.evaluation.counts import Confusion, counts, decide
 from sedcore.evaluation.measures import ByMeasure
+from tests.support.awkward_scores import thresholds, truth_and_scores
 
 
 def parts(prf: ByMeasure) -> tuple[float, float, float]:

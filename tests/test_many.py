@@ -1,7 +1,6 @@
 """Averages of many runs at once have the digits of `evaluate`."""
 
 import numpy as np
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from sedcore.evaluation.counts import Confusion
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.many import averages_of_many, below_any
 from sedcore.evaluation.measures import RUN_MEASURES
+from tests.support.awkward_scores import truth_and_scores
 
 
 @settings(max_examples=60)

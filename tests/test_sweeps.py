@@ -33,7 +33,7 @@ from sedcore.jobs.sweeps.advance import Sweeps, stop_sweep
 from sedcore.jobs.sweeps.results import point_table, run_table, runs_of
 from sedcore.jobs.sweeps.space import grid, size
 from sedcore.jobs.sweeps.spec import make_sweep, parse_spec, read_spec, to_toml
-from tests.tiny import make_dataset
+from tests.support.tiny import make_dataset
 
 GRID = {
     "dataset": "tiny",

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
@@ -29,6 +28,7 @@ from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.measures import OF_DECISIONS
 from sedcore.evaluation.shift import predicted_against_true, ranks
 from sedcore.evaluation.verdicts import compare, compare_all, holm, mcnemar, p_values, proven_ranks
+from tests.support.awkward_scores import truth_and_scores
 
 
 def test_holm_by_hand():

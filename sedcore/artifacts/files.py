@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from sedcore.errors import SedcoreError
+from sedcore.errors import SchemaMismatch, SedcoreError
 
 SCHEMA = 1
 # What numpy raises on reading a file that holds no array, or a damaged one: it parses headers as Python.
@@ -104,7 +104,13 @@ def write_json(path: Path, obj: dict, durable: bool = True) -> None:
 
 
 def read_json(path: Path, what: str) -> dict:
-    """Read a JSON object written by this project; `what` names it in errors ("run", "data set")."""
+    """Read a JSON object written by this project; `what` names it in errors ("run", "data set").
+
+    Raises
+    ------
+    SedcoreError
+        The file is missing, unreadable or no JSON object; a SchemaMismatch where another version wrote it.
+    """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -120,7 +126,7 @@ def read_json(path: Path, what: str) -> dict:
     if not isinstance(obj, dict):
         raise SedcoreError(f"{what}: {path} holds a {type(obj).__name__} where an object was expected")
     if obj.get("schema") != SCHEMA:
-        raise SedcoreError(
+        raise SchemaMismatch(
             f"{what}: {path} has schema {obj.get('schema')!r} and this version reads {SCHEMA}; "
             "it was written by another version of sedcore"
         )

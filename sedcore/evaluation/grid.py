@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sedcore.evaluation.counts import Counts, checked
-from sedcore.evaluation.measures import OF_SAMPLES
+from sedcore.evaluation.measures import OF_SAMPLES, ByMeasure
 
 STEPS = 100  # at least, over the range of scores
 CHUNK = 2_000_000  # scores that are looked at in one go: some 50 MB
@@ -28,6 +28,11 @@ class OnGrid:
     samples: np.ndarray  # (thresholds, measures) samples averages, of measures.OF_SAMPLES
     empty: np.ndarray  # (thresholds,) clips with neither truth nor prediction
     clips: int
+
+    def samples_at(self, place: int) -> tuple[ByMeasure, int]:
+        """The samples average at one threshold, and how many clips are empty: what `samples_average` gives."""
+        means = zip((m.name for m in OF_SAMPLES), self.samples[place].tolist())
+        return ByMeasure(means), int(self.empty[place])
 
 
 def slider_range(lowest: float, highest: float) -> tuple[float, float]:

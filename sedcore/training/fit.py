@@ -26,12 +26,12 @@ from sedcore.training.batches import RowReader
 from sedcore.training.config import TrainConfig
 from sedcore.training.course import Course
 from sedcore.training.devices import AllDevices, OneDevice, devices
+from sedcore.training.environment import versions
 from sedcore.training.optimizer import FusedAdam
 from sedcore.training.progress import peak_memory_mb
 from sedcore.training.recipe import TrainingBatches, averaged, learning_rate, learns_frames
 from sedcore.training.resume import Pace, SoFar, check_features, make_deterministic, restore, save
 from sedcore.training.scoring import SplitScorer
-from sedcore.training.start import check_fit, versions
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,6 @@ def _prepare(course: Course) -> _Training:
     run = course.run
     config = TrainConfig.from_json(run.info["config"]).resolved()
     dataset = open_dataset(course.root, config.dataset)
-    check_fit(dataset, config)  # again: it may have waited for long
     if has_checkpoint(run) and run.info["data_fingerprint"] != dataset.fingerprint:
         raise SedcoreError(
             f"data set {dataset.name} is no longer the one that run {run.run_id} was trained on so far; put that one "

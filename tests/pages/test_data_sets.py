@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from sedcore.data.checks import Problem
-from tests.small_sets import small_set
+from tests.support.small_sets import small_set
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "data_sets.py")
 

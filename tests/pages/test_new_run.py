@@ -15,8 +15,8 @@ from sedcore.artifacts.status import set_status
 from sedcore.jobs.queue import submit
 from sedcore.models.catalog import MODELS
 from sedcore.training.config import TrainConfig
-from tests.pages.no_process import NoProcess, no_memory, replace_process
-from tests.small_sets import small_set
+from tests.support.no_process import NoProcess, no_memory, replace_process
+from tests.support.small_sets import small_set
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "new_run.py")
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")

@@ -26,8 +26,8 @@ from sedcore.artifacts.status import set_status
 from sedcore.jobs.queue import queued_runs, submit
 from sedcore.jobs.workers import register
 from sedcore.training.config import TrainConfig
-from tests.pages.no_process import NoProcess, no_memory, replace_process
-from tests.small_sets import CLASSES, small_set
+from tests.support.no_process import NoProcess, no_memory, replace_process
+from tests.support.small_sets import CLASSES, small_set
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "queue.py")
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")

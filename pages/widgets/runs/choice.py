@@ -11,50 +11,34 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 import streamlit as st
 
 from sedcore.artifacts.files import safe_name
+from sedcore.comparison.selection import DEFAULT_THRESHOLD, Choice
 from sedcore.errors import SedcoreError
 
-DEFAULT_THRESHOLD = 0.5
 KEYS = ("runs", "split", "baseline", "t", "tc", "common")
 _STATE, _WRITTEN, _PROBLEMS = "choice", "choice-written", "choice-problems"
 _REMEMBERED = 30  # URLs of this session that are known to be its own
 _MAX_RUNS = 250
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A reader's choice; empty fields mean "not chosen", and the pages say what they show then."""
-
-    runs: tuple[str, ...] = ()  # run ids, in the order of the chips
-    split: str = ""
-    baseline: str = ""  # a run id; differences are against it
-    threshold: float = DEFAULT_THRESHOLD
-    by_class: tuple[tuple[str, float], ...] = ()  # (class, threshold), each in place of `threshold`
-    common: bool = False  # runs that do not compare are cut to the clips and classes that they share
-
-    def class_thresholds(self, classes: tuple[str, ...]) -> tuple[float, ...]:
-        """Return the threshold of each class."""
-        own = dict(self.by_class)
-        return tuple(own.get(name, self.threshold) for name in classes)
-
-    def params(self) -> dict[str, str]:
-        """Return the choice as URL parameters, without what is the default."""
-        # in full: a threshold that is a score itself must not lose its last digit, at which clips fire
-        own = ",".join(f"{quote(name, safe='')}:{_exact(value)}" for name, value in self.by_class)
-        every = {
-            "runs": ",".join(self.runs),
-            "split": self.split,
-            "baseline": self.baseline,
-            "t": "" if self.threshold == DEFAULT_THRESHOLD else _exact(self.threshold),
-            "tc": own,
-            "common": "1" if self.common else "",
-        }
-        return {key: value for key, value in every.items() if value}
+def url_of(choice: Choice) -> dict[str, str]:
+    """Return a choice as URL parameters, without what is the default."""
+    # in full: a threshold that is a score itself must not lose its last digit, at which clips fire
+    own = ",".join(f"{quote(name, safe='')}:{_exact(value)}" for name, value in choice.by_class)
+    every = {
+        "runs": ",".join(choice.runs),
+        "split": choice.split,
+        "baseline": choice.baseline,
+        "t": "" if choice.threshold == DEFAULT_THRESHOLD else _exact(choice.threshold),
+        "tc": own,
+        "common": "1" if choice.common else "",
+    }
+    return {key: value for key, value in every.items() if value}
 
 
 def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
@@ -95,7 +79,7 @@ def current() -> Choice:
 
 def url_params() -> dict[str, str]:
     """Return the choice of this session as URL parameters, for links from page to page."""
-    return st.session_state.get(_STATE, Choice()).params()
+    return url_of(st.session_state.get(_STATE, Choice()))
 
 
 def problems() -> list[str]:
@@ -131,7 +115,7 @@ def _exact(value: float) -> str:
 
 
 def _write_url(choice: Choice) -> None:
-    wanted = choice.params()
+    wanted = url_of(choice)
     written = st.session_state.setdefault(_WRITTEN, [])
     if wanted not in written:
         written.append(wanted)

@@ -15,7 +15,7 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.pulse import pulsed
-from pages.widgets.runs import loading
+from pages.widgets.runs import cached
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import Status
@@ -81,7 +81,7 @@ def look(root: Path, fresh: bool = True) -> Look:
 
 @st.cache_resource(ttl=LOOK_S, max_entries=16, show_spinner=False)
 def _look(root: str) -> Look:
-    found, broken = [], {run.run_id for run in loading.index_of(Path(root)).listed() if run.problem}
+    found, broken = [], {run.run_id for run in cached.index_of(Path(root)).listed() if run.problem}
     for run in live_runs(Path(root), _seen(root)):
         if run.run_id in broken:
             continue  # Queue and the pages with runs name it
@@ -121,7 +121,7 @@ def _age_s(status: Status) -> float:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _seen(root: str) -> dict:
     """What was read of each run folder, so that only changed files are read again; the index knows most at first."""
-    listed = loading.index_of(Path(root)).listed()
+    listed = cached.index_of(Path(root)).listed()
     return {run.run_id: (run.status_stamp, run.seen) for run in listed if not (run.problem or run.seen.live)}
 
 

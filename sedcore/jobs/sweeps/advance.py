@@ -19,12 +19,13 @@ from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.locks import FileLock, LockTaken
 from sedcore.artifacts.recording import append_log
 from sedcore.artifacts.runs import Run, new_run_id
-from sedcore.artifacts.status import set_status
+from sedcore.artifacts.states import Seen, stored_states
+from sedcore.artifacts.status import STOP_REQUESTED, set_status
 from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, list_sweeps, set_sweep_state
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import takes
-from sedcore.jobs.queue import Seen, cancel, leave_queue, stored_states, submit
+from sedcore.jobs.queue import cancel, leave_queue, submit
 from sedcore.jobs.sweeps.results import best_score
 from sedcore.jobs.sweeps.spec import Spec, misfits, parse_spec
 from sedcore.jobs.workers import living_workers
@@ -166,7 +167,7 @@ def stop_sweep(root: Path, sweep: Sweep) -> int:
     SedcoreError
         It has ended already.
     """
-    if not set_sweep_state(sweep, "stopping", "stop requested", only_from=("open",)):
+    if not set_sweep_state(sweep, "stopping", STOP_REQUESTED, only_from=("open",)):
         raise SedcoreError(f"sweep {sweep.name} is {sweep.read()['state']}; there is nothing to stop")
     cancelled = 0
     for run_id, status in stored_states(root).items():
@@ -186,7 +187,7 @@ def _was_stopped(sweep: Sweep) -> str:
 
 def _ending(state: str, step: _Step) -> tuple[str, str]:
     if state == "stopping":
-        return "stopped", "stop requested"
+        return "stopped", STOP_REQUESTED
     return "finished", step.summary()
 
 

@@ -45,8 +45,8 @@ from sedcore.jobs.sweeps.space import (
     size,
     typed,
 )
+from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
-from sedcore.training.start import check_fit
 
 SAMPLERS, PRUNERS = ("grid", "random", "tpe"), ("none", "median", "hyperband")
 MOST_SEEDS = 100
