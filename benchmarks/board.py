@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.made_runs import make_runs
-from tests.serving import chromium_path, free_port, wait_until_served
+from tests.support.serving import chromium_path, free_port, wait_until_served
 
 REPO = Path(__file__).parents[1]
 SIZES = {  # name: runs, classes, clips

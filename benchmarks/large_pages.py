@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.board import Served, peak_mb
 from benchmarks.made_runs import make_runs
 from sedcore.artifacts.runs import list_runs
-from tests.serving import chromium_path
+from tests.support.serving import chromium_path
 
 LONG = 600_000  # milliseconds to wait at most
 

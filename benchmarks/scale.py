@@ -126,7 +126,7 @@ def opener():
     """Return what opens a page as a session, as a server does it."""
     from streamlit.components.v2 import manifest_scanner
 
-    from tests.pages.opened import open_page
+    from tests.support.opened import open_page
 
     # else each session looks through all installed packages, which a server does once
     scan = functools.cache(manifest_scanner.scan_component_manifests)
@@ -166,7 +166,7 @@ def opened_cold(root: Path) -> tuple[float, float]:
     from playwright.sync_api import sync_playwright
 
     from benchmarks.board import Served, peak_mb
-    from tests.serving import chromium_path, free_port
+    from tests.support.serving import chromium_path, free_port
 
     port = free_port()  # one address for both servers: the browser has the page's files from the first
     with sync_playwright() as playwright:

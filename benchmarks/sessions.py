@@ -28,8 +28,8 @@ from sedcore.artifacts.runs import Run
 from sedcore.jobs.queue import cancel, submit
 from sedcore.jobs.workers import ensure_worker
 from sedcore.training.config import TrainConfig
-from tests.serving import free_port, wait_until_served
-from tests.small_sets import small_set
+from tests.support.serving import free_port, wait_until_served
+from tests.support.small_sets import small_set
 
 REPO = Path(__file__).parents[1]
 CLIPS = 400

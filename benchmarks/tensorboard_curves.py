@@ -22,7 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.board import Served
 from benchmarks.made_runs import make_many
 from sedcore.artifacts.runs import Run
-from tests.serving import chromium_path, free_port, wait_until_served
+from tests.support.serving import chromium_path, free_port, wait_until_served
 
 TAG = "validation.loss"
 LONG = 300_000  # milliseconds to wait at most

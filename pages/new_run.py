@@ -9,13 +9,13 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import link_to
+from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset
-from pages.widgets.runs import choice, loading
-from pages.widgets.runs.cached import training_speeds
+from pages.widgets.runs import cached
+from pages.widgets.runs.address import BY_PAGE
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.scene import unique_labels
 from pages.widgets.runs.trainings import trained_runs
-from pages.widgets.training.prefill import edit_part, take_link
+from pages.widgets.training.prefill import EDIT, LIKE, edit_part, take_link
 from pages.widgets.training.setting_fields import key_of
 from pages.widgets.training.train_form import (
     FEATURES,
@@ -27,15 +27,17 @@ from pages.widgets.training.train_form import (
     settings,
     take_defaults,
 )
-from pages.widgets.training.watch import Look, look, watch
+from pages.widgets.training.watch import watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
+from sedcore.comparison.selection import unique_labels
 from sedcore.data import summary
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.data import balance_bar
 from sedcore.jobs.listing import whereabouts
+from sedcore.jobs.live import Look
 from sedcore.jobs.switch import training_enabled
 from sedcore.models.catalog import MODELS, ModelCard
 from sedcore.training.estimates import estimates
@@ -55,9 +57,8 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line trains all the same.")
         return
-    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
-    runs, shown = trained_runs(root), look(root)
+    runs, shown = trained_runs(root), cached.look(root)
     top = st.container()
     with top:
         edited = take_link(root)
@@ -85,7 +86,7 @@ def expect(dataset: DataSet, runs: list[Run]) -> Expected:
     kind = st.session_state.get(FEATURES)
     info = dataset.feature_info(kind) if kind in dataset.feature_names() else {"bands": 64, "frames": 1000}
     return Expected(
-        estimates(dataset, kind, training_speeds(artifact_root(), runs)),
+        estimates(dataset, kind, cached.training_speeds(artifact_root(), runs)),
         {name: card.misfit(info["bands"], info["frames"]) for name, card in MODELS.items()},
         best_results(runs, dataset.name),
     )
@@ -95,7 +96,7 @@ def best_results(runs: list[Run], dataset: str) -> dict[str, tuple[float, Run]]:
     """Return the best macro AP on validation of each model on a data set, with its run."""
     best: dict[str, tuple[float, Run]] = {}
     some = [run for run in runs if run.info["dataset"] == dataset]
-    for run, value in zip(some, loading.macro_aps(some, "validation")):
+    for run, value in zip(some, cached.macro_aps(some, "validation")):
         model = run.info["model"]
         if not fmt.is_missing(value) and (model not in best or value > best[model][0]):
             best[model] = (value, run)
@@ -240,4 +241,4 @@ def _about(seconds: float) -> str:
     return f"about {round(minutes)} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
 
 
-guarded(main)
+guarded(main, {"model": MODELS, DATA: BY_PAGE, LIKE: BY_PAGE, EDIT: BY_PAGE})

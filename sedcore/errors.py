@@ -1,4 +1,4 @@
-"""The one exception that means "the input is at fault, and here is what to do about it"."""
+"""The exception that means "the input is at fault, and here is what to do about it", and what lies behind one."""
 
 
 class SedcoreError(Exception):
@@ -6,3 +6,17 @@ class SedcoreError(Exception):
 
     The command line prints it on one line and exits with 2; a page shows it in place of its content.
     """
+
+
+class SchemaMismatch(SedcoreError):
+    """A file of this project has a schema number that this version does not read."""
+
+
+def errnos(error: BaseException | None) -> set[int]:
+    """Return the system's numbers (errno) of an error and of those it was raised from."""
+    numbers: set[int] = set()
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            numbers.add(error.errno)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return numbers

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 
 from sedcore.artifacts.runs import Run
-from tests import queue_tools
-from tests.tiny import make_dataset
-from tests.waiting import end_trainers
+from tests.support import queue_tools
+from tests.support.tiny import make_dataset
+from tests.support.waiting import end_trainers
 
 # A slow machine is no failure; and where all tests run together, the same commit gives the same answer.
 settings.register_profile("sedcore", deadline=None, derandomize=bool(os.environ.get("CI")))

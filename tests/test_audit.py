@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from awkward_scores import thresholds, truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
@@ -31,6 +30,7 @@ from sedcore.evaluation.audit.together import baseline_ranges, dominant_share
 from sedcore.evaluation.audit.tuned import check_threshold
 from sedcore.evaluation.averages import averages
 from sedcore.evaluation.counts import Confusion, counts, decide
+from tests.support.awkward_scores import thresholds, truth_and_scores
 
 AVERAGES = ("micro", "macro", "weighted", "samples")
 

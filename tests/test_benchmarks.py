@@ -15,7 +15,7 @@ from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import default_info, list_runs
 from sedcore.artifacts.seeds import seed_groups
 from sedcore.artifacts.status import set_status
-from tests.small_sets import small_set
+from tests.support.small_sets import small_set
 
 
 def table(text: str) -> pd.DataFrame:

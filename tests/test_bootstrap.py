@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from awkward_scores import thresholds, truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -24,6 +23,7 @@ from sedcore.evaluation.bootstrap import (
 )
 from sedcore.evaluation.counts import decide
 from sedcore.evaluation.evaluate import evaluate
+from tests.support.awkward_scores import thresholds, truth_and_scores
 
 AVERAGES, PARTS = ("micro", "macro", "weighted", "samples"), ("precision", "recall", "f1")
 

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
@@ -21,6 +20,7 @@ from sedcore.figures import palette
 from sedcore.figures.detection import det_figure, det_of, pr_of, roc_figure, roc_of
 from sedcore.figures.distributions import Reliability, ScorePanel, histogram_figure, reliability_figure
 from sedcore.figures.thresholds import precision_recall_figure
+from tests.support.awkward_scores import truth_and_scores
 
 INK = palette.ink(0)
 

@@ -32,11 +32,11 @@ from sedcore.jobs.engine import ray_job
 from sedcore.jobs.queue import cancel, resume, submit
 from sedcore.jobs.worker import Worker
 from sedcore.training.config import TrainConfig
-from tests.tiny import make_dataset
-from tests.waiting import PATIENCE_S, wait_until
+from tests.support.tiny import make_dataset
+from tests.support.waiting import PATIENCE_S, wait_until
 
 REPO = Path(__file__).parents[1]
-WAITING = "tests.waiting_trainer"
+WAITING = "tests.support.waiting_trainer"
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
     reason="Ray is not installed: pip install -r requirements-cluster.txt",

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from awkward_scores import thresholds, truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import multilabel_confusion_matrix
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.counts import Confusion, counts, decide
+from tests.support.awkward_scores import thresholds, truth_and_scores
 
 
 def test_counts_of_a_hand_worked_class():

@@ -11,7 +11,7 @@ from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.jobs.queue import submit
 from sedcore.training.config import TrainConfig
-from tests.tiny import make_dataset
+from tests.support.tiny import make_dataset
 
 CLIPS = range(1, 1001)
 

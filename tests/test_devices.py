@@ -21,7 +21,7 @@ from sedcore.training.devices import devices
 from sedcore.training.start import train_now
 from sedcore.training.config import TrainConfig
 from sedcore.training.optimizer import FusedAdam
-from tests.tiny import make_dataset
+from tests.support.tiny import make_dataset
 
 def trained(which):
     keras.utils.set_random_seed(1)

@@ -29,7 +29,7 @@ from sedcore.jobs.launch import command_line
 from sedcore.jobs.queue import cancel, move, queued_runs
 from sedcore.jobs.workers import same_work
 from sedcore.training.config import TrainConfig
-from tests.tiny import make_dataset, mel_of
+from tests.support.tiny import make_dataset, mel_of
 
 HERE = "http://127.0.0.1:8265"
 REMOTE = {"engine": "ray", "address": HERE, "job": "j"}

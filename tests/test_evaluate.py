@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 import pytest
-from awkward_scores import thresholds, truth_and_scores
 from hypothesis import given, settings
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.counts import counts
 from sedcore.evaluation.evaluate import collapsed, evaluate
+from tests.support.awkward_scores import thresholds, truth_and_scores
 
 CLASSES = ["Dog", "Cat", "Speech", "Blender"]
 # Dog: AP 1, one clip missed at 0.5. Cat: never reaches 0.5. Speech: no positive, fires. Blender: no positive,

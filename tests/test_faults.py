@@ -33,14 +33,14 @@ from sedcore.jobs.worker import Worker
 from sedcore.jobs.workers import living_workers
 from sedcore.training import start
 from sedcore.training.config import TrainConfig
-from tests import run_invariants, small_trainer
-from tests.chaos import Chaos
-from tests.small_sets import small_set
-from tests.tiny import make_dataset
-from tests.waiting import PATIENCE_S, end_trainers, wait_until
+from tests.support import run_invariants, small_trainer
+from tests.support.chaos import Chaos
+from tests.support.small_sets import small_set
+from tests.support.tiny import make_dataset
+from tests.support.waiting import PATIENCE_S, end_trainers, wait_until
 
 REPO = Path(__file__).parents[1]
-SMALL = "tests.small_trainer"
+SMALL = "tests.support.small_trainer"
 FOR_EVER = 100_000
 
 
@@ -442,7 +442,7 @@ from sedcore.jobs import launch, workers
 from sedcore.training.config import TrainConfig
 start = subprocess.Popen
 def popen(command, **how):
-    return start(command + ["--trainer", "tests.small_trainer"] if "worker" in command else command, **how)
+    return start(command + ["--trainer", "tests.support.small_trainer"] if "worker" in command else command, **how)
 subprocess.Popen = popen
 run = launch.start_training(Path(sys.argv[1]), TrainConfig("tiny", "ann", epochs=100_000))
 print(run.run_id, flush=True)

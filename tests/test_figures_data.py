@@ -19,7 +19,7 @@ from sedcore.figures.data import (
     png_address,
     together_figure,
 )
-from tests.small_sets import CLASSES, small_set
+from tests.support.small_sets import CLASSES, small_set
 
 
 @pytest.fixture(scope="module")

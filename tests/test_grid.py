@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from sedcore.evaluation import grid as grid_module
 from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import counts, decide
 from sedcore.evaluation.grid import count_on_grid, threshold_grid
+from tests.support.awkward_scores import truth_and_scores
 
 
 @settings(max_examples=70)

@@ -21,7 +21,7 @@ from sedcore.artifacts.predictions import Predictions, write_predictions
 from sedcore.cli import main
 from sedcore.data.truth import dataset_truth, read_truth
 from sedcore.errors import SedcoreError
-from tests.small_sets import small_set
+from tests.support.small_sets import small_set
 
 WEAK = "filename\tevent_labels\na.wav\tDog\nb.wav\tCat,Dog\nc.wav\t\n"
 COLUMNS = "filename,Cat,Dog\na.wav,0.25,0.5\nb.wav,0.75,0.1\nc.wav,0,1e-3\n"

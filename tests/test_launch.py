@@ -13,8 +13,8 @@ from sedcore.jobs import launch, workers
 from sedcore.jobs.queue import cancel, queued_runs, submit
 from sedcore.jobs.workers import ensure_worker, living_workers, register
 from sedcore.training.config import TrainConfig
-from tests.queue_tools import FOR_EVER, Processes, small
-from tests.waiting import wait_until
+from tests.support.queue_tools import FOR_EVER, Processes, small
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("none_left")
 

@@ -11,13 +11,14 @@ from sedcore.artifacts.checkpoint import Checkpoint, write_checkpoint
 from sedcore.artifacts.locks import LockTaken, RunLock, is_locked, kill_holder, lock_holder
 from sedcore.artifacts.manage import delete_run
 from sedcore.artifacts.runs import Run
+from sedcore.artifacts.states import stored_states
 from sedcore.artifacts.status import set_status
 from sedcore.cli import main
 from sedcore.errors import SedcoreError
 from sedcore.jobs.listing import queue_rows
-from sedcore.jobs.queue import cancel, edit, move, queued_runs, resume, stored_states, submit
+from sedcore.jobs.queue import cancel, edit, move, queued_runs, resume, submit
 from sedcore.training.config import TrainConfig
-from tests.queue_tools import SMALL, ids, small, work
+from tests.support.queue_tools import SMALL, ids, small, work
 
 pytestmark = pytest.mark.usefixtures("none_left")
 
@@ -164,7 +165,7 @@ def test_an_old_file_is_read_once(tiny, monkeypatch):
     run, seen = submit(tiny, small()), {}
     os.utime(run.path / "status.json", ns=(10**18, 10**18))
     stored_states(tiny, seen)
-    monkeypatch.setattr("sedcore.jobs.queue.stored_status", None)  # whoever calls it fails
+    monkeypatch.setattr("sedcore.artifacts.states.stored_status", None)  # whoever calls it fails
     assert stored_states(tiny, seen)[run.run_id].state == "queued"
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from scipy.interpolate import interp1d
 from scipy.optimize import brentq
@@ -18,6 +17,7 @@ from sedcore.evaluation.ranking import (
     roc_auc,
     roc_curve,
 )
+from tests.support.awkward_scores import truth_and_scores
 
 
 def test_a_hand_worked_ranking():

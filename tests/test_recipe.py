@@ -16,7 +16,7 @@ from sedcore.training.config import TrainConfig
 from sedcore.training.devices import OneDevice
 from sedcore.training.optimizer import FusedAdam
 from sedcore.training.recipe import TrainingBatches, averaged, learning_rate, learns_frames
-from tests.small_sets import CLASSES, small_set
+from tests.support.small_sets import CLASSES, small_set
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from sedcore.jobs.queue import cancel, resume, submit
 from sedcore.training import fit, start
 from sedcore.training import resume as training_resume
 from sedcore.training.config import TrainConfig
-from tests import small_sets
-from tests.small_sets import small_set
+from tests.support import small_sets
+from tests.support.small_sets import small_set
 
 
 @pytest.fixture(autouse=True)

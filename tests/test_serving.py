@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sedcore.artifacts.runs import list_runs
-from tests.serving import chromium_path, free_port, wait_until_served
+from tests.support.serving import chromium_path, free_port, wait_until_served
 
 REPO = Path(__file__).parents[1]
 MOST_MB = 350

@@ -23,7 +23,7 @@ from sedcore.training.batches import RowReader, in_background, shuffled, widen
 from sedcore.training.config import TrainConfig
 from sedcore.training.predict import predict_files
 from sedcore.training.scoring import SplitScorer
-from tests.tiny import BANDS, CLASSES, FRAMES, make_dataset
+from tests.support.tiny import BANDS, CLASSES, FRAMES, make_dataset
 
 
 def small(classes: int, bands: int, frames: int) -> keras.Model:

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, fbeta_score, precision_score, recall_score
@@ -13,6 +12,7 @@ from sedcore.errors import SedcoreError
 from sedcore.evaluation.counts import counts, decide
 from sedcore.evaluation.objectives import Cost, FBeta, PrecisionAtLeast, RecallAtLeast, objective
 from sedcore.evaluation.tuning import honest_table, just_above, measured, tune
+from tests.support.awkward_scores import truth_and_scores
 
 OBJECTIVES = [
     FBeta(),

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from awkward_scores import truth_and_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from sedcore.evaluation.counts import counts
 from sedcore.evaluation.objectives import Cost, FBeta, PrecisionAtLeast, RecallAtLeast
 from sedcore.evaluation.tuning import best, tune
 from sedcore.evaluation.tuning_intervals import _drawn, _Sorted, threshold_intervals
+from tests.support.awkward_scores import truth_and_scores
 
 OBJECTIVES = [FBeta(), PrecisionAtLeast(0.7), RecallAtLeast(0.8), Cost(2, 1)]
 

@@ -23,9 +23,9 @@ from sedcore.jobs.queue import cancel, move, queued_runs, resume, submit
 from sedcore.jobs.worker import Worker
 from sedcore.jobs.workers import ensure_worker, living_workers, register
 from sedcore.training.course import TAKEN, trainer_main
-from tests import small_trainer
-from tests.queue_tools import FOR_EVER, REPO, SMALL, Processes, python, small, work
-from tests.waiting import PATIENCE_S, wait_until
+from tests.support import small_trainer
+from tests.support.queue_tools import FOR_EVER, REPO, SMALL, Processes, python, small, work
+from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.usefixtures("none_left")
 
@@ -117,7 +117,7 @@ def test_a_trainer_that_cannot_begin_leaves_a_failed_run_with_the_reason_from_it
 def test_a_trainer_that_says_nothing_is_told_by_its_exit_status(tiny):
     run = submit(tiny, small())
     recording.append_log(run, "words of an earlier attempt")
-    work(tiny, trainer="tests.tiny")  # does nothing, without a word
+    work(tiny, trainer="tests.support.tiny")  # does nothing, without a word
     assert run.status().reason == "the training process ended with exit status 0"
 
 

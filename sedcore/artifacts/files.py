@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from sedcore.errors import SedcoreError
+from sedcore.errors import SchemaMismatch, SedcoreError
 
 SCHEMA = 1
 # What numpy raises on reading a file that holds no array, or a damaged one: it parses headers as Python.
@@ -32,6 +32,9 @@ NO_ARRAY = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError)
 DAMAGED_ZIP = (
     *NO_ARRAY, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError
 )  # fmt: skip
+# What has pandas read decimals to the last bit; from 3.1 on it always does, and warns where it is asked to.
+_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+EXACT_FLOATS: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -104,7 +107,13 @@ def write_json(path: Path, obj: dict, durable: bool = True) -> None:
 
 
 def read_json(path: Path, what: str) -> dict:
-    """Read a JSON object written by this project; `what` names it in errors ("run", "data set")."""
+    """Read a JSON object written by this project; `what` names it in errors ("run", "data set").
+
+    Raises
+    ------
+    SedcoreError
+        The file is missing, unreadable or no JSON object; a SchemaMismatch where another version wrote it.
+    """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -120,7 +129,7 @@ def read_json(path: Path, what: str) -> dict:
     if not isinstance(obj, dict):
         raise SedcoreError(f"{what}: {path} holds a {type(obj).__name__} where an object was expected")
     if obj.get("schema") != SCHEMA:
-        raise SedcoreError(
+        raise SchemaMismatch(
             f"{what}: {path} has schema {obj.get('schema')!r} and this version reads {SCHEMA}; "
             "it was written by another version of sedcore"
         )

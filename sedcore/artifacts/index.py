@@ -31,7 +31,7 @@ from sedcore.artifacts.counted import (
     unpack,
 )
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import Status, status_of
+from sedcore.artifacts.status import TRAINING_STATES, Status, status_of
 from sedcore.errors import SedcoreError
 
 _FILE = "index.sqlite"
@@ -129,7 +129,7 @@ class RunIndex:
                 before = self._listed.get(name)
                 stamp = _stamp(*_files_of(path, before is not None and before.info.get("kind") == "reported"))
                 # A run that trains may have been interrupted without a change of any file.
-                same = before and before.stamp == stamp and before.seen.state not in ("running", "cancelling")
+                same = before and before.stamp == stamp and before.seen.state not in TRAINING_STATES
                 found[name] = before if same else _list_one(Path(path))
             changed = [one for name, one in found.items() if self._listed.get(name) is not one]
             gone = self._listed.keys() - found.keys()

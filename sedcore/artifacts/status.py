@@ -13,12 +13,16 @@ from typing import Any
 
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.artifacts.locks import folder_guard, is_locked
-from sedcore.errors import SedcoreError
+from sedcore.errors import SchemaMismatch, SedcoreError
 
 STATES = ("queued", "running", "cancelling", "cancelled", "interrupted", "failed", "finished")
-LIVE_STATES = ("queued", "running", "cancelling")
+TRAINING_STATES = ("running", "cancelling")
+LIVE_STATES = ("queued", *TRAINING_STATES)
 ENDED_STATES = ("cancelled", "interrupted", "failed", "finished")
 RESUMABLE_STATES = ("cancelled", "interrupted", "failed")
+# Reasons that are written by one process and understood by another.
+STOP_REQUESTED, KILL_REQUESTED, KILLED = "stop requested", "kill requested", "killed on request"
+CANCELLED_BEFORE = "cancelled before it began"
 REMOTE_KEYS = ("engine", "address", "job")
 _FILE = "status.json"
 
@@ -65,8 +69,10 @@ def stored_status(folder: Path) -> Status:
     what = f"run {folder.name}"
     try:
         stored = read_json(folder / _FILE, what)
+    except SchemaMismatch:
+        raise
     except SedcoreError as error:
-        if not folder.exists() or " has schema " in str(error):
+        if not folder.exists():
             raise
         mend = '{"schema": 1, "state": "interrupted"}'
         raise SedcoreError(
@@ -93,7 +99,7 @@ def status_of(folder: Path) -> Status:
     Of a run that was handed over to a cluster the file alone speaks; who can ask the cluster keeps it true.
     """
     status = stored_status(folder)
-    if status.state in ("running", "cancelling") and status.remote is None and not is_locked(folder):
+    if status.state in TRAINING_STATES and status.remote is None and not is_locked(folder):
         # The trainer may have ended between the two looks: then the file has its last word.
         again = stored_status(folder)
         if again.state == status.state:

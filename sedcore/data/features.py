@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import mmap
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 
 from sedcore.data.mel import FeatureParams, mel_power
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest
 
 _POWER_FLOOR = 1e-10  # librosa.power_to_db's default: -100 dB
 
@@ -100,8 +100,8 @@ def check_kinds(kinds: Any) -> tuple[str, ...]:
     kinds = tuple(dict.fromkeys([kinds] if isinstance(kinds, str) else kinds))
     for kind in kinds:
         if kind not in FEATURE_KINDS:
-            near = difflib.get_close_matches(str(kind), FEATURE_KINDS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(str(kind), FEATURE_KINDS)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise SedcoreError(f"unknown feature {kind!r}; there are {', '.join(FEATURE_KINDS)}{hint}")
     if not kinds:
         raise SedcoreError(f"no features were asked for; give one or more of {', '.join(FEATURE_KINDS)}")

@@ -10,7 +10,6 @@ librosa is imported only where the mel filters are made, scipy.fft where a trans
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import warnings
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest
 
 _FRAMES_AT_ONCE = 128  # 128 frames of 1024 floats stay in the cache: twice as fast as all 1000 at once
 
@@ -86,8 +86,8 @@ class FeatureParams:
         known = [field.name for field in dataclasses.fields(cls)]
         for key in obj:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+                near = nearest(key, known)
+                hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
                 raise SedcoreError(f"unknown feature setting {key!r}{hint}")
         return cls(**obj)
 

@@ -21,7 +21,17 @@ from typing import Any
 from sedcore.artifacts import recording
 from sedcore.artifacts.locks import is_locked
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import Status, hand_over, now, set_status, stored_status
+from sedcore.artifacts.states import next_place, stored_states
+from sedcore.artifacts.status import (
+    KILL_REQUESTED,
+    KILLED,
+    TRAINING_STATES,
+    Status,
+    hand_over,
+    now,
+    set_status,
+    stored_status,
+)
 from sedcore.errors import SedcoreError
 from sedcore.jobs.cluster_api import (
     FAILED,
@@ -172,7 +182,7 @@ def _never_began(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) ->
     """Say what becomes of a run whose job has ended before its trainer claimed it."""
     if job is None or job.error == NO_ROOM:
         # At its place still where Ray lost it; behind the others where there was no room for it all the time.
-        place = stored_status(run.path).place if job is None else _last_place(run)
+        place = stored_status(run.path).place if job is None else next_place(run.path.parents[1])
         why = (
             "the cluster did not know its job; waits again"
             if job is None
@@ -187,33 +197,29 @@ def _never_began(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) ->
 
 def _broke_off(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) -> None:
     """Say how a run ended whose trainer could not say it any more."""
-    living, failed = ("running", "cancelling"), job is not None and job.state == FAILED
+    failed = job is not None and job.state == FAILED
     if job is None:
         why = f"the Ray cluster at {cluster.address} does not know its job any more; was it restarted?"
-        _write(run, job_id, "interrupted", why, living)
+        _write(run, job_id, "interrupted", why, TRAINING_STATES)
         return
     if job.state == STOPPED:
-        _write(run, job_id, "cancelled", "killed on request", ("cancelling",))
+        _write(run, job_id, "cancelled", KILLED, ("cancelling",))
         _write(run, job_id, "interrupted", "its Ray job was stopped", ("running",))
         return
     words = _last_words(job_id, job, cluster)
     if job.state == SUCCEEDED or (failed and 0 < (job.exit_code or 0) < _SIGNAL_EXIT):
-        _write(run, job_id, "failed", words, living)
+        _write(run, job_id, "failed", words, TRAINING_STATES)
     else:
-        _write(run, job_id, "interrupted", words, living)
+        _write(run, job_id, "interrupted", words, TRAINING_STATES)
 
 
 def _write(
     run: Run, job_id: str, state: str, why: str, only_from: tuple[str, ...], place: int | None = None
-) -> None:
-    if set_status(run.path, state, why, only_from, place, job_id):
+) -> bool:
+    done = set_status(run.path, state, why, only_from, place, job_id)
+    if done:
         recording.append_log(run, f"{state}: {why}")
-
-
-def _last_place(run: Run) -> int:
-    from sedcore.jobs.queue import stored_states  # it knows of clusters, for cancelling
-
-    return 1 + max((s.place or 0 for s in stored_states(run.path.parents[1]).values()), default=0)
+    return done
 
 
 def _last_words(job_id: str, job: RayJob, cluster: RayJobs) -> str:
@@ -254,7 +260,7 @@ def stop(run: Run, cluster: RayJobs | None = None) -> str:
         return ""
     cluster = cluster or RayJobs(status.remote["address"], ASK_S)
     job_id, end = status.remote["job"], time.monotonic() + _STOP_S
-    set_status(run.path, "cancelling", "kill requested", ("running",), job=job_id)
+    set_status(run.path, "cancelling", KILL_REQUESTED, ("running",), job=job_id)
     try:
         cluster.stop(job_id)
         while (job := cluster.look(job_id)) and not job.ended:
@@ -268,13 +274,9 @@ def stop(run: Run, cluster: RayJobs | None = None) -> str:
         if quiet < _REST_S:
             raise SedcoreError(f"{error} (the run's files changed {quiet:.0f} s ago, so it lives)") from error
         why = f"given up: {error}"
-        _write(run, job_id, "interrupted", why, ("running", "cancelling"))
+        _write(run, job_id, "interrupted", why, TRAINING_STATES)
         return "killed"
-    why = "killed on request"
-    done = set_status(run.path, "cancelled", why, ("running", "cancelling"), job=job_id)
-    if done:
-        recording.append_log(run, f"cancelled: {why}")
-    return "killed" if done else ""
+    return "killed" if _write(run, job_id, "cancelled", KILLED, TRAINING_STATES) else ""
 
 
 def forget(run: Run) -> None:
@@ -303,8 +305,6 @@ def refresh(root: Path) -> list[str]:
     A worker of the cluster does this all the time; a page and ``queue`` do it where none lives. Waits a few seconds
     for each cluster at most.
     """
-    from sedcore.jobs.queue import stored_states
-
     silent: dict[str, str] = {}
     for name, status in stored_states(root).items():
         if status.remote is None or not status.live or status.remote["address"] in silent:

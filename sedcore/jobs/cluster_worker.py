@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import set_status, stored_status
+from sedcore.artifacts.states import stored_states
+from sedcore.artifacts.status import CANCELLED_BEFORE, STOP_REQUESTED, set_status, stored_status
 from sedcore.errors import SedcoreError
 from sedcore.jobs import cluster
 from sedcore.jobs.cluster_api import ClusterSilent, RayJobs
 from sedcore.jobs.engine import RAY, checked_address
-from sedcore.jobs.queue import stored_states, submit
+from sedcore.jobs.queue import submit
 from sedcore.jobs.worker import Worker
 from sedcore.training.config import TrainConfig
+from sedcore.training.course import with_remedy
 
 MOST_JOBS = 1000
 
@@ -107,7 +109,7 @@ class ClusterWorker(Worker):
         except ClusterSilent as error:
             self._is_silent(error)
         except SedcoreError as error:
-            self._fail(run, str(error), attempt)
+            self._fail(run, with_remedy(run, str(error), error), attempt)
             return False
         self._handed[run.run_id] = "waiting"
         self._say(f"{run.run_id} handed over")
@@ -171,9 +173,9 @@ def follow(run: Run, address: str, announce: Callable[[str], None]) -> str:
             time.sleep(5)
         except KeyboardInterrupt:
             presses += 1
-            if presses == 1 and set_status(run.path, "cancelling", "stop requested", ("running",)):
+            if presses == 1 and set_status(run.path, "cancelling", STOP_REQUESTED, ("running",)):
                 announce("ends after the batch in hand")
-            elif set_status(run.path, "cancelled", "cancelled before it began", ("queued",)):
+            elif set_status(run.path, "cancelled", CANCELLED_BEFORE, ("queued",)):
                 cluster.forget(run)
             else:
                 cluster.stop(run, jobs)

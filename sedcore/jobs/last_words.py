@@ -7,9 +7,7 @@ import signal
 from dataclasses import dataclass
 
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import Status
-from sedcore.jobs.queue import KILL_REQUESTED, KILLED
-from sedcore.training.course import with_remedy
+from sedcore.artifacts.status import KILL_REQUESTED, KILLED, STOP_REQUESTED, Status
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,11 @@ def last_word(run: Run, status: Status, code: int, log_from: int) -> LastWord:
         how = _words(run, log_from) or f"the training process ended with exit status {code}"
     if code < 0 and status.state == "cancelling":
         on_request = status.reason == KILL_REQUESTED and code == -signal.SIGKILL
-        state, reason = "cancelled", KILLED if on_request else f"{status.reason or 'stop requested'}; {how}"
+        state, reason = "cancelled", KILLED if on_request else f"{status.reason or STOP_REQUESTED}; {how}"
     elif code < 0 and status.state == "running":
         state, reason = "interrupted", how
     else:
-        state, reason = "failed", with_remedy(run, how)
+        state, reason = "failed", how
     return LastWord(state, reason, status.state, status.attempt)
 
 

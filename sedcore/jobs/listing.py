@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import Status
+from sedcore.artifacts.states import Seen, stored_states
+from sedcore.artifacts.status import TRAINING_STATES, Status
 from sedcore.errors import SedcoreError
-from sedcore.jobs.queue import Seen, queued_runs, stored_states, waiting_in_order
+from sedcore.jobs.queue import queued_runs, waiting_in_order
 
 
 def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
     """Return the runs that train, the oldest first, then those that wait, the next one first."""
     states = stored_states(root, seen)
     training = sorted(
-        (status.since, name) for name, status in states.items() if status.state in ("running", "cancelling")
+        (status.since, name) for name, status in states.items() if status.state in TRAINING_STATES
     )
     runs = [Run(Path(root) / "runs" / name) for _, name in training]
     return [run for run in runs if _trains(run)] + waiting_in_order(root, states)
@@ -24,7 +25,7 @@ def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
 def _trains(run: Run) -> bool:
     """Say whether a process trains it: without one it was interrupted, and is no part of the queue."""
     try:
-        return run.status().state in ("running", "cancelling")
+        return run.status().state in TRAINING_STATES
     except SedcoreError:
         return False  # deleted meanwhile
 

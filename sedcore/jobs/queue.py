@@ -7,7 +7,6 @@ the folder of all runs.
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from pathlib import Path
@@ -17,8 +16,14 @@ from sedcore.artifacts import recording, runs
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.locks import RunLock, folder_guard, is_locked, kill_holder, lock_holder
 from sedcore.artifacts.runs import Run
+from sedcore.artifacts.states import Seen, next_place, stored_states
 from sedcore.artifacts.status import (
+    CANCELLED_BEFORE,
+    KILL_REQUESTED,
+    KILLED,
     RESUMABLE_STATES,
+    STOP_REQUESTED,
+    TRAINING_STATES,
     Status,
     set_place,
     set_status,
@@ -28,44 +33,11 @@ from sedcore.artifacts.status import (
 from sedcore.data.store import open_dataset
 from sedcore.errors import SedcoreError
 from sedcore.jobs import cluster
+from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
-from sedcore.training.start import check_fit, plan
+from sedcore.training.start import plan
 
 _DEATH_S, _LOOK_S = 10.0, 0.05  # how long a killed process may take to go, and how often to look
-# A file is known by its time only when that is past: within one tick of the clock it may be replaced unnoticed.
-_YOUNG_NS = 2_000_000_000
-STOP_REQUESTED, KILL_REQUESTED, KILLED = "stop requested", "kill requested", "killed on request"
-
-Seen = dict[str, tuple[tuple[int, int], Status]]  # what was read of each folder: file stamp and status
-
-
-def stored_states(root: Path, seen: Seen | None = None) -> dict[str, Status]:
-    """Return the stored status of every run folder, by run id; folders that cannot be read are left out.
-
-    With `seen`, kept by the caller from call to call, files that have not changed are not read again: thousands
-    of runs cost milliseconds.
-    """
-    known, states, young_ns = {}, {}, time.time_ns() - _YOUNG_NS
-    folder = Path(root) / "runs"
-    try:
-        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
-    except FileNotFoundError:
-        entries = []
-    for entry in entries:
-        try:
-            file = os.stat(os.path.join(entry.path, "status.json"))
-            stamp = (file.st_mtime_ns, file.st_ino)
-            before = (seen or {}).get(entry.name)
-            status = before[1] if before and before[0] == stamp else stored_status(Path(entry.path))
-        except (OSError, SedcoreError):
-            continue  # no run, half deleted, or broken: `runs` tells of those
-        states[entry.name] = status
-        if file.st_mtime_ns < young_ns:
-            known[entry.name] = (stamp, status)
-    if seen is not None:
-        seen.clear()
-        seen.update(known)
-    return states
 
 
 def queued_runs(root: Path, seen: Seen | None = None) -> list[Run]:
@@ -103,7 +75,7 @@ def submit(
     info = plan(root, config, run_id, name) | {"job": job, "sweep": sweep}
     folder = _runs_folder(root)
     with folder_guard(folder):
-        return runs.create_run(root, info, "queued", fill=recording.keep_reserve, place=_next_place(root))
+        return runs.create_run(root, info, "queued", fill=recording.keep_reserve, place=next_place(root))
 
 
 def move(root: Path, run: Run, position: int) -> None:
@@ -152,10 +124,10 @@ def cancel(run: Run, at_once: bool = False) -> str:
     A run that waits is cancelled. One that trains ends after the batch in hand and keeps what it has learned; asked
     for a second time, or with `at_once`, it is killed and keeps its last checkpoint.
     """
-    if leave_queue(run, "cancelled before it began"):
+    if leave_queue(run, CANCELLED_BEFORE):
         return "cancelled"
     status = run.status()
-    if status.state not in ("running", "cancelling"):
+    if status.state not in TRAINING_STATES:
         return ""
     if status.state == "running" and not at_once:
         done = set_status(run.path, "cancelling", STOP_REQUESTED, only_from=("running",))
@@ -176,7 +148,7 @@ def _kill(run: Run) -> str:
     if stored_status(run.path).remote:
         return cluster.stop(run)
     # Said first: should this process die before its last line, the worker still knows that it was on request.
-    set_status(run.path, "cancelling", KILL_REQUESTED, only_from=("running", "cancelling"))
+    set_status(run.path, "cancelling", KILL_REQUESTED, only_from=TRAINING_STATES)
     lock, end = run.path / "lock", time.monotonic() + _DEATH_S
     while is_locked(run.path) and stored_status(run.path).state == "cancelling":
         host = lock_holder(lock).get("host", platform.node())
@@ -188,7 +160,7 @@ def _kill(run: Run) -> str:
         if time.monotonic() > end:
             raise SedcoreError(f"run {run.name} was killed but has not ended within {_DEATH_S:.0f} s")
         time.sleep(_LOOK_S)
-    if set_status(run.path, "cancelled", KILLED, only_from=("running", "cancelling", "interrupted")):
+    if set_status(run.path, "cancelled", KILLED, only_from=(*TRAINING_STATES, "interrupted")):
         recording.append_log(run, f"cancelled: {KILLED}")
     # Its worker may have said so first; or it ended by itself meanwhile.
     return "killed" if stored_status(run.path).reason == KILLED else ""
@@ -215,16 +187,11 @@ def resume(root: Path, run: Run) -> None:
     with RunLock(run.path), folder_guard(_runs_folder(root)):
         recording.keep_reserve(run)
         # The lock is ours: whatever the file says, nobody trains it.
-        only_from = (*RESUMABLE_STATES, "running", "cancelling")
+        only_from = (*RESUMABLE_STATES, *TRAINING_STATES)
         again = "goes on from its checkpoint" if has_checkpoint(run) else "begins again"
-        if not set_status(run.path, "queued", f"resumed; {again}", only_from, _next_place(root)):
+        if not set_status(run.path, "queued", f"resumed; {again}", only_from, next_place(root)):
             raise SedcoreError(f"run {run.name} is {status_of(run.path).state} by now")
     recording.append_log(run, f"resumed, was {status.state}: {status.reason}")
-
-
-def _next_place(root: Path) -> int:
-    places = [s.place or 0 for s in stored_states(root).values() if s.state == "queued"]
-    return max(places, default=0) + 1
 
 
 def _runs_folder(root: Path) -> Path:

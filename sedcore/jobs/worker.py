@@ -22,11 +22,12 @@ from sedcore.artifacts import recording
 from sedcore.artifacts.checkpoint import remove_checkpoint
 from sedcore.artifacts.locks import FileLock, LockTaken, RunLock, lock_holder
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import LIVE_STATES, set_status, stored_status
+from sedcore.artifacts.states import Seen, stored_states
+from sedcore.artifacts.status import LIVE_STATES, TRAINING_STATES, set_status, stored_status
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import LOCAL, takes
 from sedcore.jobs.last_words import LastWord, last_word
-from sedcore.jobs.queue import Seen, queued_runs, stored_states
+from sedcore.jobs.queue import queued_runs
 from sedcore.jobs.sweeps.advance import Sweeps
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
 from sedcore.training.course import TAKEN, WORKER, with_remedy
@@ -223,7 +224,8 @@ class Worker:
         except SedcoreError:
             return False  # deleted while it waited
         except OSError as error:
-            self._fail(run, f"the training process could not be started: {error.strerror or error}", attempt)
+            reason = f"the training process could not be started: {error.strerror or error}"
+            self._fail(run, with_remedy(run, reason, error), attempt)
             return False
         self._say(f"{run.run_id} started")
         return True
@@ -231,14 +233,14 @@ class Worker:
     def _fail(self, run: Run, reason: str, attempt: int) -> None:
         """Say that a run that waited could not be started."""
         if run.path.exists():
-            self._write(run, LastWord("failed", with_remedy(run, reason), "queued", attempt))
+            self._write(run, LastWord("failed", reason, "queued", attempt))
 
     def _orphans(self) -> list[str]:
         """Return the runs that train on this machine for a worker that is gone."""
         running = [
             name
             for name, status in stored_states(self._root, self._seen).items()
-            if status.state in ("running", "cancelling") and not status.remote and name not in self._children
+            if status.state in TRAINING_STATES and not status.remote and name not in self._children
         ]
         if not running:
             return []

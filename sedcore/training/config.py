@@ -7,12 +7,12 @@ in figures and tables follow from what the field says (`sedcore.training.setting
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import MISSING, dataclass
 from typing import Any
 
 from sedcore.errors import SedcoreError
 from sedcore.models.catalog import ModelCard, model_card
+from sedcore.naming import suggestion
 from sedcore.training.settings import DATA, MAIN, MORE, Setting, setting, settings_of
 
 
@@ -158,11 +158,7 @@ class TrainConfig:
         """Return the configuration saved as `values`; an unknown key is an error that names the nearest."""
         for key in values:
             if key not in SETTINGS:
-                near = difflib.get_close_matches(key, SETTINGS, n=1)
-                raise SedcoreError(
-                    f"training knows no setting {key!r}; "
-                    + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SETTINGS)}")
-                )
+                raise SedcoreError(f"training knows no setting {key!r}; {suggestion(key, SETTINGS)}")
         missing = [name for name, known in SETTINGS.items() if known.required and name not in values]
         if missing:
             raise SedcoreError(f"training needs the setting {missing[0]!r}")

@@ -23,7 +23,7 @@ from sedcore.artifacts.locks import LockTaken, RunLock
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import LIVE_STATES, set_status, stored_status
-from sedcore.errors import SedcoreError
+from sedcore.errors import SedcoreError, errnos
 from sedcore.training.progress import Progress
 from sedcore.training.stop import StopRequest
 
@@ -99,15 +99,11 @@ def follow(
             state, reason = learn(Course(root, run, stop, progress, say))
         except NotQueued:
             raise
-        except SedcoreError as error:
-            state, reason = "failed", str(error)
-        except OSError as error:
-            state, reason = "failed", f"{error.filename or run.path}: {error.strerror or error}"
         except Exception as error:
-            state, reason = "failed", f"unexpected {type(error).__name__}: {error}; log.txt has the traceback"
-            say(traceback.format_exc())
+            state, reason = "failed", _why_failed(run, error)
+            if not isinstance(error, (SedcoreError, OSError)):
+                say(traceback.format_exc())
         recording.drop_reserve(run)
-        reason = with_remedy(run, reason) if state == "failed" else reason
         say(f"{state}: {reason}" if reason else state)
         progress.end()
         set_status(run.path, state, reason, only_from=LIVE_STATES)
@@ -140,12 +136,23 @@ def _begin(run: Run) -> None:
         raise NotQueued(f"run {run.run_id} is {state}, and only a queued run can be trained")
 
 
-def with_remedy(run: Run, reason: str) -> str:
-    """Return the reason of a failure with what a person can do about it, where that is known."""
+def _why_failed(run: Run, error: Exception) -> str:
+    if isinstance(error, SedcoreError):
+        reason = str(error)
+    elif isinstance(error, OSError):
+        reason = f"{error.filename or run.path}: {error.strerror or error}"
+    else:
+        reason = f"unexpected {type(error).__name__}: {error}; log.txt has the traceback"
+    return with_remedy(run, reason, error)
+
+
+def with_remedy(run: Run, reason: str, error: BaseException) -> str:
+    """Return the reason of a failure with what a person can do about its error, where that is known."""
     again = "resume it" + (" to go on from its last checkpoint" if has_checkpoint(run) else "")
-    if os.strerror(errno.ENOSPC) in reason or os.strerror(errno.EDQUOT) in reason:
+    numbers = errnos(error)
+    if numbers & {errno.ENOSPC, errno.EDQUOT}:
         return f"{reason}; make room there, then {again}"
-    if any(os.strerror(number) in reason for number in (errno.EROFS, errno.EACCES, errno.EPERM)):
+    if numbers & {errno.EROFS, errno.EACCES, errno.EPERM}:
         return f"{reason}; make the folder writable, then {again}"
     return reason
 
@@ -160,6 +167,7 @@ def trainer_main(train_run: Callable[[Path, Run], str], arguments: list[str] | N
     parser.add_argument("run")
     parser.add_argument("--artifacts")
     args = parser.parse_args(arguments)
+    run = None
     try:
         root = artifact_root(args.artifacts)
         run = Run(root / "runs" / safe_name(args.run, "run id"))
@@ -169,5 +177,5 @@ def trainer_main(train_run: Callable[[Path, Run], str], arguments: list[str] | N
             print(error, file=sys.stderr)
         return TAKEN
     except SedcoreError as error:
-        print(error, file=sys.stderr)
+        print(with_remedy(run, str(error), error) if run else error, file=sys.stderr)
         return 2

@@ -20,18 +20,18 @@ from sedcore.artifacts.files import atomic_path
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.evaluate import collapsed, evaluate
+from sedcore.evaluation.evaluate import collapsed
 from sedcore.models.registry import build, with_frames
 from sedcore.training.batches import RowReader
 from sedcore.training.config import TrainConfig
 from sedcore.training.course import Course
 from sedcore.training.devices import AllDevices, OneDevice, devices
+from sedcore.training.environment import versions
 from sedcore.training.optimizer import FusedAdam
 from sedcore.training.progress import peak_memory_mb
 from sedcore.training.recipe import TrainingBatches, averaged, learning_rate, learns_frames
 from sedcore.training.resume import Pace, SoFar, check_features, make_deterministic, restore, save
 from sedcore.training.scoring import SplitScorer
-from sedcore.training.start import check_fit, versions
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,6 @@ def _prepare(course: Course) -> _Training:
     run = course.run
     config = TrainConfig.from_json(run.info["config"]).resolved()
     dataset = open_dataset(course.root, config.dataset)
-    check_fit(dataset, config)  # again: it may have waited for long
     if has_checkpoint(run) and run.info["data_fingerprint"] != dataset.fingerprint:
         raise SedcoreError(
             f"data set {dataset.name} is no longer the one that run {run.run_id} was trained on so far; put that one "
@@ -202,21 +201,10 @@ def _looked_at(
 
 
 def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str, Any]:
-    """Return loss (binary cross-entropy, mean over clips and classes), macro AP and F1 of one split.
-
-    Class by class, in the order of the classes: average precision, and counts at the threshold.
-    """
+    """Return the record of one split: loss (binary cross-entropy, mean over clips and classes), what scores give."""
     clipped = np.clip(scores.astype(np.float64), keras.config.epsilon(), 1 - keras.config.epsilon())
     loss = -np.mean(np.where(scorer.truth, np.log(clipped), np.log1p(-clipped)))
-    result = evaluate(scorer.truth, scores, scorer.classes, threshold)
-    return {
-        "loss": float(loss),
-        "mAP": result.mAP,
-        "micro_f1": result.averages["micro"].f1,
-        "macro_f1": result.averages["macro"].f1,
-        "clips": len(scores),
-        **{measure: getattr(result, measure).tolist() for measure in runs.CLASS_MEASURES},
-    }
+    return {"loss": float(loss)} | recording.scores_record(scorer.truth, scores, scorer.classes, threshold)
 
 
 def _keep(t: _Training, so_far: SoFar) -> None:

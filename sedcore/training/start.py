@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,15 +9,13 @@ from typing import Any
 from sedcore.artifacts import runs
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.runs import Run
-from sedcore.data.features import check_kinds
-from sedcore.data.store import DataSet, open_dataset
-from sedcore.errors import SedcoreError
+from sedcore.data.store import open_dataset
+from sedcore.extras import need
 from sedcore.models.backend import load_keras
-from sedcore.models.catalog import model_card
+from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
 from sedcore.training.course import Course, follow
-
-_LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "librosa", "pandas")
+from sedcore.training.environment import git_revision, versions
 
 
 def plan(root: Path, config: TrainConfig, run_id: str | None = None, name: str = "") -> dict[str, Any]:
@@ -50,34 +45,6 @@ def plan(root: Path, config: TrainConfig, run_id: str | None = None, name: str =
     }
 
 
-def check_fit(dataset: DataSet, config: TrainConfig) -> None:
-    """SedcoreError where a data set lacks what a configuration needs: splits, features, enough bands and frames."""
-    check_splits(dataset)
-    check_kinds(config.features)
-    if config.features not in dataset.feature_names():
-        built = ", ".join(dataset.feature_names()) or "none"
-        # A copied demo set has tables only, and nothing stored that features could follow from.
-        bare = built == "none" and dataset.info["source"].get("kind") == "demo"
-        command = f"demo-data --name {dataset.name}" if bare else f"data features {dataset.name}"
-        raise SedcoreError(
-            f"data set {dataset.name} has no features {config.features!r} (built: {built}); "
-            f"add them with: {command} --features {config.features}"
-        )
-    info = dataset.feature_info(config.features)
-    misfit = model_card(config.model).misfit(info["bands"], info["frames"])
-    if misfit:
-        raise SedcoreError(misfit)
-
-
-def check_splits(dataset: DataSet) -> None:
-    """SedcoreError where a data set lacks what training needs: clips to learn from and clips to validate on."""
-    for split in ("train", "validation"):
-        if split not in dataset.splits:
-            raise SedcoreError(
-                f"data set {dataset.name} has no {split} split; import it again with --fractions or --{split}"
-            )
-
-
 def train_now(
     root: Path,
     config: TrainConfig,
@@ -90,6 +57,7 @@ def train_now(
 
     The run is born running, under this process's lock, so that no worker takes it.
     """
+    need("tensorflow", "training")  # before there is a run
     info, held = plan(root, config, run_id, name), []
     run = runs.create_run(
         root, info, "running", "begins", fill=lambda run: held.append(RunLock(run.path, note={}).acquire())
@@ -115,29 +83,3 @@ def _learn(course: Course) -> tuple[str, str]:
     from sedcore.training.fit import learn
 
     return learn(course)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that a result may depend on."""
-    found = {"python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            found[library] = importlib.metadata.version(library)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def git_revision() -> str | None:
-    """Return the revision of the checkout that this package lies in, None where it is not one."""
-    here = Path(__file__).resolve().parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from sedcore.artifacts.runs import list_runs
 from sedcore.jobs.queue import cancel
-from tests.serving import (
+from tests.support.serving import (
     PATIENCE_S,
     SMALL_CLIPS,
     SMALL_DEMO,
@@ -28,7 +28,7 @@ from tests.serving import (
     free_port,
     wait_until_served,
 )
-from tests.small_sets import small_demo
+from tests.support.small_sets import small_demo
 
 REPO = Path(__file__).parents[2]
 NOT_OURS = "/_stcore/"  # Streamlit asks for these next to a page before it asks at the root

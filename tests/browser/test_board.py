@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from sedcore.artifacts.runs import Run, list_runs
 from sedcore.evaluation.evaluate import Evaluation, evaluate
-from tests.serving import PHONE
+from tests.support.serving import PHONE
 
 pytestmark = pytest.mark.browser
 TALL = (1440, 1700)  # all of the board is in sight: what is not is written on release

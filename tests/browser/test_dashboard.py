@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from sedcore.artifacts.runs import list_runs
 from sedcore.data.store import list_datasets
 from sedcore.evaluation.evaluate import evaluate
-from tests.serving import PHONE, SMALL_CLIPS, SMALL_DEMO, WIDE
+from tests.support.serving import PHONE, SMALL_CLIPS, SMALL_DEMO, WIDE
 
 pytestmark = pytest.mark.browser
 PAGES = {

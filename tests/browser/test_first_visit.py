@@ -1,7 +1,7 @@
 """The first visit to a dashboard that has just been started, when everything is still to be loaded."""
 
 from tests.browser.conftest import Visitor, serving
-from tests.serving import WIDE
+from tests.support.serving import WIDE
 
 
 def test_nothing_comes_from_elsewhere(browser, root, tmp_path):

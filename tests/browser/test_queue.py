@@ -13,7 +13,7 @@ from sedcore.artifacts.runs import Run, find_run
 from sedcore.artifacts.status import set_status
 from sedcore.jobs.queue import cancel, submit
 from sedcore.training.config import TrainConfig
-from tests.serving import PHONE, SMALL_DEMO
+from tests.support.serving import PHONE, SMALL_DEMO
 
 pytestmark = pytest.mark.browser
 

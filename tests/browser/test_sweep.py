@@ -16,9 +16,9 @@ from sedcore.artifacts.runs import list_runs
 from sedcore.artifacts.sweeps import find_sweep
 from sedcore.jobs.workers import living_workers
 from tests.browser.conftest import REPO, Visitor
-from tests.serving import WIDE, free_port, wait_until_served
-from tests.small_sets import small_demo
-from tests.warm_trainer import warm
+from tests.support.serving import WIDE, free_port, wait_until_served
+from tests.support.small_sets import small_demo
+from tests.support.warm_trainer import warm
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,8 @@ def address(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     port = free_port()
     page = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.address", "127.0.0.1"]
     page += ["--server.port", str(port), "--server.headless", "true"]
-    work = [sys.executable, "-m", "sedcore", "worker", "--jobs", "2", "--trainer", "tests.warm_trainer"]
+    trainer = "tests.support.warm_trainer"
+    work = [sys.executable, "-m", "sedcore", "worker", "--jobs", "2", "--trainer", trainer]
     log = folder / "log.txt"
     with open(log, "wb") as words, warm(folder, 2) as environment:
         worker = subprocess.Popen(work, cwd=REPO, env=settings | environment, stdout=words, stderr=words)

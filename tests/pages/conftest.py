@@ -25,7 +25,7 @@ from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.recording import append_history
 from sedcore.artifacts.runs import Run, create_run, save_predictions, save_reported
 from sedcore.artifacts.status import set_status
-from tests.pages.opened import open_page
+from tests.support.opened import open_page
 
 CLASSES = (
     "Alarm_bell_ringing",

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from sedcore.artifacts.runs import list_runs
-from tests.small_sets import small_set
+from tests.support.small_sets import small_set
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "import_scores.py")
 WEAK = b"filename\tevent_labels\na.wav\tDog\nb.wav\tCat,Dog\nc.wav\t\n"

@@ -17,8 +17,8 @@ from sedcore.jobs.queue import submit
 from sedcore.models.catalog import MODELS
 from sedcore.training.config import SETTINGS, TrainConfig
 from sedcore.training.settings import DATA
-from tests.pages.no_process import NoProcess, no_memory, replace_process
-from tests.small_sets import small_set
+from tests.support.no_process import NoProcess, no_memory, replace_process
+from tests.support.small_sets import small_set
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "new_run.py")
 ENTRY = str(Path(__file__).parents[2] / "dashboard.py")
@@ -207,13 +207,13 @@ def test_a_link_takes_the_settings_of_a_run(root):
 def test_a_link_to_no_training_is_said(root, kind, asked):
     create_run(root, {"kind": "imported", "run_id": "imported"}, state="finished")
     page = run_page(**{kind: asked})
-    assert "The link cannot be followed" in page.warning[0].value
+    assert "The link cannot be followed" in text_of(page)
     assert not page.button(key="new-start").disabled
 
 
 def test_a_link_to_settings_that_cannot_be_read_is_said(root):
     run = make_run(root, "cnn", config={"dataset": "birds", "model": "cnn", "epoch": 3})
-    assert "did you mean" in run_page(like=run.run_id).warning[0].value
+    assert "did you mean" in text_of(run_page(like=run.run_id))
 
 
 def test_a_run_that_waits_can_be_edited(root):

@@ -27,7 +27,7 @@ from tests.pages.conftest import (
     make_scores,
     make_truth,
 )
-from tests.pages.opened import table, texts
+from tests.support.opened import table, texts
 
 PAGES = ("overview", "curves", "metrics", "thresholds", "confusion", "verdicts")
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"

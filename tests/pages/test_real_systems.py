@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sedcore.cli import main
-from tests.pages.opened import open_page
+from tests.support.opened import open_page
 
 SYSTEMS = ("fdy_student", "dcase21_teacher", "dcase21_student")
 

@@ -23,8 +23,8 @@ from sedcore.jobs.sweeps.advance import Sweeps
 from sedcore.jobs.sweeps.space import parse_values
 from sedcore.jobs.sweeps.spec import make_sweep, parse_spec
 from sedcore.models.catalog import MODELS
+from tests.support.tiny import make_dataset
 from tests.test_sweeps import train, value_of
-from tests.tiny import make_dataset
 
 PAGES = Path(__file__).parents[2] / "pages"
 SPEC = {

@@ -15,7 +15,7 @@ from sedcore.evaluation.bootstrap import bootstrap_decisions, bootstrap_ranking
 from sedcore.evaluation.counts import decide
 from sedcore.evaluation.verdicts import compare, compare_all, mcnemar
 from tests.pages.conftest import TRAINED, add_trained
-from tests.pages.opened import table, texts
+from tests.support.opened import table, texts
 
 LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 THIRD = "20250301-110000-cnn-a001"

@@ -9,8 +9,7 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import go_to
-from pages.widgets.runs.cached import training_speeds
-from pages.widgets.training.sweep_charts import score_of
+from pages.widgets.runs import cached
 from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.runs import Run
 from sedcore.data.features import feature_title
@@ -53,7 +52,7 @@ def grid_cells(dataset: DataSet, runs: list[ListedRun]) -> dict[tuple[str, str],
         if status.live:
             live.setdefault(pair, run)
         try:
-            value = score_of(run) if status.state != "failed" else None
+            value = cached.best_validation(run) if status.state != "failed" else None
         except SedcoreError:
             continue  # its history is damaged: the run's own page says how
         if value is not None and (pair not in best or value > best[pair][0]):
@@ -134,7 +133,7 @@ def _cell(
 
 
 def _about(root: Path, dataset: DataSet, card: ModelCard, kind: str, runs: list[Run]) -> str:
-    known = estimates(dataset, kind, training_speeds(root, runs))[card.name]
+    known = estimates(dataset, kind, cached.training_speeds(root, runs))[card.name]
     return f"At most {fmt.plural(card.epochs, 'epoch')}, about {fmt.duration(known.total_s(card.epochs))}"
 
 

@@ -17,7 +17,6 @@ from pages.widgets.base.messages import show_error, show_note
 from pages.widgets.data.build_button import features_missing
 from pages.widgets.training.engine_fields import engine_choice
 from pages.widgets.training.setting_fields import chosen, setting_fields, take_usual
-from pages.widgets.training.watch import Look
 from sedcore.artifacts.manage import NAME_LENGTH
 from sedcore.artifacts.runs import Run
 from sedcore.data.features import derivable, feature_title
@@ -25,6 +24,7 @@ from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.jobs.launch import shell_command, start_training
 from sedcore.jobs.listing import whereabouts
+from sedcore.jobs.live import Look
 from sedcore.models.catalog import MODELS
 from sedcore.training.config import TrainConfig
 from sedcore.training.estimates import Estimate

@@ -97,26 +97,27 @@ def check_counts(result: Result, clips: int | None) -> list[Finding]:
 
 
 def check_total(result: Result, clips: int | None, classes: int | None) -> list[Finding]:
-    """The number of all labels printed beside the averages: micro from it, and whether the rows sum to it."""
-    total, found = result.total, []
-    if total is None:
+    """Micro averages from the number of all labels that is printed beside them."""
+    micro, total = result.averages.get("micro", {}), result.total
+    if total is None or not micro:
         return []
-    micro = result.averages.get("micro", {})
     others = clips * classes - total if clips and classes else None
-    if micro and (others is None or others >= 0) and attainable(micro, total, others) is None:
-        cells = average_cells(*(("micro", part) for part in micro))
-        found.append(Finding(Verdict.CANNOT, f"Micro: {why_not(micro, total, others)}.", cells))
-    rows = [row.support for row in result.classes.values()]
-    if not rows or None in rows or sum(rows) == total:
-        return found
+    if (others is not None and others < 0) or attainable(micro, total, others) is not None:
+        return []
+    cells = average_cells(*(("micro", part) for part in micro))
+    return [Finding(Verdict.CANNOT, f"Micro: {why_not(micro, total, others)}.", cells)]
+
+
+def check_support_sum(result: Result) -> list[Finding]:
+    """The supports of the classes against the number of all labels printed beside the averages."""
+    total, rows = result.total, [row.support for row in result.classes.values()]
+    if total is None or not rows or None in rows or sum(rows) == total:
+        return []
     sentence = f"The supports of the classes sum to {sum(rows)}, the averages are of {total}"
     cells = tuple(Cell("class", name, "support") for name in result.classes)
     if sum(rows) > total:
-        return [*found, Finding(Verdict.CANNOT, f"{sentence}: that cannot be.", cells)]
-    return [
-        *found,
-        Finding(Verdict.SUSPICIOUS, f"{sentence}: rows are missing, or a number is wrong.", cells),
-    ]
+        return [Finding(Verdict.CANNOT, f"{sentence}: that cannot be.", cells)]
+    return [Finding(Verdict.SUSPICIOUS, f"{sentence}: rows are missing, or a number is wrong.", cells)]
 
 
 def check_class_f1(result: Result) -> list[Finding]:

@@ -11,6 +11,7 @@ from sedcore.evaluation.audit.checks import (
     check_counts,
     check_identities,
     check_matrices,
+    check_support_sum,
     check_total,
 )
 from sedcore.evaluation.audit.recompute import Ranges
@@ -147,11 +148,9 @@ def _audit_one(result: Result, document: Document) -> Audited:
         one.findings += found + check_matrices(result, clips)
     if result.classes:
         rows = check_counts(result, clips) + check_class_f1(result)
-        total = check_total(result, clips, _classes([result], document))
-        one.findings += rows + total
-        doubtful = any(f.verdict in IMPOSSIBLE for f in rows) or any(
-            f.sentence.startswith("The supp") for f in total
-        )
+        total, summed = check_total(result, clips, _classes([result], document)), check_support_sum(result)
+        one.findings += rows + total + summed
+        doubtful = bool(summed) or any(f.verdict in IMPOSSIBLE for f in rows)
         whole = document.classes in (None, len(result.classes))
         if not result.matrices and whole and not doubtful:
             found, one.recomputed = check_against_rows(result, clips)

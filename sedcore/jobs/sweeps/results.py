@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sedcore.artifacts.runs import Run
+from sedcore.artifacts.status import LIVE_STATES
 from sedcore.errors import SedcoreError
 from sedcore.jobs.sweeps.spec import Spec
 
@@ -104,7 +105,7 @@ def point_table(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
                 "sd": values.std(ddof=1) if len(values) > 1 else np.nan,
                 "runs": len(values),
                 "run_ids": part["run_id"].tolist(),
-                "ended": not part["state"].isin(["queued", "running", "cancelling"]).any(),
+                "ended": not part["state"].isin(LIVE_STATES).any(),
                 "since": part["since"].max(),
             }
         )

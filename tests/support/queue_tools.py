@@ -7,10 +7,10 @@ from pathlib import Path
 from sedcore.artifacts.runs import Run
 from sedcore.jobs.worker import Worker
 from sedcore.training.config import TrainConfig
-from tests import small_trainer
+from tests.support import small_trainer
 
-REPO = Path(__file__).parents[1]
-SMALL = "tests.small_trainer"
+REPO = Path(__file__).parents[2]
+SMALL = "tests.support.small_trainer"
 FOR_EVER = 100_000
 
 # Takes the lock of a run folder as a trainer does, says so, and holds it until its input ends.

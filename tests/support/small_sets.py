@@ -1,6 +1,6 @@
 """Small data sets for tests, written as every data set is; all but the demo one from mel power alone, without audio.
 
-`python tests/small_sets.py FOLDER [CLIPS]` writes one there.
+`python tests/support/small_sets.py FOLDER [CLIPS]` writes one there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from sedcore.data import demo_build
 from sedcore.data.checks import Problem

@@ -1,8 +1,8 @@
 """A trainer for tests that train often: it has a run trained by a process that has TensorFlow loaded already.
 
 Loading TensorFlow costs ten times what a tiny training does. The warm processes load it once and train the runs
-that ``python -m tests.warm_trainer RUN --artifacts DIR`` brings, one after the other, by the real trainer's code; the
-worker sees a trainer like any other. (To fork them from one would be simpler, but TensorFlow hangs in a fork.)
+that ``python -m tests.support.warm_trainer RUN --artifacts DIR`` brings, one after the other, by the real trainer's
+code; the worker sees a trainer like any other. (To fork them would be simpler, but TensorFlow hangs then.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOCKET = "SEDCORE_TEST_WARM"  # the variable that says where the loaded process listens
-REPO = Path(__file__).parents[1]
+REPO = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
@@ -26,7 +26,7 @@ def warm(folder: Path, number: int) -> Iterator[dict[str, str]]:
     with socket.socket(socket.AF_UNIX) as door, contextlib.ExitStack() as stack:
         door.bind(address)
         door.listen(16)
-        command = [sys.executable, "-m", "tests.warm_trainer", "serve", str(door.fileno())]
+        command = [sys.executable, "-m", "tests.support.warm_trainer", "serve", str(door.fileno())]
         for _ in range(number):
             process = subprocess.Popen(command, cwd=REPO, pass_fds=(door.fileno(),))
             stack.callback(process.wait, timeout=30)

@@ -1,4 +1,4 @@
-"""A trainer without TensorFlow, for tests of queue and worker: ``worker --trainer tests.small_trainer``.
+"""A trainer without TensorFlow, for tests of queue and worker: ``worker --trainer tests.support.small_trainer``.
 
 A run on the data set SMALL is trained here, in milliseconds an epoch, through the same frame, files and locks as a real
 one; every other goes to the real trainer. What is "learned" is a chain of digests: each epoch's follows from the

@@ -20,12 +20,12 @@ from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.jobs import queue
 from sedcore.training.config import TrainConfig
-from tests import run_invariants
-from tests.serving import free_port, wait_until_served
-from tests.waiting import end_trainers, processes, wait_until
+from tests.support import run_invariants
+from tests.support.serving import free_port, wait_until_served
+from tests.support.waiting import end_trainers, processes, wait_until
 
-REPO = Path(__file__).parents[1]
-SMALL = "tests.small_trainer"
+REPO = Path(__file__).parents[2]
+SMALL = "tests.support.small_trainer"
 # what may happen, and how often beside the others
 BLOWS = {"kill trainer": 6, "kill worker": 4, "stop trainer": 1, "cancel": 4, "cancel twice": 2, "resume": 6}
 BLOWS |= {"move": 2, "edit": 1, "delete": 1, "second worker": 2}
