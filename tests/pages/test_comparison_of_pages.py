@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.pages.opened import table
 
 from sedcore.artifacts.index import RunIndex
 from sedcore.comparison.all_runs import all_runs
