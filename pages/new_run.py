@@ -73,7 +73,7 @@ def main() -> None:
             model_cards(expected)
         with right:
             end = None if edited is None else functools.partial(edit_part, root, edited)
-            settings(root, dataset, expected, shown, end)
+            settings(root, dataset, shown, end)
         with top:
             st.markdown(answer(dataset, expected, unique_labels(runs)) if edited is None else editing(edited))
             started(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +36,7 @@ from sedcore.jobs.sweeps.advance import stop_sweep
 from sedcore.jobs.sweeps.results import Members, members_of, point_table, run_table, runs_of
 from sedcore.jobs.sweeps.spec import Spec, parse_spec
 from sedcore.jobs.switch import training_enabled
-from sedcore.training.config import setting_title, setting_words
+from sedcore.training.config import SETTINGS, setting_words
 
 POLL_S = 2.0
 PARAM, _WIDGET, _LIVE, _MEMBERS = "sweep", "sweep-select", "sweep-live", "sweep-members"
@@ -136,35 +137,36 @@ def body(root: Path, sweep: Sweep) -> None:
     info = sweep.read()
     if (info["state"] in LIVE_STATES) != st.session_state.get(_LIVE):
         st.rerun()  # it has ended: the page around follows, and stops polling
-    spec, settings = parse_spec(info["spec"]), list(info["spec"]["space"])
+    spec = parse_spec(info["spec"])
+    titles = {name: SETTINGS[name].title for name in spec.space}
     if _MEMBERS not in st.session_state:  # the index knows most: a run never changes its sweep
         st.session_state[_MEMBERS] = members_of(cached.listed_runs(root))
     members: Members = st.session_state[_MEMBERS]
     table = run_table(runs_of(root, sweep.name, members), spec, cached.best_validation)
     points = point_table(table, spec)
-    st.markdown(answer(sweep.name, points, settings))
+    st.markdown(answer(sweep.name, points, titles))
     standing(root, sweep, info, spec, table)
     if not len(points):
         st.caption("The first runs are on their way: a worker gives them.")
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown("**" + " × ".join(setting_title(s) for s in map_settings(settings)) + "**")
-        map_part(points, settings, f"sweep-{sweep.name}")
-        picked_runs(table, settings)
-        importance_part(sweep)
+        st.markdown("**" + " × ".join(titles[s] for s in map_settings(titles)) + "**")
+        map_part(points, titles, f"sweep-{sweep.name}")
+        picked_runs(table, titles)
+        importance_part(sweep, titles)
     with right:
-        points_table(points, settings)
-    charts_part(points, settings, info["created"], f"sweep-{sweep.name}")
+        points_table(points, titles)
+    charts_part(points, titles, info["created"], f"sweep-{sweep.name}")
 
 
-def map_settings(settings: list[str]) -> list[str]:
+def map_settings(settings: Iterable[str]) -> list[str]:
     """Return the settings that the map begins with."""
     first = [s for s in ("learning_rate", "batch_size") if s in settings]
     return (first + [s for s in settings if s not in first])[:2]
 
 
-def answer(name: str, points: pd.DataFrame, settings: list[str]) -> str:
+def answer(name: str, points: pd.DataFrame, settings: Iterable[str]) -> str:
     """Return the page's answer in words: the best point, and whether its lead exceeds what seeds change."""
     known = points[points["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
     title = f"**{fmt.escape_markdown(name)}**"

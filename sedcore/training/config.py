@@ -189,11 +189,6 @@ class TrainConfig:
 SETTINGS: dict[str, Setting] = settings_of(TrainConfig)
 
 
-def setting_title(name: str) -> str:
-    """Return what people call a setting; of any other name its words."""
-    return SETTINGS[name].title if name in SETTINGS else name.replace("_", " ")
-
-
 def setting_words(name: str) -> str:
-    """Return `setting_title` within a sentence."""
+    """Return what people call a setting, within a sentence; of any other name its words."""
     return SETTINGS[name].words if name in SETTINGS else name.replace("_", " ")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.widgets.training.model_grid import grid_cells
 from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import list_runs, save_predictions
@@ -20,9 +19,11 @@ from sedcore.evaluation.evaluate import evaluate
 from sedcore.jobs import launch
 from sedcore.jobs.queue import queued_runs
 from sedcore.jobs.sweeps.advance import Sweeps
+from sedcore.jobs.sweeps.results import best_score
 from sedcore.jobs.sweeps.space import parse_values
 from sedcore.jobs.sweeps.spec import make_sweep, parse_spec
 from sedcore.models.catalog import MODELS
+from sedcore.training.grid import grid_cells
 from tests.support.tiny import make_dataset
 from tests.test_sweeps import train, value_of
 
@@ -202,7 +203,7 @@ def test_the_grid_shows_the_best_starts_the_empty_and_names_the_misfit(root):
     (run,) = [run for run in list_runs(root) if run.info["model"] == "rnn_time"]
     assert run.status().state == "queued" and run.info["config"]["epochs"] == MODELS["rnn_time"].epochs
     assert page.button(key="grid-rnn_time-logmel").label == "waits"
-    cells = grid_cells(open_dataset(root, "tiny"), RunIndex(root, keep=False).refresh())
+    cells = grid_cells(open_dataset(root, "tiny"), RunIndex(root, keep=False).refresh(), best_score)
     assert cells["ann", "logmel"].value == pytest.approx(0.41) and cells["crnn", "logmel"].misfit
 
 
@@ -273,5 +274,5 @@ def test_a_damaged_history_leaves_its_run_out_of_the_grid(root):
     pair = ("ann", "logmel")
     (run, other) = list_runs(root)
     (run.path / "history.jsonl").write_text("nonsense\n")
-    cells = grid_cells(open_dataset(root, "tiny"), RunIndex(root, keep=False).refresh())
+    cells = grid_cells(open_dataset(root, "tiny"), RunIndex(root, keep=False).refresh(), best_score)
     assert cells[pair].best.run_id == other.run_id

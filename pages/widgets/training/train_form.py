@@ -26,6 +26,7 @@ from sedcore.jobs.launch import shell_command, start_training
 from sedcore.jobs.listing import whereabouts
 from sedcore.jobs.live import Look
 from sedcore.models.catalog import MODELS
+from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
 from sedcore.training.estimates import Estimate
 from sedcore.training.settings import MAIN, MORE, RECIPE
@@ -72,7 +73,6 @@ def _usual(dataset: str = "") -> TrainConfig:
 def settings(
     root: Path,
     dataset: DataSet,
-    expected: Expected,
     shown: Look,
     end: Callable[[TrainConfig | None, str], None] | None = None,
 ) -> None:
@@ -104,7 +104,7 @@ def settings(
             setting_fields(RECIPE, usual, columns=2)
             if end is None:  # a run that waits keeps its engine
                 job, engine_problem = asked_engine()
-        config, problem = read_config(dataset, usual, expected)
+        config, problem = read_config(dataset, usual)
         problem = problem or engine_problem
         if config:
             st.code(shell_command(config, job, name or ""), language=None, wrap_lines=True)
@@ -167,21 +167,17 @@ def features_part(dataset: DataSet) -> None:
     st.caption(words)
 
 
-def read_config(dataset: DataSet, usual: TrainConfig, expected: Expected) -> tuple[TrainConfig | None, str]:
+def read_config(dataset: DataSet, usual: TrainConfig) -> tuple[TrainConfig | None, str]:
     """Return what the form asks for, and why it cannot be started ("" where it can)."""
     config = TrainConfig(dataset.name, usual.model, st.session_state[FEATURES], **chosen(usual))
     try:
         config.resolved()
     except SedcoreError as error:
         return None, str(error)
-    if expected.misfits[usual.model]:
-        return config, f"{expected.misfits[usual.model]}. Choose other features or another model."
-    lacking = [split for split in ("train", "validation") if split not in dataset.splits]
-    if lacking:
-        return (
-            config,
-            f"the data set has no {lacking[0]} split, and training needs both; import it with --fractions",
-        )
+    try:
+        check_fit(dataset, config)
+    except SedcoreError as error:
+        return config, str(error)
     return config, ""
 
 
