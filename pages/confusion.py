@@ -13,7 +13,8 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.compare.context_bar import compare_page, run_mark, swatch
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.runs.scene import Scene
+from sedcore.comparison.selection import Scored
 from sedcore.evaluation.counts import Confusion, decide
 from sedcore.figures import style
 from sedcore.figures.classes import confusion_bars, fires_figure
@@ -24,6 +25,7 @@ MOST_PANELS = 12
 MOST_CELLS = 24  # classes in the matrix at first, where there are more
 VIEWS = {"errors": "Hits and errors", "fires": "What else fires"}
 PANELS = {"run": "A panel a run", "class": "A panel a class"}
+NUMBERS = {"counts": "Counts", "rates": "Rates"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,9 @@ def answer(scene: Scene) -> str:
 def matrices(scene: Scene) -> list[Matrices]:
     """Return the matrices of all chosen runs; printed ones where a reported run has them."""
     found = [
-        Matrices(s.label, run_mark(scene, s.run), s.ink, s.evaluation.classes, _confusion(s).matrices())
+        Matrices(
+            s.label, run_mark(scene, s.run), scene.ink(s.run), s.evaluation.classes, _confusion(s).matrices()
+        )
         for s in scene.scored
     ]
     for run, _ in scene.unscored:
@@ -121,9 +125,9 @@ def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
         )
         rates = st.segmented_control(
             "Numbers",
-            ["counts", "rates"],
+            list(NUMBERS),
             default="counts",
-            format_func=str.title,
+            format_func=NUMBERS.__getitem__,
             required=True,
             key="numbers",
             bind="query-params",
@@ -215,7 +219,7 @@ def fires(scene: Scene, controls: DeltaGenerator) -> None:
             "Run",
             list(by_id),
             default=next(iter(by_id)),
-            format_func=lambda i: f"{swatch(by_id[i].ink)} {fmt.escape_markdown(by_id[i].label)}",
+            format_func=lambda i: f"{swatch(scene.ink(by_id[i].run))} {fmt.escape_markdown(by_id[i].label)}",
             required=True,
             key="confusion-run",
             label_visibility="collapsed",
@@ -295,4 +299,4 @@ def whole(products: np.ndarray) -> np.ndarray:
     return products.astype(np.int64)
 
 
-guarded(main)
+guarded(main, {"view": VIEWS.values(), "by": PANELS.values(), "numbers": NUMBERS.values()})

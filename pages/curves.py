@@ -10,9 +10,10 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import empty_state
 from pages.widgets.base.pulse import pulsed
 from pages.widgets.compare.context_bar import context_bar, no_runs, run_mark
-from pages.widgets.runs import loading
+from pages.widgets.runs import cached
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene
+from sedcore.artifacts.epochs import best_epoch
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError
@@ -30,6 +31,8 @@ from sedcore.figures.epochs import class_epochs_figure
 
 OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
 LIVE_SECONDS = 5.0
+AXES = {"epochs": "Epochs", "minutes": "Minutes"}
+LAYOUTS = {"overlaid": "Overlaid", "apart": "A panel a run"}
 MOST_MAPS = 8  # heat maps at a time; of more runs those that are asked for
 
 
@@ -51,7 +54,7 @@ def body(scene: Scene) -> float | None:
 def show_histories(scene: Scene) -> None:
     """Show the curves of the chosen runs, and their classes over the epochs."""
     found, without = {}, []
-    tables = loading.histories(scene.chosen)
+    tables = cached.histories(scene.chosen)
     for run in scene.chosen:
         table = tables[run.run_id]
         if isinstance(table, SedcoreError):
@@ -106,7 +109,7 @@ def class_maps(scene: Scene, runs: list[Run]) -> None:
     for number, (run, table) in enumerate(found):
         with columns[number % len(columns)]:
             st.markdown(run_mark(scene, run))
-            best = run.info["best_epoch"] or best_epoch(loading.histories([run])[run.run_id])
+            best = run.info["best_epoch"] or best_epoch(cached.histories([run])[run.run_id])
             st.plotly_chart(
                 class_epochs_figure(table, best), key=f"curves-classes-{number}", config=style.CONFIG
             )
@@ -140,14 +143,6 @@ def why_no_history(run: Run) -> str:
     return {"queued": "it waits to be trained", "running": "its first epoch is not over"}.get(
         state, f"it is {state}, without an epoch"
     )
-
-
-def best_epoch(table) -> int | None:
-    """Return the epoch with the highest validation macro AP so far."""
-    values = table.get("validation.mAP")
-    if values is None or values.isna().all():
-        return None
-    return int(table["epoch"].iloc[int(np.nanargmax(values.to_numpy()))])
 
 
 def answer(histories: list[History]) -> str:
@@ -217,9 +212,9 @@ def controls(several_seeds: bool) -> dict:
         )
         axis = st.segmented_control(
             "Axis",
-            ["epochs", "minutes"],
+            list(AXES),
             default="epochs",
-            format_func=str.title,
+            format_func=AXES.__getitem__,
             required=True,
             key="axis",
             bind="query-params",
@@ -228,9 +223,9 @@ def controls(several_seeds: bool) -> dict:
         )
         layout = st.segmented_control(
             "Layout",
-            ["overlaid", "apart"],
+            list(LAYOUTS),
             default="overlaid",
-            format_func={"overlaid": "Overlaid", "apart": "A panel a run"}.__getitem__,
+            format_func=LAYOUTS.__getitem__,
             required=True,
             key="layout",
             bind="query-params",
@@ -326,4 +321,4 @@ def left_out(histories: list[History]) -> str:
     )
 
 
-guarded(main)
+guarded(main, {"measures": MEASURES.values(), "axis": AXES.values(), "layout": LAYOUTS.values()})

@@ -13,20 +13,22 @@ from pages.widgets.base import tables
 from pages.widgets.base.navigation import open_run
 from pages.widgets.compare.class_table import MEASURES, class_table, class_values, spread, support_of
 from pages.widgets.compare.context_bar import compare_page
+from pages.widgets.compare.intervals import draws_for, interval_note
 from pages.widgets.compare.resample_offer import about, resample_button
 from pages.widgets.compare.seed_table import seeds_frame, seeds_table
 from pages.widgets.compare.standings import below_baselines
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.intervals import caution, class_intervals, draws_for, interval_note
-from pages.widgets.runs.resampled import (
-    RANKING,
-    may_resample,
-    seconds_to_resample,
-    train_priors,
-    trivial_baselines,
-)
+from pages.widgets.runs.resampling import may_resample
 from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
+from sedcore.comparison.contenders import (
+    RANKING,
+    caution,
+    class_intervals,
+    seconds_to_resample,
+    trivial_baselines,
+)
+from sedcore.data.summary import train_priors
 from sedcore.evaluation.baselines import of_classes
 from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.evaluate import Evaluation
@@ -318,7 +320,7 @@ def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
         [fmt.class_title(name) for name in names],
         [s.label for s in scene.scored],
         values[rows],
-        [s.ink for s in scene.scored],
+        [scene.ink(s.run) for s in scene.scored],
         MEASURES[measure][0],
         compared,
         class_intervals(scene.scored, draws, measure, names) if draws else None,
@@ -327,4 +329,10 @@ def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
     st.plotly_chart(figure, key="metrics-dots", config=style.CONFIG)
 
 
-guarded(main)
+guarded(
+    main,
+    {
+        "average": [name.title() for name in ("all", *AVERAGES)],
+        "measure": [title for title, _ in MEASURES.values()],
+    },
+)

@@ -10,11 +10,11 @@ from pages.widgets.base import format as fmt
 from pages.widgets.compare import leaderboard as rows_of
 from pages.widgets.compare.context_bar import context_bar, no_runs
 from pages.widgets.compare.leaderboard import Board, leaderboards, show_board
+from pages.widgets.compare.mismatch import differences
 from pages.widgets.compare.reported import reported
 from pages.widgets.compare.seed_table import seeds_frame, seeds_table
-from pages.widgets.runs.glance import glance
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.scene import Scene, differences
+from pages.widgets.runs.scene import Scene, every_run
 from sedcore.figures import style
 from sedcore.figures.palette import UNCHOSEN
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front
@@ -34,7 +34,7 @@ def main() -> None:
     if not scene.runs:
         no_runs(scene)
         return
-    boards = leaderboards(scene, glance(scene))
+    boards = leaderboards(scene, every_run(scene))
     st.markdown(answer(scene, boards[0]) if boards else answer(scene, None))
     shown = boards[:MOST_BOARDS]
     scored = [board for board in shown if len(board.rows)]

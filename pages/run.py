@@ -12,7 +12,8 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import empty_state, show_error
 from pages.widgets.base.navigation import link_to
 from pages.widgets.compare.context_bar import no_runs, swatch
-from pages.widgets.runs import choice, loading
+from pages.widgets.runs import cached, choice
+from pages.widgets.runs.address import BY_PAGE, quoted
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene, build_scene
 from pages.widgets.training.ended_table import clone, resume_from_page
@@ -21,6 +22,7 @@ from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import RESUMABLE_STATES
+from sedcore.comparison.scores import macro_aps, same_clips
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import History, curves_figure
@@ -60,12 +62,8 @@ def missing(scene: Scene, wanted: str) -> None:
     if not scene.runs:
         no_runs(scene)
         return
-    text = (
-        f"The link names the run `{wanted.replace('`', '')[:100]}`, which is not in this artifact root."
-        if wanted
-        else "The link names no run."
-    )
-    box = empty_state("No such run", text)
+    there = f"the run {quoted(wanted, 80)}, which is not in this artifact root" if wanted else "no run"
+    box = empty_state("No such run", f"The link names {there}.")
     by_id = {run.run_id: run for run in scene.runs}
     picked = box.selectbox(
         "Open another", list(by_id), index=None, format_func=scene.labels.__getitem__, key="run-other"
@@ -107,10 +105,11 @@ def answer(scene: Scene, run: Run) -> str:
             f"A printed result ({fmt.escape_markdown(source)}), without scores: its tables stand as they are."
         )
     split = scene.split if scene.split in run.splits() else next(iter(run.splits()), "")
-    ap = loading.macro_ap(run, split) if split else None
+    ap = cached.macro_ap(run, split) if split else None
     if ap is None:
         return "This run has no scores that can be read."
-    ranks = loading.macro_aps(loading.same_clips(run, scene.runs, split), split)
+    index = scene.reader.index
+    ranks = macro_aps(index, same_clips(index, run, scene.runs, split), split)
     better = sum(1 for value in ranks if value is not None and value > ap)
     where = f"on {fmt.escape_markdown(split)}"
     if len(ranks) < 2:
@@ -121,7 +120,7 @@ def answer(scene: Scene, run: Run) -> str:
 def numbers(scene: Scene, run: Run) -> None:
     """Show the few numbers of a run in a row."""
     info = run.info
-    facts = [(f"Macro AP, {split}", fmt.score(loading.macro_ap(run, split))) for split in run.splits()]
+    facts = [(f"Macro AP, {split}", fmt.score(cached.macro_ap(run, split))) for split in run.splits()]
     facts += [
         ("Best epoch", fmt.epochs(info["best_epoch"], info["epochs_run"])),
         ("Training time", fmt.duration(info["wall_s"])),
@@ -325,4 +324,4 @@ def log(run: Run) -> None:
             st.code(text, language=None)
 
 
-guarded(main)
+guarded(main, {"run": BY_PAGE})

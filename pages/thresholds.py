@@ -10,16 +10,15 @@ from pages.widgets.base import tables
 from pages.widgets.compare.class_curves import VIEWS, curve_panel
 from pages.widgets.compare.class_table import never_predicted_note
 from pages.widgets.compare.context_bar import compare_page
-from pages.widgets.runs import choice
+from pages.widgets.runs import cached, choice
+from pages.widgets.runs.address import BY_PAGE, say_link, unreadable
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.loading import Scores
-from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.runs.scene import Scene
 from pages.widgets.thresholds.board import threshold_board
 from pages.widgets.thresholds.saved_thresholds import vector_controls
 from pages.widgets.thresholds.threshold_report import thresholds_worth
 from pages.widgets.thresholds.tuning_form import tuning_form
-from sedcore.evaluation.objectives import FBeta
-from sedcore.evaluation.tuning import tune
+from sedcore.comparison.selection import Scored
 from sedcore.figures import style
 from sedcore.figures.thresholds import Curve, over_thresholds, threshold_figure
 
@@ -63,9 +62,7 @@ def answer(scene: Scene) -> str:
         where += f" ({own} own)"
     verb = "has the best macro F1," if len(lead) > 1 else "has macro F1"
     text = f"{where} **{fmt.escape_markdown(best.label)}** {verb} {fmt.score(best.evaluation.averages['macro'].f1)}"
-    value, at = (
-        _best_of_stops(scene, best) if best.scores.large else _best_of_all(*best.scores.stamp, best.scores)
-    )
+    value, at = _best_of_stops(scene, best) if best.scores.large else cached.best_for_all(best.scores)
     if np.isnan(value):
         return f"{text}."
     which = "one of the slider's stops" if best.scores.large else "one threshold"
@@ -80,13 +77,6 @@ def _best_of_stops(scene: Scene, s: Scored) -> tuple[float, float]:
     return (float(over[top]), float(grid[top])) if over[top] >= 0 else (np.nan, np.nan)
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
-def _best_of_all(path: str, split: str, time: int, _scores: Scores) -> tuple[float, float]:
-    """Return the best macro F1 that one threshold for all classes gives, NaN if undefined, and that threshold."""
-    found = tune(_scores.counts, FBeta(), common="macro")
-    return float(found.values[0]), float(found.thresholds[0])
-
-
 def ranked(scored: list[Scored]) -> list[Scored]:
     """Return runs by macro F1 at the thresholds in force, best first."""
     return sorted(scored, key=lambda s: -np.nan_to_num(s.evaluation.averages["macro"].f1, nan=-1))
@@ -94,12 +84,14 @@ def ranked(scored: list[Scored]) -> list[Scored]:
 
 def curves(scene: Scene) -> None:
     """Show a measure against the threshold, or another curve of a class, with the operating points in force."""
-    subjects = [*AVERAGES, *scene.classes]
+    subjects = {name: AVERAGES.get(name) or fmt.class_title(name) for name in (*AVERAGES, *scene.classes)}
+    if wrong := unreadable("class", subjects.values()):
+        say_link(wrong)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         subject = st.selectbox(
             "Shown",
-            subjects,
-            format_func=lambda name: AVERAGES.get(name) or fmt.class_title(name),
+            list(subjects),
+            format_func=subjects.__getitem__,
             key="class",
             bind="query-params",
             label_visibility="collapsed",
@@ -113,7 +105,7 @@ def curves(scene: Scene) -> None:
         curve_panel(scene, subject, view)
         return
     lines = measure_curves(scene, subject, MEASURES[view])
-    name = AVERAGES.get(subject) or fmt.class_title(subject)
+    name = subjects[subject]
     own = dict(scene.choice.by_class).get(subject, scene.choice.threshold)
     st.plotly_chart(
         threshold_figure(lines, f"{name}, {view}", own), key="thresholds-figure", config=style.CONFIG
@@ -138,7 +130,7 @@ def measure_curves(scene: Scene, subject: str, measure: str) -> list[Curve]:
         else:
             continue
         line = over_thresholds(s.scores.on_grid(grid), s.evaluation.support, measure, column)
-        found.append(Curve(s.label, s.ink, grid, line, (own, float(value))))
+        found.append(Curve(s.label, scene.ink(s.run), grid, line, (own, float(value))))
     return found
 
 
@@ -153,4 +145,4 @@ def notes(scene: Scene) -> None:
     never_predicted_note(scene)
 
 
-guarded(main)
+guarded(main, {"class": BY_PAGE})

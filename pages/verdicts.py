@@ -12,19 +12,18 @@ from pages.widgets.compare.context_bar import compare_page
 from pages.widgets.compare.ranking_shift import ranks_section, seeds_section, shift_section
 from pages.widgets.compare.standings import (
     MEASURES,
-    by_value,
-    class_measure,
     measure_in_force,
-    pair_differences,
     pair_frame,
     resampling_note,
     standings,
 )
 from pages.widgets.runs.guarded import guarded
-from pages.widgets.runs.resampled import Contender, contenders, contributions, has_seeds
+from pages.widgets.runs.resampling import resampled
 from pages.widgets.runs.scene import Scene
 from pages.widgets.thresholds.threshold_report import thresholds_worth
-from sedcore.evaluation.verdicts import BETTER, NOT_PROVEN, WORSE, Differences, compare_all
+from sedcore.comparison.contenders import Contender, contributions, has_seeds
+from sedcore.comparison.verdicts import by_value, class_differences, class_measure, every_pair
+from sedcore.evaluation.verdicts import BETTER, NOT_PROVEN, WORSE, Differences
 from sedcore.figures import style
 from sedcore.figures.verdicts import forest_plot, waterfall
 
@@ -67,7 +66,7 @@ def main() -> None:
 def rivals_of(scene: Scene) -> list[Contender]:
     """Return what is compared: the runs of the lead group, seeds of one configuration as one."""
     with st.spinner("Resampling clips"):
-        return contenders(scene.lead_group, st.session_state.get("seeds-as-one", True))
+        return resampled(scene.lead_group, st.session_state.get("seeds-as-one", True))
 
 
 def answer(scene: Scene) -> str:
@@ -84,8 +83,7 @@ def answer(scene: Scene) -> str:
             f"**{name}** has {lower} {fmt.score(first.value(measure))} {interval(low, high)} on "
             f"{fmt.escape_markdown(scene.split)}; a verdict needs a second run with the same clips and labels."
         )
-    values = np.array([rival.value(measure) for rival in rivals])
-    found = compare_all(values, np.stack([rival.draws.draws[measure] for rival in rivals], axis=1))
+    found = every_pair(rivals, measure)
     second = fmt.escape_markdown(rivals[1].label)
     gap = (
         f"{fmt.difference(found.difference[0, 1])} {interval(found.low[0, 1], found.high[0, 1], signed=True)}"
@@ -118,7 +116,7 @@ def pair(scene: Scene, rivals: list[Contender], measure: str) -> None:
         first = pick("First", rivals, 0, "pair-first")
         others = [rival for rival in rivals if rival is not first]
         second = pick("Second", others, 0, "pair-second")
-    found, frame = pair_differences(first, second, measure), pair_frame(first, second, measure)
+    found, frame = class_differences(first, second, measure), pair_frame(first, second, measure)
     name = TITLES[class_measure(measure)]
     st.markdown(pair_answer(first, second, found, frame, name))
     left, right = st.columns([3, 2], gap="medium")
@@ -230,8 +228,10 @@ def pair_table(
         column_config={
             "Class": text_column(pinned=True),
             "Support": number(help="Clips that hold the class."),
-            "First": number(f"{first.ink.glyph} {first.label}", help=f"{name} of the first run."),
-            "Second": number(f"{second.ink.glyph} {second.label}", help=f"{name} of the second run."),
+            "First": number(f"{scene.ink(first.run).glyph} {first.label}", help=f"{name} of the first run."),
+            "Second": number(
+                f"{scene.ink(second.run).glyph} {second.label}", help=f"{name} of the second run."
+            ),
             "Trivial": number(
                 help=f"{name} of predicting the class for every clip, the best that one gets without listening. "
                 "What is below it is tinted."
@@ -251,4 +251,4 @@ def pair_table(
     )
 
 
-guarded(main)
+guarded(main, {"judge": [title for title, _ in MEASURES.values()]})

@@ -18,7 +18,7 @@ from tests.support.small_sets import small_set
 REPO = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "librosa")
 NEVER = {  # parts that may load the same share a process
-    ("evaluation", "artifacts"): (*HEAVY, "streamlit", "plotly"),
+    ("evaluation", "artifacts", "comparison"): (*HEAVY, "streamlit", "plotly"),
     ("figures",): (*HEAVY, "streamlit"),
     ("jobs",): (*HEAVY, "streamlit"),
     ("data",): (*HEAVY, "streamlit", "plotly"),  # librosa only inside what decodes or transforms audio

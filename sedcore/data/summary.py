@@ -6,14 +6,36 @@ clip of a split has share 0 there.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from sedcore.data.store import DataSet
+from sedcore.artifacts.runs import Run
+from sedcore.data.store import DataSet, open_dataset
+from sedcore.errors import SedcoreError
 from sedcore.evaluation.verdicts import holm
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 LIKELY = 0.05  # the chance, over all classes and splits, that a shift is named where there is none
+
+
+def learned_balance(root: Path, run: Run) -> pd.DataFrame | None:
+    """Return the `balance_table` of the data set that a run learnt from, None where it is not here or has changed."""
+    try:
+        dataset = open_dataset(root, run.info["dataset"] or "")
+    except SedcoreError:
+        return None
+    return balance_table(dataset) if dataset.fingerprint == run.info["data_fingerprint"] else None
+
+
+def train_priors(root: Path, run: Run) -> dict[str, float] | None:
+    """Return the share of the training clips that hold each class, None where the data set is not here."""
+    balance = learned_balance(root, run)
+    if balance is None:
+        return None
+    train = balance[balance["split"] == "train"]
+    return dict(zip(train["label"], train["share"])) if len(train) else None
 
 
 def split_table(dataset: DataSet) -> pd.DataFrame:

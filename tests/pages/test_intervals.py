@@ -19,13 +19,15 @@ LEADER, SECOND = "20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003"
 @pytest.fixture
 def as_large(monkeypatch):
     """Treat runs of any size as too large to resample unasked, with none of their draws at hand."""
-    from pages.widgets.runs import loading
+
+    from pages.widgets.runs import cached
+    from sedcore.comparison import scores
 
     def forget():
-        loading._evaluation.clear()
+        cached._scores.clear()
 
     forget()
-    monkeypatch.setattr(loading, "LARGE", 100)
+    monkeypatch.setattr(scores, "LARGE", 100)
     yield
     forget()
 

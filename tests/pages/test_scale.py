@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.made_runs import make_many
 from pages.widgets.compare import context_bar, leaderboard
-from pages.widgets.runs import glance
+from pages.widgets.runs import cached
 from sedcore.artifacts.runs import list_runs
 from sedcore.evaluation.baselines import baselines, below
 from sedcore.evaluation.evaluate import evaluate
@@ -96,7 +96,7 @@ def test_a_crowd_is_one_trace(visit, many_root, monkeypatch):
     from sedcore.figures import pareto
 
     monkeypatch.setattr(pareto, "MOST_SINGLE", 50)
-    glance._kept.clear()  # with the figures that were made of it
+    cached.recent_all_runs().clear()  # with the figures that were made of it
     app = visit(many_root)
     traces = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     crowd = max(traces, key=lambda trace: len(trace.get("text", ())))

@@ -7,9 +7,10 @@ import pytest
 from pages.widgets.base import format as fmt
 from pages.widgets.base import pulse
 from pages.widgets.data.clip_pictures import seconds
-from pages.widgets.runs.choice import Choice, parse
+from pages.widgets.runs.choice import parse, url_of
 from pages.widgets.thresholds import board
 from sedcore.artifacts.runs import Run
+from sedcore.comparison.selection import Choice
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,9 @@ def test_choice_goes_through_the_url_and_back():
         threshold=0.37,
         by_class=(("Odd: name, with %", -3.25), ("Speech", 0.123456789)),
     )
-    again, problems = parse(choice.params())
+    again, problems = parse(url_of(choice))
     assert again == choice and not problems
-    assert Choice().params() == {} and parse({})[0] == Choice()
+    assert url_of(Choice()) == {} and parse({})[0] == Choice()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_lengths_of_clips_are_never_written_with_an_exponent(value, text):
 def test_thresholds_go_through_the_url_to_the_last_digit(value):
     """A tuned threshold may be a score itself, or the next number above one: a digit less and clips fire."""
     choice = Choice(threshold=value, by_class=(("Dog", value),))
-    assert parse(choice.params()) == (choice, [])
+    assert parse(url_of(choice)) == (choice, [])
 
 
 def test_the_board_keeps_thresholds_of_classes_that_it_does_not_show(monkeypatch):

@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.widgets.base import format as fmt
-from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.runs.scene import Scene
+from sedcore.comparison.selection import Scored
 from sedcore.evaluation.calibration import calibration
 from sedcore.evaluation.curves import score_histogram
 from sedcore.figures import style
@@ -58,17 +59,20 @@ def figure_of(scene: Scene, shown: list[Scored], class_name: str, view: str) -> 
     counted = [s.scores.class_counts(c) for s, c in zip(shown, places)]  # of this class alone
     if view in lines:
         make, draw = lines[view]
-        return draw([make(held, 0, t, s.label, s.ink) for s, held, t in zip(shown, counted, at)])
+        return draw([make(held, 0, t, s.label, scene.ink(s.run)) for s, held, t in zip(shown, counted, at)])
     if view == "Histogram":
         edges = np.linspace(*scene.score_range(), BINS + 1)
         return histogram_figure(
             [
-                ScorePanel(s.label, s.ink, score_histogram(held, 0, edges), t)
+                ScorePanel(s.label, scene.ink(s.run), score_histogram(held, 0, edges), t)
                 for s, held, t in zip(shown, counted, at)
             ]
         )
     return reliability_figure(
-        [Reliability(s.label, s.ink, calibration(held, 0), t) for s, held, t in zip(shown, counted, at)]
+        [
+            Reliability(s.label, scene.ink(s.run), calibration(held, 0), t)
+            for s, held, t in zip(shown, counted, at)
+        ]
     )
 
 
@@ -91,7 +95,7 @@ def _say_calibration(held: list[Scored], shown: list[Scored], class_name: str) -
 
 
 def _probabilities(s: Scored) -> bool:
-    return s.scores.lowest >= 0 and s.scores.highest <= 1
+    return s.scores.summary.lowest >= 0 and s.scores.summary.highest <= 1
 
 
 def _defined(s: Scored, class_name: str, view: str) -> bool:

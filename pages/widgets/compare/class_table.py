@@ -11,8 +11,10 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.navigation import go_to
-from pages.widgets.runs.intervals import caution, class_intervals
-from pages.widgets.runs.scene import Scene, Scored, names_of
+from pages.widgets.compare.mismatch import names_of
+from pages.widgets.runs.scene import Scene
+from sedcore.comparison.contenders import caution, class_intervals
+from sedcore.comparison.selection import Scored
 from sedcore.evaluation.baselines import below_by_class, of_classes
 from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
 
@@ -157,7 +159,7 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
         + (", except in recall, where this is no merit." if measure == "recall" else "."),
     )
     for s in scene.scored:
-        label, name = f"{s.ink.glyph} {s.label}", fmt.escape_markdown(s.label)
+        label, name = f"{scene.ink(s.run).glyph} {s.label}", fmt.escape_markdown(s.label)
         columns[s.run.run_id] = tables.number_column(label, help=f"{title}. {meaning}")
         columns[INTERVAL.format(s.run.run_id)] = st.column_config.TextColumn(
             "95 %",

@@ -9,13 +9,16 @@ import streamlit as st
 from pages.widgets.base.format import epochs, escape_markdown, listing, moment, plural, score, threshold
 from pages.widgets.base.messages import empty_state
 from pages.widgets.base.navigation import link_to
+from pages.widgets.compare.mismatch import group_differences, names_of
 from pages.widgets.compare.resample_offer import offer_resampling
 from pages.widgets.compare.run_picker import open_picker
-from pages.widgets.runs import choice, loading
-from pages.widgets.runs.resampled import Unsampled
-from pages.widgets.runs.scene import MOST_COMPARED, Scene, build_scene, group_differences, names_of
+from pages.widgets.runs import cached, choice
+from pages.widgets.runs.address import quoted, say_link
+from pages.widgets.runs.resampling import Unsampled
+from pages.widgets.runs.scene import Scene, build_scene
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
+from sedcore.comparison.selection import MOST_COMPARED
 from sedcore.figures.palette import Ink
 
 MOST_CHIPS = 16  # more chosen runs are a number, and rows of the picker
@@ -177,17 +180,17 @@ def _chip(scene: Scene, run: Run) -> None:
         facts.append(f"{run.status().state}, {moment(info['created'])}")
         if info["best_epoch"]:
             facts.append(f"best epoch {epochs(info['best_epoch'], info['epochs_run'])}")
-        ap = loading.macro_ap(run, scene.split)
+        ap = cached.macro_ap(run, scene.split)
         if ap is not None:
             facts.append(f"macro AP {score(ap)} on {escape_markdown(scene.split)}")
         st.markdown("  \n".join(facts))
         if star:
             st.caption("★ The baseline: differences are against it.")
-        ids = tuple(r.run_id for r in (*scene.chosen, *scene.left))
+        ids = tuple(r.run_id for r in (*scene.chosen, *scene.not_shown))
         scored = run in [s.run for s in scene.scored]
         with st.container(horizontal=True, gap="small"):
             if st.button("Details", icon=":material/description:", key=f"chip-open-{run_id}"):
-                st.switch_page("pages/run.py", query_params={"run": run_id, **scene.choice.params()})
+                st.switch_page("pages/run.py", query_params={"run": run_id, **choice.url_of(scene.choice)})
             st.button(
                 "Baseline",
                 icon=":material/star:",
@@ -238,7 +241,7 @@ def _threshold_control(scene: Scene) -> None:
             on_change=lambda: choice.change(threshold=float(st.session_state["bar-threshold"])),
         )
         for name, value in chosen.by_class:
-            st.caption(f"{escape_markdown(name)}: {threshold(value)}")
+            st.caption(f"{quoted(name, 80)}: {threshold(value)}")
         with st.container(horizontal=True, gap="small"):
             for value in (0.1, 0.5):
                 st.button(
@@ -254,31 +257,16 @@ def _unknown_classes(scene: Scene) -> list[str]:
     """Return the classes that have a threshold of their own and that no chosen run has, be it cut away or not."""
     unknown = [name for name, _ in scene.choice.by_class if name not in scene.classes]
     if unknown and scene.choice.common:
-        whole = {name for s in scene.scored for name in loading.scores(s.run, scene.split).summary.classes}
+        whole = {name for s in scene.scored for name in cached.scores(s.run, scene.split).summary.classes}
         unknown = [name for name in unknown if name not in whole]
     return unknown
 
 
 def _say_problems(scene: Scene) -> None:
-    problems = [escape_markdown(problem) for problem in choice.problems()]
-    missing = list(dict.fromkeys(scene.missing))
-    if missing:
-        named = listing([f"`{run_id}`" for run_id in missing])
-        problems.append(
-            f"The link names {named}, which {'is' if len(missing) == 1 else 'are'} not in this artifact root; "
-            f"{'the rest is shown' if not scene.automatic else 'other runs are shown instead'}."
-        )
-    if scene.choice.split and scene.splits and scene.choice.split != scene.split:
-        problems.append(
-            f"No chosen run has a split named {escape_markdown(scene.choice.split)}; "
-            f"{escape_markdown(scene.split)} is shown."
-        )
     unknown = _unknown_classes(scene)
     if unknown and scene.scored:
-        named = listing([escape_markdown(name) for name in unknown])
-        problems.append(f"A threshold is set for {named}, which no chosen run has as a class.")
-    if problems:
-        st.warning("  \n".join(problems), icon=":material/link_off:")
+        named = listing([quoted(name) for name in unknown])
+        say_link(f"A threshold is set for {named}, which no chosen run has as a class.")
     say_broken(scene.broken)
     collapsed = [s for s in scene.scored if s.evaluation.collapsed]
     notes = []
@@ -289,10 +277,10 @@ def _say_problems(scene: Scene) -> None:
         dataset = scene.chosen[0].info["dataset"]
         where = f" on {escape_markdown(dataset)}" if dataset else ""
         notes.insert(0, f"No runs chosen: these are the best of each model{where}, by macro AP.")
-    if scene.left:
+    if scene.not_shown:
         notes.append(
             f"This page compares up to {MOST_COMPARED} runs at a time: the first of those chosen; "
-            f"{len(scene.left)} are left out."
+            f"{len(scene.not_shown)} are left out."
         )
     if notes:
         st.caption(" ".join(notes))

@@ -17,11 +17,14 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.navigation import open_run
+from pages.widgets.compare.intervals import macro_ap_interval
 from pages.widgets.runs import choice
-from pages.widgets.runs.glance import Glance
-from pages.widgets.runs.resampled import has_ranking, macro_ap_interval, train_priors, trivial_baselines
-from pages.widgets.runs.scene import Scene, Scored, score
+from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
+from sedcore.comparison.all_runs import AllRuns
+from sedcore.comparison.contenders import ranking_kept, trivial_baselines
+from sedcore.comparison.selection import Scored
+from sedcore.data.summary import train_priors
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.many import below_any
@@ -53,14 +56,14 @@ class Board:
     """Runs that compare, by their place in `scene.runs`: `rows` with scores, best macro AP first, `others` without."""
 
     scene: Scene
-    seen: Glance
+    seen: AllRuns
     rows: np.ndarray
     others: tuple[int, ...] = ()
 
     @functools.cached_property
     def lead(self) -> Scored:
         """The run of the first row with its scores."""
-        return score(self.scene, self.scene.runs[self.rows[0]])
+        return self.scene.score(self.scene.runs[self.rows[0]])
 
     @functools.cached_property
     def runs(self) -> list[Run]:
@@ -88,7 +91,7 @@ class Board:
         return [self.label(row) for row in rows]
 
 
-def leaderboards(scene: Scene, seen: Glance) -> list[Board]:
+def leaderboards(scene: Scene, seen: AllRuns) -> list[Board]:
     """Return the runs a table: those that compare, and with them runs of the same data without scores."""
     groups: dict[str, list[int]] = {}
     without: list[int] = []
@@ -223,7 +226,7 @@ def resampled_runs(board: Board) -> list[Scored]:
     found = []
     for row in rows:
         try:
-            found.append(score(scene, scene.runs[row]))
+            found.append(scene.score(scene.runs[row]))
         except SedcoreError:
             continue  # damaged since it was counted
     return found
@@ -232,7 +235,7 @@ def resampled_runs(board: Board) -> list[Scored]:
 def intervals(board: Board) -> dict[str, str]:
     """Return the interval of macro AP by run id, of those that have one and need not wait for the table to stand."""
     at_once = len(board.rows) <= MOST_RESAMPLED
-    return {s.run.run_id: macro_ap_interval(s) for s in resampled_runs(board) if at_once or has_ranking(s)}
+    return {s.run.run_id: macro_ap_interval(s) for s in resampled_runs(board) if at_once or ranking_kept(s)}
 
 
 def complete(scene: Scene, boards: Sequence[Board]) -> None:
@@ -242,7 +245,7 @@ def complete(scene: Scene, boards: Sequence[Board]) -> None:
         for board in boards
         if len(board.rows) > MOST_RESAMPLED
         for s in resampled_runs(board)
-        if not s.scores.large and not has_ranking(s)
+        if not s.scores.large and not ranking_kept(s)
     ]
     if lacking:
         with st.spinner(f"Resampling the clips of {fmt.plural(len(lacking), 'chosen run')}"):

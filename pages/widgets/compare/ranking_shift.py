@@ -11,9 +11,10 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.compare.standings import MEASURES
-from pages.widgets.runs import loading
-from pages.widgets.runs.resampled import Contender, confusions, split_shares, support_of
+from pages.widgets.runs import cached
 from pages.widgets.runs.scene import Scene
+from sedcore.comparison.contenders import Contender, confusions, support_of
+from sedcore.data.summary import learned_balance
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.shift import predicted_against_true, ranks
 from sedcore.figures import style
@@ -34,12 +35,12 @@ def ranks_section(scene: Scene, rivals: Sequence[Contender], measure: str) -> No
     st.markdown(_rank_answer(rivals, placed, ranks(over.T).T, grid, average))
     left, right = st.columns(2, gap="medium")
     with left:
-        lines = [RankLine(r.label, r.ink, placed[i], values[i]) for i, r in enumerate(rivals)]
+        lines = [RankLine(r.label, scene.ink(r.run), placed[i], values[i]) for i, r in enumerate(rivals)]
         figure = rank_chart(lines, [title for title, _ in MEASURES.values()], "rank by measure")
         st.plotly_chart(figure, key="verdicts-ranks", config=style.CONFIG)
     with right:
         at = ranks(over.T).T
-        lines = [RankLine(r.label, r.ink, at[i], over[i]) for i, r in enumerate(rivals)]
+        lines = [RankLine(r.label, scene.ink(r.run), at[i], over[i]) for i, r in enumerate(rivals)]
         figure = rank_by_threshold(lines, grid, scene.choice.threshold, f"rank by {average} F1")
         st.plotly_chart(figure, key="verdicts-ranks-threshold", config=style.CONFIG)
     st.caption(
@@ -156,7 +157,7 @@ def shift_section(scene: Scene, rivals: Sequence[Contender]) -> None:
         | {"True": tables.number_column(f"True in {scene.split}", help="Clips that hold the class.")}
         | {
             rival.members[0].run.run_id: tables.number_column(
-                f"{rival.ink.glyph} {rival.label}", help="Clips predicted to hold the class."
+                f"{scene.ink(rival.run).glyph} {rival.label}", help="Clips predicted to hold the class."
             )
             for rival in rivals
         },
@@ -166,7 +167,7 @@ def shift_section(scene: Scene, rivals: Sequence[Contender]) -> None:
 def _priors(scene: Scene, rival: Contender) -> pd.DataFrame:
     """Return the shares of the splits: of the data set where it is here, else of the splits with scores."""
     run = rival.members[0].run
-    known = split_shares(scene.root, run)
+    known = learned_balance(scene.root, run)
     if known is not None:
         table = known.pivot(index="label", columns="split", values="share")[
             list(dict.fromkeys(known["split"]))
@@ -175,7 +176,7 @@ def _priors(scene: Scene, rival: Contender) -> pd.DataFrame:
     table = pd.DataFrame({"class": list(rival.classes)})
     for split in reversed(run.splits()):
         try:
-            summary = loading.scores(run, split).summary
+            summary = cached.scores(run, split).summary
         except SedcoreError:
             continue  # damaged: what the other splits say still holds
         shares = dict(zip(summary.classes, summary.positives / summary.clips))

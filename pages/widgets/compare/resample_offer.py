@@ -11,15 +11,11 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.compare.ranking_shift import ranks_section, shift_section
 from pages.widgets.compare.standings import MEASURES, below_baselines
-from pages.widgets.runs.resampled import (
-    Contender,
-    ask_to_resample,
-    canonical_columns,
-    seconds_to_resample,
-    train_priors,
-    trivial_baselines,
-)
-from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.runs.resampling import ask_to_resample
+from pages.widgets.runs.scene import Scene
+from sedcore.comparison.contenders import Contender, canonical_columns, seconds_to_resample, trivial_baselines
+from sedcore.comparison.selection import Scored
+from sedcore.data.summary import train_priors
 from sedcore.evaluation.baselines import value_of
 from sedcore.evaluation.bootstrap import Draws
 
@@ -87,4 +83,4 @@ def _unsampled(s: Scored) -> Contender:
         name: getattr(e, name)[order] for name in ("precision", "recall", "f1", "ap", "roc_auc", "support")
     }
     full |= {measure: value_of(e, measure) for measure in MEASURES}
-    return Contender(s.label, s.ink, (s,), Draws(full, {}), tuple(sorted(e.classes)))
+    return Contender(s.label, (s,), Draws(full, {}), tuple(sorted(e.classes)))

@@ -9,16 +9,17 @@ import streamlit as st
 
 from pages.widgets.base import tables
 from pages.widgets.base.format import moment, plural
-from pages.widgets.runs import choice, loading
+from pages.widgets.runs import choice
 from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.index import ListedRun
+from sedcore.comparison.scores import macro_aps
 
 _FILTERS = {"model": "Model", "features": "Features", "dataset": "Data set"}
 
 
 def open_picker(scene: Scene) -> None:
     """Open the picker, with what is chosen now chosen in it."""
-    st.session_state["picker-ids"] = [run.run_id for run in (*scene.chosen, *scene.left)]
+    st.session_state["picker-ids"] = [run.run_id for run in (*scene.chosen, *scene.not_shown)]
     _dialog(scene)
 
 
@@ -111,7 +112,7 @@ def _table(scene: Scene, runs: list[ListedRun]) -> pd.DataFrame:
     infos = [run.info for run in runs]
     found = {
         "Name": [scene.labels[run.run_id] for run in runs],
-        "Macro AP": loading.macro_aps(runs, scene.split),
+        "Macro AP": macro_aps(scene.reader.index, runs, scene.split),
         "Model": [info["model"] for info in infos],
         "Features": [info["features"] for info in infos],
         "Data set": [info["dataset"] for info in infos],

@@ -11,20 +11,25 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.navigation import go_to
-from pages.widgets.runs.resampled import (
-    RANKING,
+from pages.widgets.runs.scene import Scene
+from sedcore.comparison.contenders import (
     Contender,
-    canonical_columns,
     mcnemar_of,
     resamples_of,
     support_of,
-    train_priors,
     trivial_baselines,
 )
-from pages.widgets.runs.scene import Scene
-from sedcore.evaluation.baselines import below, of_classes, value_of
+from sedcore.comparison.verdicts import (
+    STUDENTISED,
+    class_differences,
+    class_measure,
+    every_pair,
+    trivial_of_classes,
+)
+from sedcore.data.summary import train_priors
+from sedcore.evaluation.baselines import below, value_of
 from sedcore.evaluation.evaluate import Evaluation
-from sedcore.evaluation.verdicts import Differences, compare, compare_all, proven_ranks
+from sedcore.evaluation.verdicts import Differences, proven_ranks
 
 # measure: (title, what it means)
 MEASURES = {
@@ -40,26 +45,10 @@ MEASURES = {
 }
 
 
-STUDENTISED = ("roc_auc",)  # measures of classes whose differences are not judged by percentiles
-
-
 def measure_in_force() -> str:
     """Return the chosen measure before its control is drawn: the answer stands above it."""
-    wanted = st.session_state.get("judge") or st.query_params.get("judge", "")
     titles = {title: name for name, (title, _) in MEASURES.items()}
-    wanted = titles.get(wanted, wanted)
-    return wanted if wanted in MEASURES else "macro_ap"
-
-
-def class_measure(measure: str) -> str:
-    """Return the measure of a class behind an average: "ap", "roc_auc" or "f1"."""
-    name = measure.removeprefix("macro_")
-    return name if name in RANKING else "f1"
-
-
-def by_value(rivals: Sequence[Contender], measure: str) -> list[Contender]:
-    """Return contenders with the highest value first, undefined last."""
-    return sorted(rivals, key=lambda rival: -np.nan_to_num(rival.value(measure), nan=-1.0))
+    return st.session_state.get("judge") or titles.get(st.query_params.get("judge"), "macro_ap")
 
 
 def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
@@ -69,12 +58,12 @@ def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
     trivial = trivial_baselines(first, train_priors(scene.root, first.run))
     frame = standings_frame(rivals, measure, trivial)
     against = list(frame.columns[5:])
-    runs = [rival.members[0].run for rival in rivals]
+    runs = [rival.run for rival in rivals]
     click = "verdicts-open"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Every pair", anchor=False)
         named = frame.drop(columns=tables.MARK).rename(
-            columns={rival.members[0].run.run_id: f"against {rival.label}" for rival in rivals}
+            columns={rival.run.run_id: f"against {rival.label}" for rival in rivals}
         )
         tables.csv_button(named, f"verdicts-pairs-{scene.split}.csv", "verdicts-pairs-csv")
     styled = tables.styled(
@@ -102,8 +91,8 @@ def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
             ),
         }
         | {
-            rival.members[0].run.run_id: st.column_config.TextColumn(
-                f"− {rival.ink.glyph} {rival.label}",
+            rival.run.run_id: st.column_config.TextColumn(
+                f"− {scene.ink(rival.run).glyph} {rival.label}",
                 help=f"The row's {title} minus that of {fmt.escape_markdown(rival.label)}, and the verdict on the "
                 "row's run.",
                 width=132,
@@ -125,22 +114,21 @@ def standings_frame(
     rivals: Sequence[Contender], measure: str, trivial: dict[str, Evaluation]
 ) -> pd.DataFrame:
     """Return rank, value, interval and a column against each run (by run id), best first."""
-    values = np.array([rival.value(measure) for rival in rivals], np.float64)
-    found = compare_all(values, np.stack([rival.draws.draws[measure] for rival in rivals], axis=1))
+    found = every_pair(rivals, measure)
     ranks = proven_ranks(found.verdict == "better")
     rows = []
     for i, rival in enumerate(rivals):
         tied = np.count_nonzero(ranks == ranks[i]) > 1
         row = {
-            tables.MARK: [rival.members[0].run.run_id],
+            tables.MARK: [rival.run.run_id],
             "Run": rival.label,
-            "Rank": fmt.DASH if np.isnan(values[i]) else f"{'=' if tied else ''}{ranks[i]}",
-            "Value": values[i],
+            "Rank": fmt.DASH if np.isnan(rival.value(measure)) else f"{'=' if tied else ''}{ranks[i]}",
+            "Value": rival.value(measure),
             "95 %": fmt.interval(*rival.draws.interval(measure)),
         }
         for j, other in enumerate(rivals):
             gap = fmt.difference(found.difference[i, j])
-            row[other.members[0].run.run_id] = "" if i == j else f"{found.verdict[i, j]} {gap}"
+            row[other.run.run_id] = "" if i == j else f"{found.verdict[i, j]} {gap}"
         rows.append(row)
     for name, e in trivial.items():
         rows.append({tables.MARK: [], "Run": name, "Rank": "", "Value": value_of(e, measure), "95 %": ""})
@@ -173,18 +161,10 @@ def resampling_note(rival: Contender, found: Differences | None = None, name: st
     return text
 
 
-def pair_differences(first: Contender, second: Contender, measure: str) -> Differences:
-    """Return the differences of the classes behind an average, one family."""
-    name = class_measure(measure)
-    draws = first.draws.draws[name], second.draws.draws[name]
-    values = first.value(name), second.value(name)
-    return compare(*values, *draws, support_of(first), studentised=name in STUDENTISED)
-
-
 def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFrame:
     """Return a row a class, in canonical order: values, difference, interval, p, verdict, and McNemar's."""
     name = class_measure(measure)
-    found = pair_differences(first, second, measure)
+    found = class_differences(first, second, measure)
     marked = found.from_error & (name not in STUDENTISED)
     frame = pd.DataFrame(
         {
@@ -205,12 +185,6 @@ def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFram
         frame["First only"], frame["Second only"] = test.first_only, test.second_only
         frame["McNemar p"], frame["McNemar"] = test.p_corrected, test.verdict
     return frame
-
-
-def trivial_of_classes(rival: Contender, name: str) -> np.ndarray:
-    """Return (classes,) what one gets in each class without listening, in canonical order."""
-    one = rival.members[0]
-    return of_classes(one.evaluation, name)[canonical_columns(one)]
 
 
 def _best(frame: pd.DataFrame, rivals: int) -> pd.DataFrame:

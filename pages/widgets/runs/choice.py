@@ -11,50 +11,34 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 import streamlit as st
 
 from sedcore.artifacts.files import safe_name
+from sedcore.comparison.selection import DEFAULT_THRESHOLD, Choice
 from sedcore.errors import SedcoreError
 
-DEFAULT_THRESHOLD = 0.5
 KEYS = ("runs", "split", "baseline", "t", "tc", "common")
 _STATE, _WRITTEN, _PROBLEMS = "choice", "choice-written", "choice-problems"
 _REMEMBERED = 30  # URLs of this session that are known to be its own
 _MAX_RUNS = 250
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A reader's choice; empty fields mean "not chosen", and the pages say what they show then."""
-
-    runs: tuple[str, ...] = ()  # run ids, in the order of the chips
-    split: str = ""
-    baseline: str = ""  # a run id; differences are against it
-    threshold: float = DEFAULT_THRESHOLD
-    by_class: tuple[tuple[str, float], ...] = ()  # (class, threshold), each in place of `threshold`
-    common: bool = False  # runs that do not compare are cut to the clips and classes that they share
-
-    def class_thresholds(self, classes: tuple[str, ...]) -> tuple[float, ...]:
-        """Return the threshold of each class."""
-        own = dict(self.by_class)
-        return tuple(own.get(name, self.threshold) for name in classes)
-
-    def params(self) -> dict[str, str]:
-        """Return the choice as URL parameters, without what is the default."""
-        # in full: a threshold that is a score itself must not lose its last digit, at which clips fire
-        own = ",".join(f"{quote(name, safe='')}:{_exact(value)}" for name, value in self.by_class)
-        every = {
-            "runs": ",".join(self.runs),
-            "split": self.split,
-            "baseline": self.baseline,
-            "t": "" if self.threshold == DEFAULT_THRESHOLD else _exact(self.threshold),
-            "tc": own,
-            "common": "1" if self.common else "",
-        }
-        return {key: value for key, value in every.items() if value}
+def url_of(choice: Choice) -> dict[str, str]:
+    """Return a choice as URL parameters, without what is the default."""
+    # in full: a threshold that is a score itself must not lose its last digit, at which clips fire
+    own = ",".join(f"{quote(name, safe='')}:{_exact(value)}" for name, value in choice.by_class)
+    every = {
+        "runs": ",".join(choice.runs),
+        "split": choice.split,
+        "baseline": choice.baseline,
+        "t": "" if choice.threshold == DEFAULT_THRESHOLD else _exact(choice.threshold),
+        "tc": own,
+        "common": "1" if choice.common else "",
+    }
+    return {key: value for key, value in every.items() if value}
 
 
 def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
@@ -66,14 +50,18 @@ def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
     ids = _safe_names(params.get("runs", ""), "run id", problems)
     if len(ids) > _MAX_RUNS:
         problems.append(f"The link names {len(ids)} runs; the first {_MAX_RUNS} are used.")
-    split = _safe_names(params.get("split", ""), "split", problems)
-    baseline = _safe_names(params.get("baseline", ""), "baseline", problems)
-    threshold = _number(params.get("t", ""), "t", problems)
+    split = _one_of(_safe_names(params.get("split", ""), "split", problems), "split", problems)
+    baseline = _one_of(_safe_names(params.get("baseline", ""), "baseline", problems), "baseline", problems)
+    threshold = _number(params.get("t", ""))
+    if threshold is None and params.get("t"):
+        problems.append(f"The link gives t={_shown(params['t'])}, which is not a threshold.")
     by_class = _class_thresholds(params.get("tc", ""), problems)
+    if params.get("common", "") not in ("", "0", "1"):
+        problems.append(f"The link gives common={_shown(params['common'])}; wanted is 1 or 0.")
     choice = Choice(
         runs=tuple(ids[:_MAX_RUNS]),
-        split=split[0] if split else "",
-        baseline=baseline[0] if baseline else "",
+        split=split,
+        baseline=baseline,
         threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
         by_class=tuple(sorted(by_class.items())),
         common=params.get("common") == "1",
@@ -95,7 +83,7 @@ def current() -> Choice:
 
 def url_params() -> dict[str, str]:
     """Return the choice of this session as URL parameters, for links from page to page."""
-    return st.session_state.get(_STATE, Choice()).params()
+    return url_of(st.session_state.get(_STATE, Choice()))
 
 
 def problems() -> list[str]:
@@ -131,7 +119,7 @@ def _exact(value: float) -> str:
 
 
 def _write_url(choice: Choice) -> None:
-    wanted = choice.params()
+    wanted = url_of(choice)
     written = st.session_state.setdefault(_WRITTEN, [])
     if wanted not in written:
         written.append(wanted)
@@ -146,35 +134,46 @@ def _write_url(choice: Choice) -> None:
 
 
 def _safe_names(text: str, what: str, problems: list[str]) -> list[str]:
-    names = []
+    names, wrong = {}, []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
-            names.append(safe_name(part, what))
+            names[safe_name(part, what)] = None
         except SedcoreError:
-            problems.append(f"The link names a {what} that cannot be one: {part[:80]!r}.")
-    return list(dict.fromkeys(names))
+            wrong.append(part)
+    if wrong:
+        problems.append(f"The link names a {what} that cannot be one: {_shown(*wrong)}.")
+    return list(names)
 
 
-def _number(text: str, what: str, problems: list[str]) -> float | None:
-    if not text:
-        return None
+def _one_of(names: list[str], what: str, problems: list[str]) -> str:
+    if len(names) > 1:
+        problems.append(f"The link names {len(names)} values of {what}; the first is used.")
+    return names[0] if names else ""
+
+
+def _number(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        problems.append(f"The link gives {what}={text[:40]!r}, which is not a threshold.")
         return None
-    return value
+    return value if math.isfinite(value) else None
 
 
 def _class_thresholds(text: str, problems: list[str]) -> dict[str, float]:
-    own = {}
+    own, wrong = {}, []
     for part in filter(None, text.split(",")):
-        name, colon, number = part.rpartition(":")
-        value = _number(number, "tc", problems) if colon else None
-        if value is not None and name:
+        name, _, number = part.rpartition(":")
+        value = _number(number)
+        if value is None or not name:
+            wrong.append(part)
+        else:
             own[re.sub(r"\s+", " ", unquote(name))] = value
-        elif not colon:
-            problems.append(f"The link gives tc={part[:40]!r}; wanted is Class:0.3.")
+    if wrong:
+        problems.append(f"The link gives tc={_shown(*wrong)}; wanted is Class:0.3.")
     return own
+
+
+def _shown(*parts: str) -> str:
+    """Return what a link gives, as far as a sentence can show it."""
+    more = f" and {len(parts) - 2} more" if len(parts) > 2 else ""
+    return ", ".join(repr(part if len(part) <= 40 else f"{part[:40]}…") for part in parts[:2]) + more

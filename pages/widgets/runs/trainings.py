@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pages.widgets.runs.loading import listed_runs
+from pages.widgets.runs.cached import listed_runs
 from pages.widgets.runs.scene import oldest_first
 from sedcore.artifacts.index import ListedRun
 from sedcore.figures.palette import HUES, Ink, ink

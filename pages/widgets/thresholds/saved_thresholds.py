@@ -11,11 +11,12 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import show_error
-from pages.widgets.runs import loading
-from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.runs import cached
+from pages.widgets.runs.scene import Scene
 from pages.widgets.thresholds.tuning_form import APPLIED, OnApply
 from sedcore.artifacts import thresholds as saved
 from sedcore.artifacts.thresholds import ThresholdVector
+from sedcore.comparison.selection import Scored
 from sedcore.errors import SedcoreError
 from sedcore.jobs.switch import training_enabled
 
@@ -60,7 +61,7 @@ def in_force(s: Scored, scene: Scene, name: str) -> ThresholdVector:
 
 def _classes(s: Scored, scene: Scene) -> tuple[str, ...]:
     """Return all classes of a run, those too that are left out where runs are cut to what they share."""
-    return loading.scores(s.run, scene.split).summary.classes
+    return cached.scores(s.run, scene.split).summary.classes
 
 
 def _saved(s: Scored, scene: Scene, on_apply: OnApply) -> None:

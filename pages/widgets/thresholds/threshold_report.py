@@ -12,13 +12,10 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
-from pages.widgets.runs import loading
-from pages.widgets.runs.common import Common, on_common
-from pages.widgets.runs.loading import Scores
-from pages.widgets.runs.scene import Scene, Scored
-from pages.widgets.thresholds.tuning_form import TUNED_ON, chosen_objective, plain
+from pages.widgets.runs import cached
+from pages.widgets.runs.scene import Scene
+from pages.widgets.thresholds.tuning_form import TUNED_ON, chosen_objective
 from sedcore.evaluation.objectives import FBeta, Objective
-from sedcore.evaluation.tuning import honest_table as table_of_run
 
 
 def thresholds_worth(scene: Scene) -> None:
@@ -39,7 +36,7 @@ def honest_table(scene: Scene, wanted: Objective | None = None, common: str | No
     """
     if wanted is None:
         wanted, common = chosen_objective()
-    reports = [_report_of(s, wanted, common) for s in scene.scored]
+    reports = [cached.threshold_report(s.scores, wanted, common) for s in scene.scored]
     st.markdown(fixed_thresholds(scene, reports))
     frame, groups = honest_frame(scene, reports, wanted)
     numbers = [column for column in frame.columns[2:] if "gap" not in column]
@@ -59,7 +56,7 @@ def honest_table(scene: Scene, wanted: Objective | None = None, common: str | No
         placeholder=fmt.DASH,
         height=tables.height_of(len(frame)),
         column_config={
-            tables.MARK: tables.mark_column({s.run.run_id: s.ink for s in scene.scored}),
+            tables.MARK: tables.mark_column({s.run.run_id: scene.ink(s.run) for s in scene.scored}),
             "Run": st.column_config.TextColumn(pinned=True, width="medium"),
         }
         | {c: tables.number_column(c.replace(" F1 ", " "), help=meaning) for c, meaning in groups.items()},
@@ -138,29 +135,3 @@ def _honest_caption(scene: Scene, wanted: Objective, common: str | None, reports
         named = fmt.listing([fmt.escape_markdown(label) for label in lacking])
         words.append(f"Not tuned, without scores of these classes on {TUNED_ON}: {named}.")
     return " ".join(words)
-
-
-def _report_of(s: Scored, wanted: Objective, common: str | None) -> pd.DataFrame:
-    validation, classes = None, s.scores.summary.classes
-    if not loading.why_no_scores(s.run, TUNED_ON):
-        held = loading.scores(s.run, TUNED_ON)
-        if held.summary.classes == classes:
-            validation = held
-        elif set(classes) <= set(held.summary.classes):
-            validation = on_common(held, Common(tuple(held.labels[0].tolist()), classes, 0))
-    stamp = validation.stamp if validation else None
-    return _report(stamp, s.scores.stamp, plain(wanted), common, validation, s.scores, wanted)
-
-
-@st.cache_resource(max_entries=200, show_spinner="Tuning thresholds")
-def _report(
-    tuned_on: tuple | None,
-    reported_on: tuple,
-    kind: tuple,
-    common: str | None,
-    _validation: Scores | None,
-    _reported: Scores,
-    _wanted: Objective,
-) -> pd.DataFrame:
-    validation = _validation.counts if _validation else None
-    return table_of_run(validation, _reported.counts, _wanted, common=common)

@@ -1,7 +1,7 @@
 """Thresholds chosen by an objective: the form that tunes them on a run's validation scores.
 
 Whoever uses `tuning_form` is given the thresholds through `on_apply`, {class: threshold}, from within a callback.
-What tuning is worth on the split in force says pages/widgets/thresholds/threshold_report.py.
+What tuning is worth on the split in force is the threshold report.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
-from pages.widgets.runs import loading
-from pages.widgets.runs.loading import Scores
+from pages.widgets.runs import cached
 from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.evaluation import objectives
 from sedcore.evaluation.objectives import Objective
-from sedcore.evaluation.tuning import Tuned, tune
-from sedcore.evaluation.tuning_intervals import Intervals, threshold_intervals
+from sedcore.evaluation.tuning import Tuned
 
 TUNED_ON = "validation"
 APPLIED = "tuning-applied"  # session state: (run id, thresholds, split, objective) as last handed over
@@ -77,7 +75,7 @@ def tuning_form(scene: Scene, on_apply: OnApply) -> None:
                 on_click=_apply,
                 args=(scene, run, wanted, common, on_apply),
             )
-            sure = not loading.scores(run, TUNED_ON).large and st.toggle(
+            sure = not cached.scores(run, TUNED_ON).large and st.toggle(
                 "Intervals", key="tuning-intervals", help="How sure each threshold is."
             )
         if sure:
@@ -86,7 +84,7 @@ def tuning_form(scene: Scene, on_apply: OnApply) -> None:
 
 def tunable(scene: Scene) -> list[Run]:
     """Return the scored runs that have scores on validation too."""
-    return [s.run for s in scene.scored if not loading.why_no_scores(s.run, TUNED_ON)]
+    return [s.run for s in scene.scored if cached.has_scores(s.run, TUNED_ON)]
 
 
 def objective_inputs() -> tuple[Objective, str | None]:
@@ -118,14 +116,14 @@ def objective_inputs() -> tuple[Objective, str | None]:
 
 def tuned(scene: Scene, run: Run, wanted: Objective, common: str | None) -> Tuned:
     """Return the thresholds tuned on a run's validation scores; an undefined class keeps the one in force."""
-    held = loading.scores(run, TUNED_ON)
+    held = cached.scores(run, TUNED_ON)
     kept = scene.choice.class_thresholds(held.summary.classes)
-    return _tuned(loading.stamp(run, TUNED_ON), plain(wanted), common, kept, held, wanted)
+    return cached.tuned(held, wanted, common, kept)
 
 
 def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: Tuned) -> str:
     """Return in words what tuning gives, and for which classes it gives nothing; Markdown."""
-    classes = loading.scores(run, TUNED_ON).summary.classes
+    classes = cached.scores(run, TUNED_ON).summary.classes
     name = fmt.escape_markdown(scene.labels[run.run_id])
     value = float(found.values[0]) if common else _mean(found.values)
     of = f"by the {common} average" if common else "on average of the classes"
@@ -148,8 +146,8 @@ def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: T
 
 def interval_table(run: Run, wanted: Objective, common: str | None, found: Tuned) -> None:
     """Show each tuned threshold with its bootstrap interval and its value on validation."""
-    held = loading.scores(run, TUNED_ON)
-    spans = _intervals(loading.stamp(run, TUNED_ON), plain(wanted), common, held, wanted)
+    held = cached.scores(run, TUNED_ON)
+    spans = cached.threshold_intervals(held, wanted, common)
     classes, positives = held.summary.classes, held.summary.positives
     shown = [0] if common else list(range(len(classes)))
     frame = pd.DataFrame(
@@ -195,33 +193,9 @@ def chosen_objective() -> tuple[Objective, str | None]:
     return objectives.objective(kind, **given), _common(state.get("tuning-scope"))
 
 
-@st.cache_resource(max_entries=100, show_spinner="Tuning thresholds")
-def _tuned(
-    stamp: tuple,
-    kind: tuple,
-    common: str | None,
-    kept: tuple[float, ...],
-    _held: Scores,
-    _wanted: Objective,
-) -> Tuned:
-    return tune(_held.counts, _wanted, common=common, default=np.array(kept))
-
-
-@st.cache_resource(max_entries=100, show_spinner="Resampling clips")
-def _intervals(
-    stamp: tuple,
-    kind: tuple,
-    common: str | None,
-    _held: Scores,
-    _wanted: Objective,
-) -> Intervals:
-    found = _held.predictions
-    return threshold_intervals(found.truth, found.scores, _wanted, common=common)
-
-
 def _apply(scene: Scene, run: Run, wanted: Objective, common: str | None, on_apply: OnApply) -> None:
     found = tuned(scene, run, wanted, common)
-    classes = loading.scores(run, TUNED_ON).summary.classes
+    classes = cached.scores(run, TUNED_ON).summary.classes
     thresholds = dict(zip(classes, found.thresholds.tolist()))
     told = wanted.to_json() | ({"common": common} if common else {})
     st.session_state[APPLIED] = (run.run_id, thresholds, TUNED_ON, told)
@@ -230,11 +204,6 @@ def _apply(scene: Scene, run: Run, wanted: Objective, common: str | None, on_app
 
 def _common(scope: str | None) -> str | None:
     return None if scope in (None, "class") else scope
-
-
-def plain(wanted: Objective) -> tuple:
-    """An objective as a key of a cache."""
-    return tuple(sorted(wanted.to_json().items()))
 
 
 def _mean(values: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.messages import show_error
 from pages.widgets.base.navigation import go_to
-from pages.widgets.runs import choice, loading
+from pages.widgets.runs import cached, choice
 from pages.widgets.training.prefill import LIKE, open_filled
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.index import ListedRun
@@ -113,7 +113,7 @@ def _row(run: Run, status: Status, label: str) -> dict[str, object]:
         "Resume": "Resume" if status.state in RESUMABLE_STATES else None,
         "Clone": "Clone",
         "Delete": "Delete",
-        "Macro AP": loading.macro_ap(run, "validation"),
+        "Macro AP": cached.macro_ap(run, "validation"),
         "Best epoch": fmt.epochs(info["best_epoch"], info["epochs_run"]),
         "Training": info["wall_s"],
         "Model": info["model"],

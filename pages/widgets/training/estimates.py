@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.widgets.runs import loading
+from pages.widgets.runs import cached
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
@@ -95,7 +95,7 @@ def best_results(runs: list[Run], dataset: str, split: str = "validation") -> di
     """Return the best macro AP of each model on a data set, with its run."""
     best: dict[str, tuple[float, Run]] = {}
     some = [run for run in runs if run.info["dataset"] == dataset and run.info["kind"] == "trained"]
-    for run, value in zip(some, loading.macro_aps(some, split)):
+    for run, value in zip(some, cached.macro_aps(some, split)):
         model = run.info["model"]
         if value is not None and not np.isnan(value) and (model not in best or value > best[model][0]):
             best[model] = (value, run)

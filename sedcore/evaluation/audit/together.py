@@ -214,7 +214,7 @@ def baseline_ranges(support: Sequence[int], clips: int) -> dict[str, Ranges]:
         ("the most frequent class", frequent),
     ):
         tp, fp = support * predicted, (clips - support) * predicted
-        baselines[name] = from_counts(Confusion(tp=tp, fp=fp, fn=support - tp, tn=clips - support - fp))
+        baselines[name] = from_counts(Confusion.from_counts(tp, fp, support, clips))
     return baselines
 
 

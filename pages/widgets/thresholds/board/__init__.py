@@ -19,8 +19,10 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.runs import choice
-from pages.widgets.runs.resampled import train_priors, trivial_baselines
-from pages.widgets.runs.scene import Scene, Scored
+from pages.widgets.runs.scene import Scene
+from sedcore.comparison.contenders import trivial_baselines
+from sedcore.comparison.selection import Scored
+from sedcore.data.summary import train_priors
 from sedcore.evaluation.evaluate import AVERAGES, Evaluation
 
 HERE = Path(__file__).parent
@@ -56,7 +58,7 @@ def board_data(scene: Scene) -> dict:
     classes, grid = scene.classes, scene.grid()
     columns = [_columns(s, classes) for s in scored]
     exact = [_exact(s, found) for s, found in zip(scored, columns)]
-    version, counts, size = _packed(scored, columns, grid)
+    version, counts, size = _packed(scene, scored, columns, grid)
     group_of = {s.run.run_id: number for number, group in enumerate(scene.groups) for s in group}
     return {
         "edit": st.session_state.get(_EDIT, 0),
@@ -69,8 +71,8 @@ def board_data(scene: Scene) -> dict:
             {
                 "id": s.run.run_id,
                 "label": s.label,
-                "color": s.ink.color,
-                "glyph": s.ink.glyph,
+                "color": scene.ink(s.run).color,
+                "glyph": scene.ink(s.run).glyph,
                 "group": group_of[s.run.run_id],
                 "baseline": s.run is scene.baseline and len(scored) > 1,
                 "clips": s.evaluation.clips,
@@ -125,7 +127,9 @@ def _exact(s: Scored, columns: list[int | None]) -> tuple[list[int], list[int]]:
     return tp, fp
 
 
-def _packed(scored: list[Scored], columns: list[list[int | None]], grid: np.ndarray) -> tuple[str, str, int]:
+def _packed(
+    scene: Scene, scored: list[Scored], columns: list[list[int | None]], grid: np.ndarray
+) -> tuple[str, str, int]:
     """Return a name for these counts, the counts (base64 of deflated integers), and the bytes of an integer."""
     tp, fp = (np.zeros((len(scored), len(columns[0]), len(grid)), np.int64) for _ in range(2))
     for r, (s, found) in enumerate(zip(scored, columns)):
@@ -135,6 +139,6 @@ def _packed(scored: list[Scored], columns: list[list[int | None]], grid: np.ndar
         tp[r, here], fp[r, here] = held.tp[:, there].T, held.fp[:, there].T
     size = 2 if max(s.evaluation.clips for s in scored) < 2**16 else 4
     raw = np.stack([tp, fp]).astype(f"<u{size}").tobytes()
-    named = "\n".join(f"{s.run.run_id} {s.label} {s.ink} {s.key}" for s in scored)
+    named = "\n".join(f"{s.run.run_id} {s.label} {scene.ink(s.run)} {s.key}" for s in scored)
     version = hashlib.sha256(raw + repr(grid.tolist()).encode() + named.encode()).hexdigest()[:16]
     return version, base64.b64encode(zlib.compress(raw, 6)).decode(), size

@@ -1,0 +1,323 @@
+"""What the pages keep in memory: the only functions of pages that are cached.
+
+Each wraps a function of sedcore and is keyed by what its result follows from: a run's path, a split and the time of
+the file (`Scores.stamp`), thresholds. Results are shared by all readers and never changed (`st.cache_resource` keeps
+them without copying). Arguments with a leading underscore are no part of the key.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from sedcore.artifacts.index import ListedRun, RunIndex
+from sedcore.artifacts.kept_history import kept_history
+from sedcore.artifacts.runs import Run
+from sedcore.artifacts.sweeps import Sweep
+from sedcore.comparison import common_clips, contenders, thresholds
+from sedcore.comparison import scores as reading
+from sedcore.comparison.all_runs import AllRuns
+from sedcore.comparison.common_clips import Common
+from sedcore.comparison.recent import Recent
+from sedcore.comparison.scores import HeldScores, Scores, Stamp
+from sedcore.comparison.selection import Scored
+from sedcore.errors import SedcoreError
+from sedcore.evaluation import tuning, tuning_intervals
+from sedcore.evaluation.bootstrap import Draws
+from sedcore.evaluation.objectives import Objective
+from sedcore.evaluation.tuning import Tuned
+from sedcore.evaluation.tuning_intervals import Intervals
+from sedcore.jobs.cluster import refresh
+from sedcore.jobs.live import Look, look_at
+from sedcore.jobs.sweeps.results import best_score
+from sedcore.jobs.switch import training_enabled
+
+Drawn = TypeVar("Drawn")
+_MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
+
+# ---- runs ------------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner=False)
+def _run_index(root: str, keep: bool) -> RunIndex:
+    index = RunIndex(Path(root), keep)
+    gc.freeze()  # thousands of runs stay: each collection of garbage would look at all they hold
+    return index
+
+
+def index_of(root: Path) -> RunIndex:
+    """Return the index of a root, one for all readers; it is kept on disk where pages may write."""
+    return _run_index(str(Path(root)), training_enabled())
+
+
+def listed_runs(root: Path) -> list[ListedRun]:
+    """Return the readable runs of a root, newest first."""
+    return [run for run in index_of(root).refresh() if not run.problem]
+
+
+def histories(runs: Sequence[Run]) -> dict[str, pd.DataFrame | SedcoreError]:
+    """Return what `Run.history` does or raises, by run id; parsed once for each state of a file, and never changed."""
+    kept, stamps = _histories(), {run.run_id: _history_stamp(run) for run in runs}
+    tables = {run_id: kept.pop(stamp, None) for run_id, stamp in stamps.items()}
+    missing = [run for run in runs if tables[run.run_id] is None]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        tables |= {run.run_id: parsed for run, parsed in zip(missing, pool.map(_parsed, missing))}
+    kept.update((stamps[run_id], parsed) for run_id, parsed in tables.items())  # the last used at the end
+    for oldest in list(kept)[:-_MOST_HISTORIES]:
+        kept.pop(oldest, None)  # another session may have been quicker
+    return tables
+
+
+@st.cache_resource(show_spinner=False)
+def _histories() -> dict:
+    """Return the histories that are kept, the last used at the end (threads cannot use a cached function)."""
+    return {}
+
+
+def _parsed(run: Run) -> pd.DataFrame | SedcoreError:
+    try:
+        return kept_history(Run(run.path), keep=training_enabled())
+    except SedcoreError as error:
+        return error
+
+
+def _history_stamp(run: Run) -> tuple[str, int, int]:
+    try:
+        file = os.stat(f"{run.path}/history.jsonl")
+        return str(run.path), file.st_mtime_ns, file.st_size
+    except OSError:
+        return str(run.path), 0, 0
+
+
+@st.cache_resource(show_spinner=False)
+def _figures() -> Recent[Any]:
+    return Recent(16)
+
+
+def figures(state: Hashable, draw: Callable[[], Drawn]) -> Drawn:
+    """Return figures that take a moment, drawn once for all readers and each state of what they show."""
+    return _figures().get(state, draw)
+
+
+# ---- scores ----------------------------------------------------------------------------------------------------
+
+
+def scores(run: Run, split: str) -> Scores:
+    """Return the scores of a split. Raises SedcoreError where there are none, or damaged ones."""
+    return _scores(reading.stamp_of(run, split), run)
+
+
+@st.cache_resource(max_entries=120, show_spinner=False)
+def _scores(stamp: Stamp, _run: Run) -> Scores:
+    return reading.read_scores(_index(_run), _run, stamp[1])
+
+
+def _index(run: Run) -> RunIndex:
+    return index_of(run.path.parents[1])
+
+
+def macro_ap(run: Run, split: str) -> float | None:
+    """Return macro AP on a split, None where the run has no scores for it."""
+    return reading.macro_ap(_index(run), run, split)
+
+
+def macro_aps(runs: Sequence[ListedRun], split: str) -> list[float | None]:
+    """Return macro AP of each run on a split, None without scores."""
+    return reading.macro_aps(_index(runs[0]), runs, split) if runs else []
+
+
+def has_scores(run: Run, split: str) -> bool:
+    """Whether a run has scores on a split that can be used."""
+    return not reading.why_no_scores(_index(run), run, split)
+
+
+def in_common(scores: Sequence[Scores]) -> Common:
+    """Return the clips and classes that all of these scores have, and where all say the same of them."""
+    return _in_common(tuple(one.stamp for one in scores), scores)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _in_common(stamps: tuple[Stamp, ...], _scores: Sequence[Scores]) -> Common:
+    return common_clips.in_common(_scores)
+
+
+def on_common(one: Scores, common: Common) -> HeldScores:
+    """Return scores cut to what is common."""
+    return _on_common(one.stamp, common.digest, one, common)
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _on_common(stamp: Stamp, digest: str, _one: Scores, _common: Common) -> HeldScores:
+    return common_clips.on_common(_one, _common)
+
+
+@st.cache_resource(show_spinner=False)
+def recent_all_runs() -> Recent[AllRuns]:
+    """Return the tables of all runs that are kept for all readers: some hundred kB each.
+
+    (A cached function would show the progress of the first time again.)
+    """
+    return Recent(4)
+
+
+# ---- draws -----------------------------------------------------------------------------------------------------
+
+
+def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
+    """Return the draws of runs that compare, by run id, at the thresholds in force."""
+    return contenders.join_draws(decision_draws(group), {s.run.run_id: ranking_draws(s) for s in group})
+
+
+def decision_draws(group: Sequence[Scored]) -> dict[str, Draws]:
+    """Return what hangs on the thresholds in force: precision, recall and F1 of classes and averages."""
+    return _decision_draws(at_thresholds(group), group)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _decision_draws(where: tuple, _group: Sequence[Scored]) -> dict[str, Draws]:
+    return contenders.decision_draws(_group)
+
+
+def at_thresholds(group: Sequence[Scored]) -> tuple[tuple[Stamp, tuple[float, ...]], ...]:
+    """Return what decisions of runs follow from, to key a cache by."""
+    return tuple((s.scores.stamp, tuple(s.evaluation.thresholds.tolist())) for s in group)
+
+
+def ranking_draws(scored: Scored) -> Draws:
+    """Return what needs no threshold, AP and ROC AUC; kept with the scores, and in the run where pages may write."""
+    return contenders.ranking_draws(scored, keep=training_enabled())
+
+
+# ---- thresholds ------------------------------------------------------------------------------------------------
+
+
+def tuned(held: Scores, wanted: Objective, common: str | None, kept: tuple[float, ...]) -> Tuned:
+    """Return thresholds tuned on scores; an undefined class keeps its own of `kept`."""
+    return _tuned(held.stamp, _plain(wanted), common, kept, held, wanted)
+
+
+@st.cache_resource(max_entries=100, show_spinner="Tuning thresholds")
+def _tuned(
+    stamp: Stamp, kind: tuple, common: str | None, kept: tuple, _held: Scores, _wanted: Objective
+) -> Tuned:
+    return tuning.tune(_held.counts, _wanted, common=common, default=np.array(kept))
+
+
+def threshold_intervals(held: Scores, wanted: Objective, common: str | None) -> Intervals:
+    """Return how sure each threshold tuned on scores is."""
+    return _threshold_intervals(held.stamp, _plain(wanted), common, held, wanted)
+
+
+@st.cache_resource(max_entries=100, show_spinner="Resampling clips")
+def _threshold_intervals(
+    stamp: Stamp, kind: tuple, common: str | None, _held: Scores, _wanted: Objective
+) -> Intervals:
+    held = _held.predictions
+    return tuning_intervals.threshold_intervals(held.truth, held.scores, _wanted, common=common)
+
+
+def threshold_report(reported: Scores, wanted: Objective, common: str | None) -> pd.DataFrame:
+    """Return what tuning on the run's validation scores is worth on the scores reported."""
+    run = reported.run
+    validation = scores(run, "validation") if has_scores(run, "validation") else None
+    stamps = (validation.stamp if validation else None, reported.stamp)
+    return _threshold_report(stamps, _plain(wanted), common, validation, reported, wanted)
+
+
+@st.cache_resource(max_entries=200, show_spinner="Tuning thresholds")
+def _threshold_report(
+    stamps: tuple,
+    kind: tuple,
+    common: str | None,
+    _validation: Scores | None,
+    _reported: Scores,
+    _wanted: Objective,
+) -> pd.DataFrame:
+    return thresholds.threshold_report(_validation, _reported, _wanted, common)
+
+
+def best_for_all(held: Scores) -> tuple[float, float]:
+    """Return the best macro F1 that one threshold for all classes gives, NaN if undefined, and that threshold."""
+    return _best_for_all(held.stamp, held)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _best_for_all(stamp: Stamp, _held: Scores) -> tuple[float, float]:
+    return thresholds.best_for_all(_held)
+
+
+def _plain(wanted: Objective) -> tuple:
+    """Return an objective as part of a key."""
+    return tuple(sorted(wanted.to_json().items()))
+
+
+# ---- trainings -------------------------------------------------------------------------------------------------
+
+
+def look(root: Path, fresh: bool = True) -> Look:
+    """Return what is live; with `fresh` as it is this moment, else as somebody saw it within the last second."""
+    if fresh:
+        _look.clear(str(root))
+    return _look(str(root))
+
+
+@st.cache_resource(ttl=1.0, max_entries=16, show_spinner=False)
+def _look(root: str) -> Look:
+    broken = [run.run_id for run in index_of(Path(root)).listed() if run.problem]
+    return look_at(Path(root), broken, _seen(root))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _seen(root: str) -> dict:
+    """Return what was read of each run folder, so that only changed files are read again; the index knows most."""
+    listed = index_of(Path(root)).listed()
+    return {run.run_id: (run.status_stamp, run.seen) for run in listed if not (run.problem or run.seen.live)}
+
+
+def cluster_silences(root: Path) -> list[str]:
+    """Bring what is said of runs on a cluster up to what the cluster says; return where it is silent, in words."""
+    return _cluster_silences(str(root))
+
+
+@st.cache_data(ttl=3, show_spinner=False)
+def _cluster_silences(root: str) -> list[str]:
+    return refresh(Path(root))
+
+
+def best_validation(run: Run) -> float | None:
+    """Return validation macro AP of the run's best epoch so far, read once for each state of its history."""
+    try:
+        time = (run.path / "history.jsonl").stat().st_mtime_ns
+    except OSError:
+        return None
+    return _best_validation(str(run.path), time)
+
+
+@st.cache_data(max_entries=5000, show_spinner=False)
+def _best_validation(path: str, time: int) -> float | None:
+    return best_score(Run(Path(path)))
+
+
+def importances(sweep: Sweep) -> Mapping[str, float]:
+    """Return the share of each setting in what makes the points of a sweep differ, {} before there are any."""
+    try:
+        time = sweep.journal.stat().st_mtime_ns
+    except OSError:
+        time = 0
+    return _importances(str(sweep.path), time)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _importances(path: str, time: int) -> Mapping[str, float]:
+    from sedcore.jobs.sweeps.study import importances, read_study  # Optuna takes its time
+
+    study = read_study(Sweep(Path(path)))
+    return {} if study is None else dict(importances(study))

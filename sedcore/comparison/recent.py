@@ -1,0 +1,42 @@
+"""The last few results of something slow, each made once, shared between threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Value]):
+    """Keeps the results that were used last, and lets go of the others.
+
+    Parameters
+    ----------
+    most : results that are kept.
+    """
+
+    def __init__(self, most: int):
+        self._most = most
+        self._results: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = threading.RLock()  # held while a result is made, so that none is made twice
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the result under a key, made now if need be. What `make` raises is raised, and nothing is kept."""
+        with self._lock:
+            if key not in self._results:
+                self._results[key] = make()
+                while len(self._results) > self._most:
+                    self._results.popitem(last=False)
+            self._results.move_to_end(key)
+            return self._results[key]
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._results
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        with self._lock:
+            self._results.clear()
