@@ -199,7 +199,7 @@ def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
         No pair can train, or features have not been built.
     """
     pairs = combinations(spec.fixed, spec.space)
-    found: dict[tuple[str, str], str] = {}
+    reasons: dict[tuple[str, str], str] = {}
     check_kinds([features for _, features in pairs])
     for model, features in pairs:
         try:
@@ -207,13 +207,13 @@ def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
         except SedcoreError as error:
             if features not in dataset.feature_names():
                 raise
-            found[model, features] = str(error)
+            reasons[model, features] = str(error)
         else:
             if why := _never_suits(spec, model, features):
-                found[model, features] = why
-    if len(found) == len(pairs):
-        raise SedcoreError(next(iter(found.values())))
-    return found
+                reasons[model, features] = why
+    if len(reasons) == len(pairs):
+        raise SedcoreError(next(iter(reasons.values())))
+    return reasons
 
 
 def _never_suits(spec: Spec, model: str, features: str) -> str | None:
