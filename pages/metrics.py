@@ -329,4 +329,10 @@ def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
     st.plotly_chart(figure, key="metrics-dots", config=style.CONFIG)
 
 
-guarded(main)
+guarded(
+    main,
+    {
+        "average": [name.title() for name in ("all", *AVERAGES)],
+        "measure": [title for title, _ in MEASURES.values()],
+    },
+)

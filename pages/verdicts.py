@@ -251,4 +251,4 @@ def pair_table(
     )
 
 
-guarded(main)
+guarded(main, {"judge": [title for title, _ in MEASURES.values()]})

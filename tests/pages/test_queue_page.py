@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.widgets.training.live_card import validation_matrices
 from pages.widgets.training.queued_table import moves, remove
 from sedcore.artifacts.checkpoint import Checkpoint, write_checkpoint
+from sedcore.artifacts.epochs import validation_matrices
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.recording import append_history, write_progress

@@ -47,10 +47,8 @@ MEASURES = {
 
 def measure_in_force() -> str:
     """Return the chosen measure before its control is drawn: the answer stands above it."""
-    wanted = st.session_state.get("judge") or st.query_params.get("judge", "")
     titles = {title: name for name, (title, _) in MEASURES.items()}
-    wanted = titles.get(wanted, wanted)
-    return wanted if wanted in MEASURES else "macro_ap"
+    return st.session_state.get("judge") or titles.get(st.query_params.get("judge"), "macro_ap")
 
 
 def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
