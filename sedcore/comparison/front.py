@@ -28,7 +28,7 @@ from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.given import given, thresholds_for
 from sedcore.evaluation.measures import RUN_MEASURES
-from sedcore.evaluation.verdicts import BETTER, Pairs, proven_ranks
+from sedcore.evaluation.verdicts import BETTER, Differences, Pairs, proven_ranks
 from sedcore.naming import nearest
 
 _SHOWN = ("macro_ap", "micro_f1", "macro_f1")  # measures of a printed comparison
@@ -134,12 +134,19 @@ class Comparison:
 
         A class with fewer than 20 positive clips gets none: "few positives".
         """
-        self._check(measure)
+        found, name = self.differences(measure, first, second), class_measure(measure)
         one, other = (self._rivals[place] for place in self._two(first, second))
-        found, name = class_differences(one, other, measure), class_measure(measure)
         columns = {one.label: one.value(name), other.label: other.value(name), "difference": found.difference}
         columns |= {"low": found.low, "high": found.high, "p": found.p_corrected, "verdict": found.verdict}
         return pd.DataFrame(columns, index=pd.Index(one.classes, name="class"))
+
+    def differences(
+        self, measure: str = "macro_ap", first: str | None = None, second: str | None = None
+    ) -> Differences:
+        """Return what `classes` shows as arrays, in its order: what `sedcore.figures.verdicts.forest_plot` draws."""
+        self._check(measure)
+        one, other = (self._rivals[place] for place in self._two(first, second))
+        return class_differences(one, other, measure)
 
     def __repr__(self) -> str:
         return f"{self._table().to_string()}\n{self._sentence()}"
