@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -296,6 +297,39 @@ def test_a_reader_never_sees_half_a_history(tmp_path):
     record = json.loads(lines[0])
     assert len(lines) == 1 and record["train"] == {"loss": 0.9} and record["validation"] == {"loss": 2.0}
     run.finish()
+
+
+# ---- what the documentation says ---------------------------------------------------------------------------------
+
+
+def blocks() -> list[str]:
+    text = (REPO / "docs" / "logging.md").read_text("utf-8")
+    return [block.partition("```")[0] for block in text.split("```python\n")[1:]]
+
+
+def test_the_loops_of_the_documentation_write_runs(tmp_path, monkeypatch):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEDCORE_ARTIFACTS", raising=False)
+    ids, x, truth = made(0.3)
+    at_once, by_epoch = blocks()[:2]
+    model = OneVsRestClassifier(LogisticRegression())
+    data = {"x_train": x, "y_train": truth, "x_test": x, "y_test": truth}
+    exec(at_once, data | {"model": model, "clip_ids": ids, "names": NAMES})
+    exec(
+        by_epoch, {"names": NAMES, "clip_ids": ids, "truth": truth, "train_one_epoch": lambda: (0.5, 0.6, x)}
+    )
+    runs = sedcore.open_runs()
+    np.testing.assert_array_equal(runs["logistic"].predictions("test").scores, model.predict_proba(x))
+    assert len(runs["crnn-a"].history()) == 10 and runs["crnn-a"].status().state == "finished"
+
+
+@pytest.mark.parametrize("block", blocks())
+def test_code_of_the_documentation_is_python_and_adds_few_lines(block):
+    lines = [line for line in ast.walk(ast.parse(block)) if isinstance(line, ast.stmt)]
+    assert sum("sedcore" in ast.unparse(line) or "run.log" in ast.unparse(line) for line in lines) <= 6
 
 
 # ---- pages -----------------------------------------------------------------------------------------------------
