@@ -26,18 +26,21 @@ import numpy as np
 from sedcore.evaluation.baselines import value_of
 from sedcore.evaluation.bootstrap import Draws, bootstrap_decisions, bootstrap_ranking, merged
 from sedcore.evaluation.evaluate import evaluate
+from sedcore.evaluation.measures import PICKED, RUN_MEASURES, measure_behind
 from sedcore.evaluation.verdicts import BETTER, WORSE, Differences, compare
 
 CLIPS = 1_000
 POSITIVES = (10, 20, 50, 100, 200)
 STEP, THRESHOLD = 2.0, 1.2  # F1 about .4 to .75
 POPULATION = 2_000_000
-AVERAGES = ("micro_f1", "macro_f1", "weighted_f1", "samples_f1", "macro_ap", "macro_roc_auc")
-OF_CLASSES = ("f1", "precision", "recall", "ap", "roc_auc")
-MEASURES = AVERAGES + OF_CLASSES
+MEASURES = (*RUN_MEASURES, *PICKED)
 COMMON, SHARED = 0.3, 0.4  # of the variance of noise: of the clip, and of class and clip whatever the model
 STEPS = (2.3, 2.0)  # of two runs that differ
-DIFFERENCES = ("micro_f1", "macro_f1", "macro_ap", "macro_roc_auc", "f1", "ap", "roc_auc")
+DIFFERENCES = tuple(
+    name
+    for name in MEASURES
+    if measure_behind(name).ranks_runs and not name.startswith(("weighted", "samples"))
+)
 FAMILIES = {  # positives of the ten classes
     "ten classes of 50": (50,) * 10,
     "ten classes of 25 to 200": (25, 25, 30, 40, 50, 50, 75, 100, 150, 200),
@@ -64,7 +67,8 @@ def true_values(steps: Sequence[float]) -> list[dict[str, np.ndarray | float]]:
     truth, scores = drawn(np.random.default_rng(999), POPULATION, steps=steps)
     runs = [evaluate(truth, of_run, [str(number) for number in POSITIVES], THRESHOLD) for of_run in scores]
     return [
-        {name: value_of(e, name) if name in AVERAGES else getattr(e, name) for name in MEASURES} for e in runs
+        {name: value_of(e, name) if name in RUN_MEASURES else e.by_class[name] for name in MEASURES}
+        for e in runs
     ]
 
 
@@ -108,9 +112,9 @@ def of_differences(simulations: int, resamples: int) -> None:
 
 def compared(one: Draws, other: Draws, name: str, truth: np.ndarray) -> Differences:
     """The differences of two runs in a measure, as Verdicts shows them."""
-    support = None if name in AVERAGES else truth.sum(axis=0)
+    support = None if name in RUN_MEASURES else truth.sum(axis=0)
     values = one.full[name], other.full[name], one.draws[name], other.draws[name]
-    return compare(*values, support, studentised=name == "roc_auc")
+    return compare(*values, support, studentised=support is not None and measure_behind(name).studentised)
 
 
 def show(title: str, held: dict[str, list], width: dict[str, list]) -> None:

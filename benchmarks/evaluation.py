@@ -41,10 +41,9 @@ def ours(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float]:
     held = counts(truth, scores)
     ap = average_precision(held)
     grid = count_on_grid(truth, scores, GRID, held)
-    rest = held.clips - held.positives
     f1 = np.empty((len(GRID), 4))
     for row, (tp, fp) in enumerate(zip(grid.tp, grid.fp)):
-        found = averages(Confusion(tp=tp, fp=fp, fn=held.positives - tp, tn=rest - fp))
+        found = averages(Confusion.from_counts(tp, fp, held.positives, held.clips))
         f1[row] = [found[name].f1 for name in AVERAGES[:3]] + [grid.samples[row, 2]]
     return f1, float(ap.mean())
 

@@ -13,6 +13,7 @@ from pages.widgets.compare.context_bar import context_bar, no_runs, run_mark
 from pages.widgets.runs import cached
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene
+from sedcore.artifacts.epochs import best_epoch
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError
@@ -142,14 +143,6 @@ def why_no_history(run: Run) -> str:
     return {"queued": "it waits to be trained", "running": "its first epoch is not over"}.get(
         state, f"it is {state}, without an epoch"
     )
-
-
-def best_epoch(table) -> int | None:
-    """Return the epoch with the highest validation macro AP so far."""
-    values = table.get("validation.mAP")
-    if values is None or values.isna().all():
-        return None
-    return int(table["epoch"].iloc[int(np.nanargmax(values.to_numpy()))])
 
 
 def answer(histories: list[History]) -> str:

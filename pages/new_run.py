@@ -12,6 +12,7 @@ from pages.widgets.base.navigation import link_to
 from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset, opened
 from pages.widgets.runs.address import BY_PAGE
+from pages.widgets.runs.cached import look
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.estimates import best_results, estimate, speeds_by_model
@@ -28,7 +29,7 @@ from pages.widgets.training.train_form import (
     take_defaults,
     where_it_is,
 )
-from pages.widgets.training.watch import Look, look, watch
+from pages.widgets.training.watch import watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
 from sedcore.comparison.selection import unique_labels
@@ -37,6 +38,7 @@ from sedcore.data.store import DataSet, list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.data import balance_bar
+from sedcore.jobs.live import Look
 from sedcore.jobs.switch import training_enabled
 from sedcore.models.catalog import MODELS, ModelCard
 

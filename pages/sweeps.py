@@ -13,8 +13,8 @@ from pages.widgets.base.navigation import follow_to
 from pages.widgets.base.pulse import pulsed
 from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset
+from pages.widgets.runs import cached
 from pages.widgets.runs.address import BY_PAGE, quoted, say_link
-from pages.widgets.runs.cached import listed_runs
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.model_grid import model_grid
@@ -25,7 +25,6 @@ from pages.widgets.training.sweep_charts import (
     map_part,
     picked_runs,
     points_table,
-    score_of,
 )
 from pages.widgets.training.sweep_form import sweep_form
 from sedcore.artifacts.root import artifact_root
@@ -138,9 +137,9 @@ def body(root: Path, sweep: Sweep) -> None:
         st.rerun()  # it has ended: the page around follows, and stops polling
     spec, settings = parse_spec(info["spec"]), list(info["spec"]["space"])
     if _MEMBERS not in st.session_state:  # the index knows most: a run never changes its sweep
-        st.session_state[_MEMBERS] = members_of(listed_runs(root))
+        st.session_state[_MEMBERS] = members_of(cached.listed_runs(root))
     members: Members = st.session_state[_MEMBERS]
-    table = run_table(runs_of(root, sweep.name, members), spec, score_of)
+    table = run_table(runs_of(root, sweep.name, members), spec, cached.best_validation)
     points = point_table(table, spec)
     st.markdown(answer(sweep.name, points, settings))
     standing(root, sweep, info, spec, table)

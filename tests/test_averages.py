@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from sklearn.metrics import precision_recall_fscore_support
 
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.averages import PRF, averages, class_scores, samples_average
+from sedcore.evaluation.averages import averages, class_scores, samples_average
 from sedcore.evaluation.counts import Confusion, counts, decide
+from sedcore.evaluation.measures import ByMeasure
 from tests.support.awkward_scores import thresholds, truth_and_scores
 
 
-def parts(prf: PRF) -> tuple[float, float, float]:
+def parts(prf: ByMeasure) -> tuple[float, float, float]:
     return prf.precision, prf.recall, prf.f1
 
 
-def undefined(prf: PRF) -> bool:
+def undefined(prf: ByMeasure) -> bool:
     return all(math.isnan(part) for part in parts(prf))
 
 

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sedcore.evaluation.averages import averages
-from sedcore.evaluation.baselines import MEASURES, baselines, below, value_of
+from sedcore.evaluation.baselines import baselines, below, value_of
 from sedcore.evaluation.counts import Confusion
 from sedcore.evaluation.evaluate import evaluate
-from sedcore.evaluation.many import below_any, f1_of_many
+from sedcore.evaluation.many import averages_of_many, below_any
+from sedcore.evaluation.measures import RUN_MEASURES
 from tests.support.awkward_scores import truth_and_scores
 
 
@@ -19,12 +20,14 @@ def test_many_runs_have_the_averages_of_each(runs, classes, most, seed):
     tp, fp, fn = (generator.integers(0, most, (runs, classes)) for _ in range(3))
     without = generator.random((runs, classes)) < 0.3  # classes without a positive, others in each run
     tp[without] = fn[without] = 0
-    found = f1_of_many(tp, fp, tp + fn)
+    clips = int((tp + fp + fn).max()) + 1
+    found = averages_of_many(tp, fp, tp + fn, clips)
+    assert {f"{name}_f1" for name in ("micro", "macro", "weighted")} <= found.keys()
     for run in range(runs):
-        rest = np.zeros(classes, int)
-        wanted = averages(Confusion(tp=tp[run], fp=fp[run], fn=fn[run], tn=rest))
-        for name, prf in wanted.items():
-            np.testing.assert_equal(found[f"{name}_f1"][run], prf.f1)  # to the last digit, NaN as NaN
+        wanted = averages(Confusion.from_counts(tp[run], fp[run], tp[run] + fn[run], clips))
+        for name, values in found.items():  # to the last digit, NaN as NaN
+            of = RUN_MEASURES[name]
+            np.testing.assert_equal(values[run], wanted[of.average][of.measure.name], err_msg=name)
 
 
 @settings(max_examples=40)
@@ -34,6 +37,6 @@ def test_which_runs_a_baseline_beats_is_what_each_is_told(inputs, threshold):
     names = [f"c{c}" for c in range(truth.shape[1])]
     trivial = baselines(truth, names)
     runs = [evaluate(truth, one, names, threshold) for one in (scores, -scores, np.zeros_like(scores))]
-    values = {measure: np.array([value_of(e, measure) for e in runs]) for measure in MEASURES}
+    values = {measure: np.array([value_of(e, measure) for e in runs]) for measure in RUN_MEASURES}
     assert below_any(values, trivial).tolist() == [bool(below(e, trivial)) for e in runs]
     assert not below_any(values, {}).any()

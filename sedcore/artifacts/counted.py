@@ -19,13 +19,15 @@ from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import Summary, summarise
 from sedcore.evaluation.grid import OnGrid, count_on_grid, slider_range, threshold_grid
+from sedcore.evaluation.measures import OF_RUNS, OF_SAMPLES, OF_SCORES, ByMeasure
 from sedcore.evaluation.ranking import mean_defined
 
-VERSION = 2
+VERSION = 2  # of what is kept; another when `layout_of` gives other records
 LARGE = 2_000_000  # scores (clips times classes) that are no longer kept in memory
 _KEY = 16  # letters of a comparison key
-_NUMBERS = ("lowest", "highest", "lwlrap", "collapsed")
-_OF_CLASSES = ("positives", "ap", "roc_auc", "eer")
+_MEANS = tuple(
+    m for m in OF_SCORES if m.ranks_runs
+)  # kept as numbers too, which are read of thousands of runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +67,13 @@ def layout_of(text: str) -> Layout:
     many, stops = len(classes), len(grid)
     small = np.min_scalar_type(clips)
     record = np.dtype(
-        [("key", f"S{_KEY}"), ("lowest", "f8"), ("highest", "f8"), ("lwlrap", "f8"), ("collapsed", "?")]
-        + [("macro_ap", "f8"), ("macro_roc_auc", "f8"), ("positives", "i8", (many,))]
-        + [(name, "f8", (many,)) for name in ("ap", "roc_auc", "eer")]
-        + [("samples", "f8", (stops, 3)), ("empty", "i8", (stops,))]
+        [("key", f"S{_KEY}"), ("lowest", "f8"), ("highest", "f8")]
+        + [(m.name, "f8") for m in OF_RUNS]
+        + [("collapsed", "?")]
+        + [(f"macro_{m.name}", "f8") for m in _MEANS]
+        + [("positives", "i8", (many,))]
+        + [(m.name, "f8", (many,)) for m in OF_SCORES]
+        + [("samples", "f8", (stops, len(OF_SAMPLES))), ("empty", "i8", (stops,))]
         + [(name, small, (stops, many)) for name in ("tp", "fp")]
     )
     return Layout(text, classes, clips, np.dtype(note["dtype"]), grid, record)
@@ -81,9 +86,12 @@ def pack(counted: Counted) -> Packed:
     layout = layout_of(json.dumps(note))
     record = np.zeros((), layout.record)
     record["key"] = counted.key.encode()
-    for name in (*_NUMBERS, *_OF_CLASSES):
+    for name in ("lowest", "highest", "collapsed", "positives"):
         record[name] = getattr(s, name)
-    record["macro_ap"], record["macro_roc_auc"] = s.mAP, mean_defined(s.roc_auc)
+    for name, values in (s.by_run | s.by_class).items():
+        record[name] = values
+    for m in _MEANS:
+        record[f"macro_{m.name}"] = mean_defined(s.by_class[m.name])
     for name in ("samples", "empty", "tp", "fp"):
         record[name] = getattr(g, name)
     return Packed(layout.text, record.tobytes())
@@ -101,14 +109,15 @@ def unpack(packed: Packed) -> Counted:
         classes=layout.classes,
         clips=layout.clips,
         dtype=layout.dtype,
-        **{name: record[name].item() for name in _NUMBERS},
-        **{name: record[name] for name in _OF_CLASSES},
+        **{name: record[name].item() for name in ("lowest", "highest", "collapsed")},
+        positives=record["positives"],
+        by_class=ByMeasure((m.name, record[m.name]) for m in OF_SCORES),
+        by_run=ByMeasure((m.name, record[m.name].item()) for m in OF_RUNS),
     )
     tp, fp = record["tp"].astype(np.int64), record["fp"].astype(np.int64)
     tp.flags.writeable = fp.flags.writeable = False
-    return Counted(
-        record["key"].decode(), summary, OnGrid(layout.grid, tp, fp, record["samples"], record["empty"])
-    )
+    on_grid = OnGrid(layout.grid, tp, fp, record["samples"], record["empty"], layout.clips)
+    return Counted(record["key"].decode(), summary, on_grid)
 
 
 def records(packed: Sequence[Packed]) -> np.ndarray:

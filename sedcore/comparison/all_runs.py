@@ -19,9 +19,9 @@ from sedcore.comparison.scores import stop_of
 from sedcore.comparison.selection import Choice
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import samples_average
-from sedcore.evaluation.baselines import MEASURES
 from sedcore.evaluation.counts import cast_thresholds
-from sedcore.evaluation.many import f1_of_many
+from sedcore.evaluation.many import averages_of_many
+from sedcore.evaluation.measures import OF_SAMPLES, RUN_MEASURES
 
 _MOST_DERIVED = 40
 
@@ -33,7 +33,7 @@ class AllRuns:
     Attributes
     ----------
     keys : (runs,) comparison keys, runs compare only where they are equal.
-    values : of each of MEASURES, (runs,) float64.
+    values : of each of RUN_MEASURES, (runs,) float64.
     collapsed : (runs,) bool.
     clips, classes : (runs,) how many there are.
     """
@@ -75,7 +75,7 @@ def all_runs(
     many = len(packed)
     columns = AllRuns(
         np.full(many, "", "<U16"),
-        {measure: np.full(many, np.nan) for measure in MEASURES},
+        {measure: np.full(many, np.nan) for measure in RUN_MEASURES},
         np.zeros(many, bool),
         *(np.zeros(many, np.int64) for _ in range(2)),
     )
@@ -85,7 +85,7 @@ def all_runs(
         columns.keys[rows] = known["key"].astype(str)
         columns.collapsed[rows] = known["collapsed"]
         columns.clips[rows], columns.classes[rows] = layout.clips, len(layout.classes)
-        for measure in ("macro_ap", "macro_roc_auc"):
+        for measure in RUN_MEASURES.keys() & known.dtype.names:
             columns.values[measure][rows] = known[measure]
         wanted = list(choice.class_thresholds(layout.classes))
         thresholds = cast_thresholds(wanted, len(layout.classes), layout.dtype)
@@ -93,10 +93,13 @@ def all_runs(
         if place is None:
             between += [(row, thresholds) for row in rows]
             continue
-        averages = f1_of_many(known["tp"][:, place], known["fp"][:, place], known["positives"])
+        at_stop = known["tp"][:, place], known["fp"][:, place], known["positives"]
+        averages = averages_of_many(*at_stop, layout.clips)
         for measure, values in averages.items():
             columns.values[measure][rows] = values
-        columns.values["samples_f1"][rows] = known["samples"][:, place, 2]
+        for number, m in enumerate(OF_SAMPLES):
+            if m.ranks_runs:
+                columns.values[f"samples_{m.name}"][rows] = known["samples"][:, place, number]
     _read_between(runs, split, columns, between, reading)
     return columns
 
@@ -136,5 +139,9 @@ def _averages_at(run: ListedRun, split: str, thresholds: np.ndarray) -> dict[str
     fired = held.scores >= thresholds
     hits = fired & held.truth
     tp, predicted, positives = (mask.sum(axis=0)[None] for mask in (hits, fired, held.truth))
-    averages = {name: values[0] for name, values in f1_of_many(tp, predicted - tp, positives).items()}
-    return averages | {"samples_f1": samples_average(held.truth, fired)[0].f1}
+    averages = {
+        name: values[0]
+        for name, values in averages_of_many(tp, predicted - tp, positives, len(fired)).items()
+    }
+    samples = samples_average(held.truth, fired)[0]
+    return averages | {f"samples_{m.name}": samples[m.name] for m in OF_SAMPLES if m.ranks_runs}

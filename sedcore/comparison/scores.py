@@ -20,11 +20,12 @@ from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.comparison.recent import Recent
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.averages import PRF, samples_average
+from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, counts, decide
-from sedcore.evaluation.evaluate import Evaluation, Summary
+from sedcore.evaluation.evaluate import Evaluation, summarise
 from sedcore.evaluation.evaluate import evaluation as evaluation_of
 from sedcore.evaluation.grid import OnGrid, count_on_grid
+from sedcore.evaluation.measures import ByMeasure
 
 Stamp = tuple[str, str, int]  # path of the run, split, time of the file: another whenever the scores are
 _MOST_DERIVED = 24
@@ -123,20 +124,20 @@ class Scores:
         )
         return evaluation_of(self.summary, wanted, confusion, samples)
 
-    def _samples(self, wanted: list[float]) -> tuple[PRF, int]:
+    def _samples(self, wanted: list[float]) -> tuple[ByMeasure, int]:
         held = self.predictions
         return samples_average(held.truth, decide(held.scores, wanted))
 
-    def _look_up(self, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]] | None:
+    def _look_up(self, thresholds: np.ndarray) -> tuple[Confusion, tuple[ByMeasure, int]] | None:
         """Return what the index has counted at (classes,) thresholds, None where they are no one stop of the grid."""
         known = self._at_stops
         place = None if known is None else stop_of(known.grid, thresholds)
         if place is None:
             return None
         confusion = self._confusion(known.tp[place], known.fp[place])
-        return confusion, (PRF(*known.samples[place].tolist()), int(known.empty[place]))
+        return confusion, known.samples_at(place)
 
-    def _count_large(self, thresholds: np.ndarray) -> tuple[Confusion, tuple[PRF, int]]:
+    def _count_large(self, thresholds: np.ndarray) -> tuple[Confusion, tuple[ByMeasure, int]]:
         """Count at (classes,) thresholds: classes at a stop from the index, others from their scores."""
         known = self._at_stops
         points = known.grid.astype(self.summary.dtype)
@@ -152,9 +153,24 @@ class Scores:
         return self._confusion(tp, fp), samples_average(held.truth, held.scores >= thresholds)
 
     def _confusion(self, tp: np.ndarray, fp: np.ndarray) -> Confusion:
-        summary: Summary = self.summary
-        rest = summary.clips - summary.positives
-        return Confusion(tp=tp, fp=fp, fn=summary.positives - tp, tn=rest - fp)
+        return Confusion.from_counts(tp, fp, self.summary.positives, self.summary.clips)
+
+
+class HeldScores(Scores):
+    """Scores held in memory: of some clips and classes of a run, or of no run on disk at all."""
+
+    whole = False
+
+    def __init__(self, run: Run, held: Predictions, stamp: Stamp):
+        counted = counts(held.truth, held.scores)
+        summary = summarise(held.truth, held.scores, held.classes, counted)
+        super().__init__(run, held.split, Counted(held.comparison_key(), summary, None), stamp)
+        self.large = False
+        self._kept = held, counted
+
+    @property
+    def _held(self) -> tuple[Predictions, Counts]:
+        return self._kept
 
 
 def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:

@@ -1,14 +1,14 @@
-"""Precision, recall and F1: of each class, and averaged four ways.
+"""What decisions are worth: of each class, and averaged four ways (`measures` says which measure has which).
 
 What happens where a score divides by nothing:
-- A class without positives is undefined: recall and F1 are NaN; precision is 0 if it fired, else NaN. It is
+- A class without positives is undefined: its measures are NaN, but for precision, which is 0 if it fired. It is
   left out of macro and weighted.
 - A class that has positives and is never predicted has precision 0 and F1 0, as in scikit-learn, and is
   flagged.
 - Micro pools the counts of all classes, so false alarms of an undefined class count there.
 - Samples: 0 where a clip divides by nothing (scikit-learn's zero_division=0); empty clips are counted.
-- A split without any positive: recall and F1 of micro and all of macro and weighted are NaN (precision of
-  micro is 0 if anything fired, else NaN); samples is 0, as in scikit-learn.
+- A split without any positive: all of macro and weighted is NaN, and so is micro (but for precision, which is 0 if
+  anything fired); samples is 0, as in scikit-learn.
 """
 
 import math
@@ -18,69 +18,65 @@ import numpy as np
 
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.counts import Confusion
+from sedcore.evaluation.measures import MEASURES, OF_DECISIONS, OF_SAMPLES, ByMeasure
 
 
-@dataclass(frozen=True)
-class PRF:
-    """Precision, recall and F1, each in 0..1, NaN where undefined."""
+class Measured:
+    """Holds measures `by_class`, (classes,) each, and maybe `by_run`; they are attributes too: `one.f1`."""
 
-    precision: float
-    recall: float
-    f1: float
+    def __getattr__(self, name: str) -> np.ndarray | float:
+        if name in MEASURES:
+            held = vars(self)
+            for values in (held.get("by_class", {}), held.get("by_run", {})):
+                if name in values:
+                    return values[name]
+        raise AttributeError(f"{type(self).__name__} has no {name}")
 
 
 @dataclass(frozen=True, eq=False)
-class ClassScores:
-    """Scores of each class, all (classes,): floats with NaN where undefined, support in clips, two flags."""
+class ClassScores(Measured):
+    """Measures of each class, all (classes,): floats with NaN where undefined, support in clips, two flags."""
 
-    precision: np.ndarray
-    recall: np.ndarray
-    f1: np.ndarray
+    by_class: ByMeasure
     support: np.ndarray
     never_predicted: np.ndarray  # has positives, was predicted for no clip
     undefined: np.ndarray  # has no positives
 
 
 def class_scores(confusion: Confusion) -> ClassScores:
-    """Precision, recall and F1 of each class under the rules at the top of this module."""
-    tp, fp, fn = confusion.tp, confusion.fp, confusion.fn
-    support, predicted = tp + fn, tp + fp
+    """Every measure of decisions, of each class, under the rules at the top of this module."""
+    tp, clips = confusion.tp, confusion.clips
+    support, predicted = tp + confusion.fn, tp + confusion.fp
+    by_class = ByMeasure((m.name, m.defined(tp, predicted, support, clips)) for m in OF_DECISIONS)
     undefined = support == 0
-    precision = np.where(undefined & (predicted == 0), np.nan, ratio(tp, predicted))
-    recall = np.where(undefined, np.nan, ratio(tp, support))
-    f1 = np.where(undefined, np.nan, ratio(2 * tp, support + predicted))
-    return ClassScores(precision, recall, f1, support, (predicted == 0) & ~undefined, undefined)
+    return ClassScores(by_class, support, (predicted == 0) & ~undefined, undefined)
 
 
-def averages(confusion: Confusion) -> dict[str, PRF]:
+def averages(confusion: Confusion) -> dict[str, ByMeasure]:
     """The averages "micro" (pooled counts), "macro" (mean over defined classes), "weighted" (by support).
 
     Equal to sklearn.metrics.precision_recall_fscore_support(zero_division=0), macro and weighted with
     `labels=` the classes that have positives.
     """
-    classes = class_scores(confusion)
+    classes, pooled = class_scores(confusion), class_scores(confusion.pooled())
     defined = ~classes.undefined
-    pooled = [
-        np.atleast_1d(counted.sum()) for counted in (confusion.tp, confusion.fp, confusion.fn, confusion.tn)
-    ]
-    micro = class_scores(Confusion(*pooled))
-    scores = [values[defined] for values in (classes.precision, classes.recall, classes.f1)]
-    if not defined.any():
-        macro = weighted = PRF(np.nan, np.nan, np.nan)
-    else:
+    support = classes.support[defined]
+    many, total = len(support), int(support.sum())
+    found = {"micro": ByMeasure(), "macro": ByMeasure(), "weighted": ByMeasure()}
+    for m in OF_DECISIONS:
+        values = classes.by_class[m.name][defined]
         # exactly rounded sums, so that whoever computes them elsewhere (a browser) gets the same digits
-        support = classes.support[defined]
-        macro = PRF(*(math.fsum(values) / len(values) for values in scores))
-        weighted = PRF(*(math.fsum(values * support) / int(support.sum()) for values in scores))
-    return {
-        "micro": PRF(float(micro.precision[0]), float(micro.recall[0]), float(micro.f1[0])),
-        "macro": macro,
-        "weighted": weighted,
-    }
+        if "micro" in m.averages:
+            found["micro"][m.name] = pooled.by_class[m.name].item()
+        if "macro" in m.averages:
+            found["macro"][m.name] = math.fsum(values) / many if many else math.nan
+        if "weighted" in m.averages:
+            found["weighted"][m.name] = math.fsum(values * support) / total if total else math.nan
+    return found
 
 
-def samples_average(truth: np.ndarray, decisions: np.ndarray) -> tuple[PRF, int]:
-    """The mean over clips of each clip's own precision, recall and F1, and how many clips are empty.
+def samples_average(truth: np.ndarray, decisions: np.ndarray) -> tuple[ByMeasure, int]:
+    """The mean over clips of what each clip gets by itself, and how many clips are empty.
 
     truth, decisions: (clips, classes) bool. An empty clip has neither truth nor prediction and counts 0, as
     any division by nothing does here; the same as scikit-learn's average="samples" with zero_division=0.
@@ -90,16 +86,11 @@ def samples_average(truth: np.ndarray, decisions: np.ndarray) -> tuple[PRF, int]
         raise SedcoreError(
             f"truth has shape {truth.shape}, decisions {decisions.shape}, wanted (clips, classes) for both."
         )
-    tp, positives, predicted = (
+    hits, positives, predicted = (
         np.count_nonzero(mask, axis=1) for mask in (truth & decisions, truth, decisions)
     )
-    means = (
-        float(ratio(*pair).mean())
-        for pair in ((tp, predicted), (tp, positives), (2 * tp, positives + predicted))
+    classes = truth.shape[1]
+    means = ByMeasure(
+        (m.name, float(m.function(hits, predicted, positives, classes).mean())) for m in OF_SAMPLES
     )
-    return PRF(*means), int(np.count_nonzero(positives + predicted == 0))
-
-
-def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """A part of a count, 0 where there is nothing to be part of: 0 / 0 is 0."""
-    return numerator / np.maximum(denominator, 1)
+    return means, int(np.count_nonzero(positives + predicted == 0))

@@ -22,15 +22,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.averages import ratio, samples_average
+from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import Confusion
-from sedcore.evaluation.evaluate import AVERAGES, Evaluation, Summary, evaluation
-from sedcore.evaluation.ranking import lwlrap
+from sedcore.evaluation.evaluate import Evaluation, Summary, evaluation
+from sedcore.evaluation.measures import MEASURES, OF_RUNS, OF_SCORES, RUN_MEASURES, ByMeasure
 
 ALL_POSITIVE, MOST_FREQUENT, FROM_PRIORS = "all positive", "most frequent class", "drawn from the priors"
 SEED = 0
 _AT_ONCE = 1 << 20  # random numbers held at a time
-MEASURES = ("macro_ap", "macro_roc_auc", *(f"{name}_f1" for name in AVERAGES))
 
 
 def baselines(
@@ -59,7 +58,7 @@ def baselines(
         name: evaluation(
             _summary(truth, classes, np.asarray(known, np.float64)),
             0.5,
-            _confusion(truth, decisions),
+            Confusion.from_decisions(truth, decisions),
             samples_average(truth, decisions),
         )
         for name, (decisions, known) in decided.items()
@@ -75,69 +74,46 @@ def _drawn(generator: np.random.Generator, shape: tuple[int, int], priors: np.nd
     return decisions
 
 
-def _confusion(truth: np.ndarray, decisions: np.ndarray) -> Confusion:
-    positives, predicted = truth.sum(axis=0), decisions.sum(axis=0)
-    tp = (truth & decisions).sum(axis=0)
-    fp, fn = predicted - tp, positives - tp
-    return Confusion(tp=tp, fp=fp, fn=fn, tn=len(truth) - tp - fp - fn)
-
-
 def _summary(truth: np.ndarray, classes: Sequence[str], known: np.ndarray) -> Summary:
     """What scores that are the same for every clip, `known` (classes,), are worth without a threshold."""
-    positives = truth.sum(axis=0, dtype=np.int64)
-    chance = np.where((positives > 0) & (positives < len(truth)), 0.5, np.nan)
+    positives, clips = truth.sum(axis=0, dtype=np.int64), len(truth)
+    same = np.broadcast_to(known, truth.shape)
     return Summary(
         classes=tuple(classes),
-        clips=len(truth),
+        clips=clips,
         dtype=known.dtype,
         lowest=float(known.min()),
         highest=float(known.max()),
         positives=positives,
-        ap=np.where(positives > 0, _constant_ap(positives, len(truth)), np.nan),
-        roc_auc=chance,
-        eer=chance,
-        lwlrap=lwlrap(truth, np.broadcast_to(known, truth.shape)),
+        by_class=ByMeasure((m.name, m.constant(positives, clips)) for m in OF_SCORES),
+        by_run=ByMeasure((m.name, m.function(truth, same)) for m in OF_RUNS),
         collapsed=False,  # it is no model
     )
 
 
-def _constant_ap(positives: np.ndarray, clips: int) -> np.ndarray:
-    """The share of positives, in the steps of `average_precision`, so that equals compare as equal."""
-    return ratio(positives * ratio(positives, clips), positives)
-
-
 def value_of(evaluation: Evaluation, measure: str) -> float:
-    """The value of one of MEASURES: "macro_ap", "macro_roc_auc", "micro_f1", "macro_f1", ..."""
-    if measure == "macro_ap":
-        return evaluation.mAP
-    if measure == "macro_roc_auc":
-        return evaluation.macro_roc_auc
-    return evaluation.averages[measure.removesuffix("_f1")].f1
+    """The value of one of RUN_MEASURES: "macro_ap", "macro_roc_auc", "micro_f1", "macro_f1", ..."""
+    wanted = RUN_MEASURES[measure]
+    return evaluation.averages[wanted.average][wanted.measure.name]
 
 
 def below(evaluation: Evaluation, trivial: dict[str, Evaluation]) -> dict[str, list[str]]:
     """Which baselines beat a model, by measure; measures that none beats are left out."""
-    found = {
+    beaten = {
         measure: [name for name, e in trivial.items() if value_of(e, measure) > value_of(evaluation, measure)]
-        for measure in MEASURES
+        for measure in RUN_MEASURES
     }
-    return {measure: names for measure, names in found.items() if names}
+    return {measure: names for measure, names in beaten.items() if names}
 
 
 def of_classes(evaluation: Evaluation, measure: str) -> np.ndarray:
     """What *all positive* gets in each class of a split, (classes,): the best that one gets without listening.
 
-    measure: "f1", "precision", "recall", "ap" or "roc_auc". NaN where the measure is undefined.
+    measure: of classes, "f1", "ap" ... NaN where the measure is undefined.
     """
-    support, clips = evaluation.support, evaluation.clips
-    found = {
-        "f1": ratio(2 * support, support + clips),
-        "precision": ratio(support, clips),
-        "recall": np.ones(len(support)),
-        "ap": _constant_ap(support, clips),
-        "roc_auc": np.full(len(support), 0.5),
-    }[measure]
-    return np.where(np.isnan(getattr(evaluation, measure)) | (support == 0), np.nan, found)
+    support = evaluation.support
+    undefined = np.isnan(evaluation.by_class[measure]) | (support == 0)
+    return np.where(undefined, np.nan, MEASURES[measure].all_positive(support, evaluation.clips))
 
 
 def below_by_class(evaluation: Evaluation, measure: str) -> np.ndarray:
@@ -145,6 +121,6 @@ def below_by_class(evaluation: Evaluation, measure: str) -> np.ndarray:
 
     Never in recall, which without its precision is no merit: to predict everything has a recall of 1.
     """
-    if measure == "recall":
+    if not MEASURES[measure].merit_of_all_positive:
         return np.zeros(len(evaluation.classes), bool)
-    return getattr(evaluation, measure) < of_classes(evaluation, measure)
+    return evaluation.by_class[measure] < of_classes(evaluation, measure)

@@ -30,12 +30,11 @@ import numpy as np
 from scipy import sparse, special  # not scipy.stats, which takes a second to import
 
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.averages import averages, class_scores, ratio, samples_average
+from sedcore.evaluation.averages import averages, class_scores, samples_average
 from sedcore.evaluation.counts import Confusion, counts
+from sedcore.evaluation.measures import OF_DECISIONS, OF_SAMPLES, measure_behind
 from sedcore.evaluation.ranking import average_precision, mean_defined, roc_auc
 
-PARTS = ("precision", "recall", "f1")
-DECISION_AVERAGES = ("micro", "macro", "weighted", "samples")
 LEVEL = 0.95
 FEW_POSITIVES = 20
 SEED = 20_000  # any number; the same one for all runs, so that their draws are paired
@@ -63,12 +62,13 @@ class Draws:
     def interval(self, name: str, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
         """The marginal interval of a measure: low and high, floats or (classes,).
 
-        Percentiles; for average precision and ROC-AUC `logit_interval`. Percentiles hold less than they
-        promise there while positives are few (ROC-AUC with 50 positives: 91 % for 95 %), because both
-        are skewed near 1; benchmarks/coverage.py measures what is used here.
+        Percentiles, or `logit_interval` where `measures` says so: for average precision and ROC-AUC. Percentiles
+        hold less than they promise there while positives are few (ROC-AUC with 50 positives: 91 % for 95 %),
+        because both are skewed near 1; benchmarks/coverage.py measures what is used here.
         """
-        if name.removeprefix("macro_") in ("ap", "roc_auc"):
-            positives = None if name.startswith("macro_") else self.full["support"]
+        measure = measure_behind(name)
+        if measure.logit_interval:
+            positives = self.full["support"] if name == measure.name else None
             return logit_interval(np.asarray(self.full[name]), self.draws[name], level, positives)
         return percentile_interval(self.draws[name], level)
 
@@ -100,7 +100,7 @@ def bootstrap_decisions(
     """Resample what counts at an operating point give, for several runs at once.
 
     truth: (clips, classes) bool. decisions: of each run, (clips, classes) bool. Returns the draws of each run:
-    precision, recall and f1 of each class, and "AVERAGE_PART" for micro, macro, weighted and samples.
+    each measure of decisions, of each class and as "AVERAGE_MEASURE".
     """
     truth, decisions = _of_one_shape(truth, decisions, bool)
     full = [_full_decisions(truth, made) for made in decisions]
@@ -110,12 +110,12 @@ def bootstrap_decisions(
         positives = _drawn(weights, truth)
         some = np.array_split(weights, -(-len(weights) // ROWS))  # as float64 they are twice as large
         sums = np.concatenate([rows.astype(np.float64) @ by_clip for rows in some])
-        samples = sums.reshape(len(weights), -1, 3) / len(truth)
+        samples = sums.reshape(len(weights), -1, len(OF_SAMPLES)) / len(truth)
         for run, (values, made) in enumerate(zip(full, decisions)):
             tp, predicted = _drawn(weights, truth & made), _drawn(weights, made)
-            found = _decision_measures(tp, predicted, positives, values)
-            found |= {f"samples_{part}": samples[:, run, i] for i, part in enumerate(PARTS)}
-            blocks[run].append(found)
+            drawn = _decision_measures(tp, predicted, positives, len(truth), values)
+            drawn |= {f"samples_{m.name}": samples[:, run, i] for i, m in enumerate(OF_SAMPLES)}
+            blocks[run].append(drawn)
     return [Draws(values, _joined(of_run)) for values, of_run in zip(full, blocks)]
 
 
@@ -193,13 +193,11 @@ def _drawn(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _full_decisions(truth: np.ndarray, decisions: np.ndarray) -> dict[str, float | np.ndarray]:
-    tp, fp = (truth & decisions).sum(axis=0), (~truth & decisions).sum(axis=0)
-    fn = truth.sum(axis=0) - tp
-    confusion = Confusion(tp=tp, fp=fp, fn=fn, tn=len(truth) - tp - fp - fn)
-    by_class = class_scores(confusion)
-    found = averages(confusion) | {"samples": samples_average(truth, decisions)[0]}
-    values = {part: getattr(by_class, part) for part in (*PARTS, "support")}
-    return values | {f"{name}_{part}": getattr(prf, part) for name, prf in found.items() for part in PARTS}
+    confusion = Confusion.from_decisions(truth, decisions)
+    scored = class_scores(confusion)
+    averaged = averages(confusion) | {"samples": samples_average(truth, decisions)[0]}
+    values = {"support": scored.support, **scored.by_class}
+    return values | {f"{name}_{m}": value for name, of in averaged.items() for m, value in of.items()}
 
 
 def _full_ranking(truth: np.ndarray, scores: np.ndarray) -> dict[str, float | np.ndarray]:
@@ -215,37 +213,42 @@ def _full_ranking(truth: np.ndarray, scores: np.ndarray) -> dict[str, float | np
 
 
 def _clip_scores(truth: np.ndarray, decisions: np.ndarray) -> np.ndarray:
-    """(clips, 3): each clip's own precision, recall and F1, 0 where it divides by nothing."""
-    tp, positives, predicted = ((mask).sum(axis=1) for mask in (truth & decisions, truth, decisions))
-    return np.stack(
-        [ratio(tp, predicted), ratio(tp, positives), ratio(2 * tp, positives + predicted)], axis=1
-    )
+    """(clips, measures): what each clip gets by itself, 0 where it divides by nothing; of OF_SAMPLES."""
+    hits, predicted, positives = (mask.sum(axis=1) for mask in (truth & decisions, decisions, truth))
+    return np.stack([m.function(hits, predicted, positives, truth.shape[1]) for m in OF_SAMPLES], axis=1)
 
 
 def _decision_measures(
-    tp: np.ndarray, predicted: np.ndarray, positives: np.ndarray, full: dict[str, float | np.ndarray]
+    tp: np.ndarray,
+    predicted: np.ndarray,
+    positives: np.ndarray,
+    clips: int,
+    full: dict[str, float | np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Measures of one run from its counts, each (resamples, classes); names as in Draws."""
-    defined = ~np.isnan(full["recall"])
-    divided = {
-        "precision": (tp, predicted),
-        "recall": (tp, positives),
-        "f1": (2 * tp, positives + predicted),
-    }
-    found: dict[str, np.ndarray] = {}
-    total = positives.sum(axis=1)
-    for part, (above, below) in divided.items():
-        values = np.where(positives > 0, ratio(above, below), full[part])
-        found[part] = values.astype(np.float32)
-        pooled = ratio(above.sum(axis=1), below.sum(axis=1))
-        found[f"micro_{part}"] = np.where(total > 0, pooled, full[f"micro_{part}"])
-        if defined.any():
-            found[f"macro_{part}"] = values[:, defined].mean(axis=1)
-            weighted = (values[:, defined] * positives[:, defined]).sum(axis=1) / np.maximum(total, 1)
-            found[f"weighted_{part}"] = np.where(total > 0, weighted, full[f"weighted_{part}"])
-        else:
-            found[f"macro_{part}"] = found[f"weighted_{part}"] = np.full(len(values), np.nan)
-    return found
+    defined = full["support"] > 0
+    every, many = defined.all(), max(np.count_nonzero(defined), 1)
+    lacking = positives == 0  # of such a class the resample says nothing
+    pooled = [of_classes.sum(axis=1) for of_classes in (tp, predicted, positives)]
+    silent, total = pooled[2] == 0, np.maximum(pooled[2], 1)
+    shares = positives if every else positives[:, defined]
+    drawn: dict[str, np.ndarray] = {}
+    for m in OF_DECISIONS:
+        values = m.function(tp, predicted, positives, clips)
+        np.copyto(values, full[m.name], where=lacking)
+        drawn[m.name] = values.astype(np.float32)
+        values = values if every else values[:, defined]
+        averaged = {}
+        if "micro" in m.averages:
+            averaged["micro"] = m.function(*pooled, clips * len(defined))
+        if "macro" in m.averages:
+            averaged["macro"] = values.sum(axis=1) / many
+        if "weighted" in m.averages:
+            averaged["weighted"] = np.einsum("rc,rc->r", values, shares) / total
+        for average, mean in averaged.items():
+            name = f"{average}_{m.name}"
+            drawn[name] = np.where(silent, full[name], mean)
+    return drawn
 
 
 def _ranking_measures(

@@ -28,9 +28,37 @@ class Confusion:
     fn: np.ndarray
     tn: np.ndarray
 
+    @property
+    def clips(self) -> np.ndarray:
+        """All clips, (classes,)."""
+        return self.tp + self.fp + self.fn + self.tn
+
+    def pooled(self) -> "Confusion":
+        """The counts of all classes added up, (1,) each."""
+        return Confusion(*(counted.sum(keepdims=True) for counted in (self.tp, self.fp, self.fn, self.tn)))
+
+    def take(self, columns: np.ndarray) -> "Confusion":
+        """The counts of some classes, by their places."""
+        return Confusion(*(counted[columns] for counted in (self.tp, self.fp, self.fn, self.tn)))
+
     def matrices(self) -> np.ndarray:
         """(classes, 2, 2) int64, [[tn, fp], [fn, tp]] a class: scikit-learn's layout, and the report's."""
         return np.stack([self.tn, self.fp, self.fn, self.tp], axis=-1).reshape(-1, 2, 2)
+
+    @classmethod
+    def from_counts(
+        cls, tp: np.ndarray, fp: np.ndarray, positives: np.ndarray, clips: np.ndarray | int
+    ) -> "Confusion":
+        """From true and false positives, positive clips and all clips."""
+        return cls(tp=tp, fp=fp, fn=positives - tp, tn=clips - positives - fp)
+
+    @classmethod
+    def from_decisions(cls, truth: np.ndarray, decisions: np.ndarray) -> "Confusion":
+        """From (clips, classes) bool twice."""
+        hits, predicted, positives = (
+            np.count_nonzero(mask, axis=0) for mask in (truth & decisions, decisions, truth)
+        )
+        return cls.from_counts(hits, predicted - hits, positives, len(truth))
 
     @classmethod
     def from_matrices(cls, matrices: np.ndarray) -> "Confusion":
@@ -79,7 +107,7 @@ class Counts:
         place = [np.searchsorted(self._of(c), wanted[c]) for c in range(self.classes)]
         place = np.asarray(place) + self.offsets[:-1]
         tp, fp = self.tp[place].astype(np.int64), self.fp[place].astype(np.int64)
-        return Confusion(tp=tp, fp=fp, fn=self.positives - tp, tn=self.clips - self.positives - fp)
+        return Confusion.from_counts(tp, fp, self.positives, self.clips)
 
     def on_grid(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`tp` and `fp`, each (thresholds, classes) int64, at the same `thresholds` for all classes."""
@@ -147,6 +175,11 @@ def decide(scores: np.ndarray, thresholds: float | np.ndarray) -> np.ndarray:
     """
     scores = _as_scores(scores)
     return scores >= cast_thresholds(thresholds, scores.shape[1], scores.dtype)
+
+
+def ratio(part: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """A part of a count, 0 where there is nothing to be part of: 0 / 0 is 0."""
+    return part / np.maximum(of, 1)
 
 
 def cast_thresholds(thresholds: float | np.ndarray, classes: int, dtype: np.dtype) -> np.ndarray:

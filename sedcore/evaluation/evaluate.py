@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.averages import PRF, averages, class_scores, samples_average
+from sedcore.evaluation.averages import Measured, averages, class_scores, samples_average
 from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, checked
 from sedcore.evaluation.counts import counts as count
-from sedcore.evaluation.ranking import average_precision, equal_error_rate, lwlrap, mean_defined, roc_auc
+from sedcore.evaluation.measures import AVERAGES, OF_CLASSES, OF_DECISIONS, OF_RUNS, OF_SCORES, ByMeasure
+from sedcore.evaluation.ranking import mean_defined
 
-AVERAGES = ("micro", "macro", "weighted", "samples")
-PARTS = ("precision", "recall", "f1")
-CLASS_COLUMNS = (*PARTS, "ap", "roc_auc", "eer", "support", "tp", "fp", "fn", "tn")
+COUNTED = ("support", "tp", "fp", "fn", "tn")
 
 CELLS_AT_ONCE = 1_000_000  # scores that are sorted before the next are: some 30 MB of counts
 
@@ -29,23 +28,18 @@ COLLAPSED_SPREAD = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Scores of one run on one split at one operating point. Arrays are (classes,), NaN where undefined."""
+class Evaluation(Measured):
+    """Scores of one run on one split at one operating point. Arrays are (classes,), NaN where undefined.
+
+    A measure of classes is an attribute too: `f1` is `by_class["f1"]`.
+    """
 
     classes: tuple[str, ...]
     thresholds: np.ndarray  # in the type of the scores
     clips: int
-    averages: dict[str, PRF]  # micro, macro, weighted, samples
-    mAP: float  # the mean of ap over classes with positives
-    macro_roc_auc: float  # the mean of roc_auc over classes with positives and negatives
-    lwlrap: float  # label-weighted label-ranking average precision, over all labels of all clips
-    mean_eer: float  # the mean of eer over classes with positives and negatives
-    precision: np.ndarray
-    recall: np.ndarray
-    f1: np.ndarray
-    ap: np.ndarray
-    roc_auc: np.ndarray
-    eer: np.ndarray  # equal error rate
+    averages: dict[str, ByMeasure]  # of AVERAGES; macro has what needs no threshold too
+    by_class: ByMeasure
+    by_run: ByMeasure  # measures of all clips and classes at once
     support: np.ndarray  # positive clips
     tp: np.ndarray
     fp: np.ndarray
@@ -56,22 +50,36 @@ class Evaluation:
     never_predicted_classes: tuple[str, ...]  # positives, but predicted for no clip
     collapsed: bool  # scores hardly differ between clips
 
+    @property
+    def mAP(self) -> float:
+        """The mean of ap over classes with positives."""
+        return self.averages["macro"]["ap"]
+
+    @property
+    def macro_roc_auc(self) -> float:
+        """The mean of roc_auc over classes with positives and negatives."""
+        return self.averages["macro"]["roc_auc"]
+
+    @property
+    def confusion(self) -> Confusion:
+        """The counts at the thresholds."""
+        return Confusion(tp=self.tp, fp=self.fp, fn=self.fn, tn=self.tn)
+
     def to_json(self, split: str, threshold: float | Sequence[float]) -> dict:
         """Plain numbers for JSON, None where undefined; `threshold` as it was given, a list if one a
         class."""
-        prfs = {
-            name: {part: _plain(getattr(prf, part)) for part in PARTS} for name, prf in self.averages.items()
+        averaged = {
+            name: {m.name: _plain(values[m.name]) for m in OF_DECISIONS if m.name in values}
+            for name, values in self.averages.items()
         }
         return {
             "split": split,
             "threshold": np.asarray(threshold, np.float64).tolist(),
-            **prfs,
-            "mAP": _plain(self.mAP),
-            "macro_roc_auc": _plain(self.macro_roc_auc),
-            "lwlrap": _plain(self.lwlrap),
-            "eer": _plain(self.mean_eer),
+            **averaged,
+            **{m.mean_key: _plain(self.averages["macro"][m.name]) for m in OF_SCORES},
+            **{name: _plain(value) for name, value in self.by_run.items()},
             "classes": {
-                name: {column: _plain(getattr(self, column)[c]) for column in CLASS_COLUMNS}
+                name: {column: _plain(values[c]) for column, values in self._columns().items()}
                 for c, name in enumerate(self.classes)
             },
             "clips": self.clips,
@@ -82,18 +90,25 @@ class Evaluation:
         }
 
     def averages_table(self) -> pd.DataFrame:
-        """A row an average: columns average, precision, recall, f1."""
-        rows = [(name, *(getattr(self.averages[name], part) for part in PARTS)) for name in AVERAGES]
-        return pd.DataFrame(rows, columns=["average", *PARTS])
+        """A row an average: columns average and the measures of decisions, NaN where one is not averaged so."""
+        rows = [
+            {"average": name} | {m.name: self.averages[name].get(m.name, math.nan) for m in OF_DECISIONS}
+            for name in AVERAGES
+        ]
+        return pd.DataFrame(rows)
 
     def class_table(self) -> pd.DataFrame:
-        """A row a class: class, threshold, precision, recall, f1, ap, roc_auc, eer, support, tp, fp, fn, tn."""
+        """A row a class: class, threshold, every measure of classes, support, tp, fp, fn, tn."""
         table = {"class": list(self.classes), "threshold": self.thresholds}
-        return pd.DataFrame(table | {column: getattr(self, column) for column in CLASS_COLUMNS})
+        return pd.DataFrame(table | self._columns())
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        measured = {m.name: self.by_class[m.name] for m in OF_CLASSES}
+        return measured | {name: getattr(self, name) for name in COUNTED}
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class Summary(Measured):
     """What is known of scores before a threshold is set: small, and worth keeping. Arrays are (classes,)."""
 
     classes: tuple[str, ...]
@@ -102,10 +117,8 @@ class Summary:
     lowest: float  # score
     highest: float
     positives: np.ndarray  # clips with the class
-    ap: np.ndarray
-    roc_auc: np.ndarray
-    eer: np.ndarray
-    lwlrap: float
+    by_class: ByMeasure  # what needs no threshold
+    by_run: ByMeasure
     collapsed: bool
 
     @property
@@ -135,8 +148,7 @@ def summarise(
         parts = (count(truth[:, start : start + few], scores[:, start : start + few]) for start in starts)
     else:
         parts = (_same(counts, truth, scores),)
-    ranked = [(average_precision(part), roc_auc(part), equal_error_rate(part)) for part in parts]
-    ap, auc, eer = (np.concatenate(columns) for columns in zip(*ranked))
+    ranked = zip(*([m.function(part) for m in OF_SCORES] for part in parts))
     return Summary(
         classes=tuple(classes),
         clips=len(truth),
@@ -144,10 +156,8 @@ def summarise(
         lowest=float(scores.min()),
         highest=float(scores.max()),
         positives=truth.sum(axis=0, dtype=np.int64),
-        ap=ap,
-        roc_auc=auc,
-        eer=eer,
-        lwlrap=lwlrap(truth, scores),
+        by_class=ByMeasure((m.name, np.concatenate(columns)) for m, columns in zip(OF_SCORES, ranked)),
+        by_run=ByMeasure((m.name, m.function(truth, scores)) for m in OF_RUNS),
         collapsed=collapsed(scores),
     )
 
@@ -172,36 +182,30 @@ def evaluate(
 
 
 def evaluation(
-    summary: Summary, thresholds: float | np.ndarray, confusion: Confusion, samples: tuple[PRF, int]
+    summary: Summary, thresholds: float | np.ndarray, confusion: Confusion, samples: tuple[ByMeasure, int]
 ) -> Evaluation:
     """Put together what is known without a threshold and what was counted at these thresholds.
 
     samples: what `samples_average` returns, the average and the number of empty clips.
     """
-    by_class = class_scores(confusion)
+    decided = class_scores(confusion)
+    averaged = averages(confusion) | {"samples": samples[0]}
+    averaged["macro"] |= {name: mean_defined(values) for name, values in summary.by_class.items()}
     return Evaluation(
         classes=summary.classes,
         thresholds=cast_thresholds(thresholds, len(summary.classes), summary.dtype),
         clips=summary.clips,
-        averages=averages(confusion) | {"samples": samples[0]},
-        mAP=summary.mAP,
-        macro_roc_auc=mean_defined(summary.roc_auc),
-        lwlrap=summary.lwlrap,
-        mean_eer=mean_defined(summary.eer),
-        precision=by_class.precision,
-        recall=by_class.recall,
-        f1=by_class.f1,
-        ap=summary.ap,
-        roc_auc=summary.roc_auc,
-        eer=summary.eer,
-        support=by_class.support,
+        averages=averaged,
+        by_class=ByMeasure(decided.by_class | summary.by_class),
+        by_run=summary.by_run,
+        support=decided.support,
         tp=confusion.tp,
         fp=confusion.fp,
         fn=confusion.fn,
         tn=confusion.tn,
         empty_clips=samples[1],
-        undefined_classes=_named(summary.classes, by_class.undefined),
-        never_predicted_classes=_named(summary.classes, by_class.never_predicted),
+        undefined_classes=_named(summary.classes, decided.undefined),
+        never_predicted_classes=_named(summary.classes, decided.never_predicted),
         collapsed=summary.collapsed,
     )
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sedcore.evaluation.averages import ratio
 from sedcore.evaluation.counts import Counts, checked
+from sedcore.evaluation.measures import OF_SAMPLES, ByMeasure
 
 STEPS = 100  # at least, over the range of scores
 CHUNK = 2_000_000  # scores that are looked at in one go: some 50 MB
@@ -25,8 +25,14 @@ class OnGrid:
     grid: np.ndarray  # (thresholds,) float64
     tp: np.ndarray  # (thresholds, classes) int64
     fp: np.ndarray  # (thresholds, classes) int64
-    samples: np.ndarray  # (thresholds, 3): precision, recall and F1 of the samples average
+    samples: np.ndarray  # (thresholds, measures) samples averages, of measures.OF_SAMPLES
     empty: np.ndarray  # (thresholds,) clips with neither truth nor prediction
+    clips: int
+
+    def samples_at(self, place: int) -> tuple[ByMeasure, int]:
+        """The samples average at one threshold, and how many clips are empty: what `samples_average` gives."""
+        means = zip((m.name for m in OF_SAMPLES), self.samples[place].tolist())
+        return ByMeasure(means), int(self.empty[place])
 
 
 def slider_range(lowest: float, highest: float) -> tuple[float, float]:
@@ -86,8 +92,8 @@ def count_on_grid(
         fp = every - tp
     else:
         tp, fp = counts.on_grid(grid)
-    samples, empty = _samples(hits, predicted, np.count_nonzero(truth, axis=1))
-    return OnGrid(np.asarray(grid, np.float64), tp, fp, samples, empty)
+    samples, empty = _samples(hits, predicted, np.count_nonzero(truth, axis=1), classes)
+    return OnGrid(np.asarray(grid, np.float64), tp, fp, samples, empty, clips)
 
 
 def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -105,15 +111,16 @@ def _above(reached: np.ndarray, out: np.ndarray) -> np.ndarray:
     return out
 
 
-def _samples(hits: np.ndarray, predicted: np.ndarray, positives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(thresholds, 3) precision, recall and F1 of the samples average, and (thresholds,) empty clips."""
-    total, empty = np.empty((len(hits), 3)), np.empty(len(hits), np.int64)
+def _samples(
+    hits: np.ndarray, predicted: np.ndarray, positives: np.ndarray, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(thresholds, measures) samples averages, and (thresholds,) empty clips."""
+    total, empty = np.empty((len(hits), len(OF_SAMPLES))), np.empty(len(hits), np.int64)
     few = max(1, CELLS_AT_ONCE // len(positives))
     for start in range(0, len(hits), few):
         here = slice(start, start + few)
         over, under = hits[here].astype(np.int32), predicted[here].astype(np.int32)
-        both = positives + under
-        for part, pair in enumerate(((over, under), (over, positives), (2 * over, both))):
-            total[here, part] = ratio(*pair).mean(axis=1)
-        empty[here] = np.count_nonzero(both == 0, axis=1)
+        for column, m in enumerate(OF_SAMPLES):
+            total[here, column] = m.function(over, under, positives, classes).mean(axis=1)
+        empty[here] = np.count_nonzero(positives + under == 0, axis=1)
     return total, empty

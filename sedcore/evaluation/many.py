@@ -9,25 +9,33 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sedcore.evaluation.averages import ratio
-from sedcore.evaluation.baselines import MEASURES, value_of
+from sedcore.evaluation.baselines import value_of
+from sedcore.evaluation.counts import ratio
 from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.measures import OF_DECISIONS, RUN_MEASURES
 
 
-def f1_of_many(tp: np.ndarray, fp: np.ndarray, positives: np.ndarray) -> dict[str, np.ndarray]:
-    """Return "micro_f1", "macro_f1" and "weighted_f1", each (runs,), NaN where no class has a positive.
+def averages_of_many(
+    tp: np.ndarray, fp: np.ndarray, positives: np.ndarray, clips: int
+) -> dict[str, np.ndarray]:
+    """Return what decisions give of RUN_MEASURES but for samples averages, (runs,), NaN where no class has a positive.
 
-    tp, fp, positives : (runs, classes) int64.
+    tp, fp, positives : (runs, classes) int64. clips : in each run.
     """
     tp, fp, positives = (np.asarray(counted, np.int64) for counted in (tp, fp, positives))
-    pooled, support = positives + tp + fp, positives.sum(axis=1)
-    # An undefined class counts 0, which leaves an exactly rounded sum as it is.
-    f1 = np.where(positives > 0, ratio(2 * tp, pooled), 0.0)
-    means = {
-        "micro_f1": ratio(2 * tp.sum(axis=1), pooled.sum(axis=1)),
-        "macro_f1": ratio(_sums(f1), np.count_nonzero(positives, axis=1)),
-        "weighted_f1": ratio(_sums(f1 * positives), support),
-    }
+    counted = tp, tp + fp, positives
+    pooled = [of_classes.sum(axis=1) for of_classes in counted]
+    support, defined = pooled[2], np.count_nonzero(positives, axis=1)
+    means = {}
+    for m in (m for m in OF_DECISIONS if m.ranks_runs):
+        # An undefined class counts 0, which leaves an exactly rounded sum as it is.
+        values = np.where(positives > 0, m.function(*counted, clips), 0.0)
+        if "micro" in m.averages:
+            means[f"micro_{m.name}"] = m.function(*pooled, clips * tp.shape[1])
+        if "macro" in m.averages:
+            means[f"macro_{m.name}"] = ratio(_sums(values), defined)
+        if "weighted" in m.averages:
+            means[f"weighted_{m.name}"] = ratio(_sums(values * positives), support)
     return {name: np.where(support > 0, values, np.nan) for name, values in means.items()}
 
 
@@ -37,6 +45,6 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def below_any(values: Mapping[str, np.ndarray], trivial: Mapping[str, Evaluation]) -> np.ndarray:
-    """Return (runs,) bool: which runs a trivial baseline beats in one of MEASURES; `values` holds each, (runs,)."""
-    beaten = [values[measure] < value_of(e, measure) for measure in MEASURES for e in trivial.values()]
-    return np.any(beaten, axis=0) if beaten else np.zeros(len(values[MEASURES[0]]), bool)
+    """Return (runs,) bool: which runs a trivial baseline beats in one of RUN_MEASURES; `values` holds each, (runs,)."""
+    beaten = [values[measure] < value_of(e, measure) for measure in RUN_MEASURES for e in trivial.values()]
+    return np.any(beaten, axis=0) if beaten else np.zeros(len(values["macro_ap"]), bool)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.averages import ratio
+from sedcore.evaluation.counts import ratio
 
 MOST_COST = 1e12
 NAMES = ("f1", "fbeta", "precision", "recall", "cost")

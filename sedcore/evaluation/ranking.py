@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sedcore.evaluation.averages import ratio
-from sedcore.evaluation.counts import Counts
+from sedcore.evaluation.counts import Counts, ratio
 
 _LABELS_AT_ONCE = 1024  # of 527 classes: 4 MB of float64 in hand
 
@@ -41,6 +40,19 @@ def average_precision(counts: Counts) -> np.ndarray:
         _, tp, fp = counts.distinct(c)
         values[c] = np.sum(np.diff(tp, prepend=0) * (tp / (tp + fp))) / counts.positives[c]
     return values
+
+
+def constant_average_precision(positives: np.ndarray, clips: int) -> np.ndarray:
+    """That of scores that are the same for every clip, (classes,): the share of positives, NaN without any.
+
+    In the steps of `average_precision`, so that equals compare as equal.
+    """
+    return np.where(positives > 0, ratio(positives * ratio(positives, clips), positives), np.nan)
+
+
+def constant_area(positives: np.ndarray, clips: int) -> np.ndarray:
+    """ROC-AUC of scores that are the same for every clip, and their equal error rate, (classes,): 0.5."""
+    return np.where((positives > 0) & (positives < clips), 0.5, np.nan)
 
 
 def roc_auc(counts: Counts) -> np.ndarray:

@@ -78,7 +78,11 @@ def dot_plot(
         traces,
         height=row_height * len(classes) + 60,
         margin={"l": 8, "t": 8},
-        x={"title": axis_title(measure), "range": [-0.01, 1.01], "tickformat": ".1f"},
+        x={
+            "title": axis_title(measure),
+            "range": [_lowest(values, intervals) - 0.01, 1.01],
+            "tickformat": ".1f",
+        },
         y={
             "range": [len(names) - 0.4, -0.6],
             "tickvals": rows,
@@ -88,6 +92,12 @@ def dot_plot(
             "automargin": True,
         },
     )
+
+
+def _lowest(values: np.ndarray, intervals: np.ndarray | None) -> float:
+    """Return where an axis of values up to 1 begins: at 0, or below where a value or its interval is."""
+    known = [shown[~np.isnan(shown)] for shown in (values, intervals) if shown is not None]
+    return min(0.0, *(shown.min(initial=0) for shown in known))
 
 
 def _lines(ends: Sequence[tuple[float, float, float]], line: dict) -> dict:

@@ -9,8 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy.special import ndtri
 
-from sedcore.evaluation.averages import ratio
-from sedcore.evaluation.counts import Counts
+from sedcore.evaluation.counts import Counts, ratio
 from sedcore.evaluation.curves import det_curve, probit, thinned
 from sedcore.evaluation.ranking import pr_curve, roc_curve
 from sedcore.figures.palette import NEUTRAL, Ink

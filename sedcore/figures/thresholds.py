@@ -9,11 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from sedcore.evaluation.grid import OnGrid
+from sedcore.evaluation.measures import MEASURES
 from sedcore.figures.palette import Ink
 from sedcore.figures.style import axis_title, drawn, plain, rule_at
-
-MEASURES = ("f1", "precision", "recall")
-AVERAGES = ("macro", "micro", "weighted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +31,14 @@ def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subjec
 
     positives : (classes,) clips with the class.
 
-    subject : an average ("macro", "micro", "weighted") or the column of a class. NaN where undefined.
+    subject : an average that the measure has ("macro", "micro", "weighted") or the column of a class. NaN where
+    undefined.
     """
-    tp, fp = counted.tp, counted.fp
+    tp, predicted, defined_of = counted.tp, counted.tp + counted.fp, MEASURES[measure].defined
     if subject == "micro":
-        return _measure(measure, tp.sum(axis=1), fp.sum(axis=1), positives.sum())
-    values = _measure(measure, tp, fp, positives[None, :])
+        every = counted.clips * len(positives)
+        return defined_of(tp.sum(axis=1), predicted.sum(axis=1), positives.sum(), every)
+    values = defined_of(tp, predicted, positives[None, :], counted.clips)
     if isinstance(subject, int):
         return values[:, subject]
     defined = positives > 0
@@ -48,15 +48,12 @@ def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subjec
     return np.average(values[:, defined], axis=1, weights=weights)
 
 
-def _measure(measure: str, tp: np.ndarray, fp: np.ndarray, positives: np.ndarray) -> np.ndarray:
-    below = {"f1": positives + tp + fp, "precision": tp + fp, "recall": positives + 0 * tp}[measure]
-    values = np.where(below > 0, (2 if measure == "f1" else 1) * tp / np.maximum(below, 1), 0.0)
-    undefined = (positives == 0) & (measure != "precision") | (positives == 0) & (tp + fp == 0)
-    return np.where(undefined, np.nan, values)
-
-
 def threshold_figure(curves: Sequence[Curve], title: str, threshold: float) -> go.Figure:
-    """Return the figure of a measure against the threshold; a rule stands at the threshold in force."""
+    """Return the figure of a measure against the threshold; a rule stands at the threshold in force.
+
+    The axis is that of values from 0 to 1, and reaches below 0 where a line does.
+    """
+    lowest = min((np.nanmin(curve.y) for curve in curves if not np.isnan(curve.y).all()), default=0.0)
     traces: list[dict] = []
     for curve in curves:
         hover = f"<b>{plain(curve.label)}</b><br>{plain(title)} %{{y:.3f}} at %{{x:.4g}}<extra></extra>"
@@ -66,7 +63,7 @@ def threshold_figure(curves: Sequence[Curve], title: str, threshold: float) -> g
         height=320,
         margin={"t": 8},
         x={"title": axis_title("threshold")},
-        y={"title": axis_title(title), "range": [-0.02, 1.04], "tickformat": ".1f"},
+        y={"title": axis_title(title), "range": [min(lowest, 0) - 0.02, 1.04], "tickformat": ".1f"},
         shapes=[rule_at(threshold, dash="dot")],
     )
 

@@ -211,7 +211,7 @@ def baseline_ranges(support: Sequence[int], clips: int) -> dict[str, Ranges]:
         ("the most frequent class", frequent),
     ):
         tp, fp = support * predicted, (clips - support) * predicted
-        found[name] = from_counts(Confusion(tp=tp, fp=fp, fn=support - tp, tn=clips - support - fp))
+        found[name] = from_counts(Confusion.from_counts(tp, fp, support, clips))
     return found
 
 

@@ -1,0 +1,257 @@
+"""What runs are measured by, in one table: tables, files, help texts, draws, verdicts and the board follow from it.
+
+A measure of decisions is a function of four counts of a class, arrays that broadcast: `tp`, `predicted` (true and
+false positives), `positives` and `clips`. Pooled over the classes they give its micro average, those of one clip
+among its classes the samples average. It gives 0 where it divides by nothing; what is undefined is said here.
+A measure that needs no threshold is a function of the counts at all scores.
+
+To add a measure: an entry in MEASURES and its function. The board computes under the finger and shows a measure of
+decisions where `board/numbers.js` has the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sedcore.evaluation.counts import ratio
+from sedcore.evaluation.ranking import (
+    average_precision,
+    constant_area,
+    constant_average_precision,
+    equal_error_rate,
+    lwlrap,
+    roc_auc,
+)
+
+AVERAGES = ("micro", "macro", "weighted", "samples")
+AVERAGE_HELP = {
+    "micro": "Counts of all classes pooled: frequent classes weigh most.",
+    "macro": "Mean over classes: a rare class weighs as much as a frequent one.",
+    "weighted": "Mean over classes by their number of positive clips.",
+    "samples": "Mean over clips; a clip without truth and prediction counts 0.",
+}
+_AVERAGE_OF = {
+    "micro": "{} of all classes pooled, {}.",
+    "macro": "Mean of the {} of the classes, {}.",
+    "weighted": "Mean of the {} of the classes by their positive clips, {}.",
+    "samples": "Mean over clips of each clip's own {}, {}.",
+}
+
+
+class ByMeasure(dict):
+    """Values by the name of their measure, as items and as attributes: `values["f1"]` is `values.f1`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"no {name} here, only {', '.join(self)}") from None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of runs.
+
+    name : in JSON, CSV, addresses and draws; its averages are "macro_NAME", "micro_NAME" ...
+    title, short : in tables; `short` where the name of an average stands before or above it.
+    help : one sentence.
+    function : with a threshold (tp, predicted, positives, clips) to values of their common shape; without one
+        (Counts,) to (classes,), NaN where undefined, or of a run alone (truth, scores) to a number.
+    averages : how it is averaged over classes, and over clips ("samples"); none of a run alone.
+    of_classes : whether each class has one.
+    ranks_runs : whether runs are compared by its averages, with each other and with the trivial baselines. Of such
+        a measure more is better.
+    resampled : whether the bootstrap draws it.
+    least : its lowest value.
+    logit_interval, studentised : how sure it is: on the logit scale, by Student's t (`verdicts.compare`); else by
+        percentiles.
+    defined_if_predicted : a class without positives that was predicted has one.
+    merit_of_all_positive : whether to beat the prediction of a class for every clip says something.
+    constant : without a threshold, (positives, clips) to the value of scores that are the same for every clip.
+    mean_key : its mean over classes in the JSON of a run, where it needs no threshold.
+    """
+
+    name: str
+    title: str
+    help: str
+    function: Callable[..., np.ndarray | float] = field(repr=False)
+    needs_threshold: bool = True
+    averages: tuple[str, ...] = ("macro",)
+    short: str = ""
+    of_classes: bool = True
+    higher_is_better: bool = True
+    ranks_runs: bool = False
+    resampled: bool = False
+    least: float = 0.0
+    logit_interval: bool = False
+    studentised: bool = False
+    defined_if_predicted: bool = False
+    merit_of_all_positive: bool = True
+    constant: Callable[..., np.ndarray] | None = field(default=None, repr=False)
+    mean_key: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "short", self.short or self.title)
+
+    def defined(
+        self, tp: np.ndarray, predicted: np.ndarray, positives: np.ndarray, clips: np.ndarray | int
+    ) -> np.ndarray:
+        """Values of a measure of decisions, NaN where a class has none for lack of positives."""
+        undefined = positives == 0
+        if self.defined_if_predicted:
+            undefined = undefined & (predicted == 0)
+        return np.where(undefined, np.nan, self.function(tp, predicted, positives, clips))
+
+    def all_positive(self, positives: np.ndarray, clips: int) -> np.ndarray:
+        """What predicting a class for every clip gets, (classes,)."""
+        if self.needs_threshold:
+            return self.function(positives, clips, positives, clips)
+        return self.constant(positives, clips)
+
+
+@dataclass(frozen=True)
+class RunMeasure:
+    """A measure averaged one way: one number of a run, by which runs are compared."""
+
+    measure: Measure
+    average: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.average}_{self.measure.name}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.average.title()} {self.measure.title}"
+
+    @property
+    def help(self) -> str:
+        at = "at the thresholds in force" if self.measure.needs_threshold else "whatever the threshold"
+        return _AVERAGE_OF[self.average].format(self.measure.title, at)
+
+
+def precision(tp, predicted, positives, clips) -> np.ndarray:
+    return ratio(tp, predicted)
+
+
+def recall(tp, predicted, positives, clips) -> np.ndarray:
+    return ratio(tp, positives)
+
+
+def f1(tp, predicted, positives, clips) -> np.ndarray:
+    return ratio(2 * tp, positives + predicted)
+
+
+_TABLE = (
+    Measure(
+        "precision",
+        "Precision",
+        "Share of the clips predicted to hold the class that do.",
+        precision,
+        averages=("macro", "micro", "weighted", "samples"),
+        short="P",
+        resampled=True,
+        defined_if_predicted=True,
+    ),
+    Measure(
+        "recall",
+        "Recall",
+        "Share of the clips that hold the class that are predicted.",
+        recall,
+        averages=("macro", "micro", "weighted", "samples"),
+        short="R",
+        resampled=True,
+        merit_of_all_positive=False,
+    ),
+    Measure(
+        "f1",
+        "F1",
+        "Harmonic mean of precision and recall, at the thresholds in force.",
+        f1,
+        averages=("macro", "micro", "weighted", "samples"),
+        ranks_runs=True,
+        resampled=True,
+    ),
+    Measure(
+        "ap",
+        "AP",
+        "Average precision: area under the precision-recall curve, without a threshold.",
+        average_precision,
+        needs_threshold=False,
+        ranks_runs=True,
+        resampled=True,
+        logit_interval=True,
+        constant=constant_average_precision,
+        mean_key="mAP",
+    ),
+    Measure(
+        "roc_auc",
+        "ROC AUC",
+        "How often a clip with the class scores higher than one without it; 0.5 is chance.",
+        roc_auc,
+        needs_threshold=False,
+        ranks_runs=True,
+        resampled=True,
+        logit_interval=True,
+        studentised=True,
+        constant=constant_area,
+        mean_key="macro_roc_auc",
+    ),
+    Measure(
+        "eer",
+        "Equal error rate",
+        "The rate at which misses and false alarms are equally frequent.",
+        equal_error_rate,
+        needs_threshold=False,
+        short="EER",
+        higher_is_better=False,
+        constant=constant_area,
+        mean_key="eer",
+    ),
+    Measure(
+        "lwlrap",
+        "Label-weighted label-ranking AP",
+        "How pure the head of a clip's own ranking of classes is, over all labels of all clips.",
+        lwlrap,
+        needs_threshold=False,
+        averages=(),
+        short="lwlrap",
+        of_classes=False,
+    ),
+)
+MEASURES = {measure.name: measure for measure in _TABLE}
+OF_CLASSES = tuple(m for m in _TABLE if m.of_classes)
+OF_RUNS = tuple(m for m in _TABLE if not m.of_classes)
+OF_DECISIONS = tuple(m for m in OF_CLASSES if m.needs_threshold)
+OF_SCORES = tuple(m for m in OF_CLASSES if not m.needs_threshold)
+OF_SAMPLES = tuple(m for m in OF_DECISIONS if "samples" in m.averages)  # the columns of samples averages
+
+
+def _f1_first(measures: Iterable[Measure]) -> dict[str, Measure]:
+    return {m.name: m for m in sorted(measures, key=lambda m: m.name != "f1")}
+
+
+# For a reader to pick from, the most asked for first.
+PICKED = _f1_first(m for m in OF_CLASSES if m.resampled)
+PICKED_DECISIONS = _f1_first(OF_DECISIONS)
+RUN_MEASURES = {
+    one.name: one
+    for one in sorted(
+        (RunMeasure(m, average) for m in OF_CLASSES if m.ranks_runs for average in m.averages),
+        key=lambda one: one.name != "macro_ap",
+    )
+}
+# The measure behind each name that draws have: "f1", "macro_f1", "micro_f1" ...
+_BEHIND = {m.name: m for m in OF_CLASSES} | {
+    f"{average}_{m.name}": m for m in OF_CLASSES for average in m.averages
+}
+
+
+def measure_behind(name: str) -> Measure:
+    """The measure of classes behind a name: of "macro_f1" and of "f1" it is F1. Raises KeyError."""
+    return _BEHIND[name]
