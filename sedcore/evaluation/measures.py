@@ -126,6 +126,11 @@ class RunMeasure:
         return f"{self.average}_{self.measure.name}"
 
     @property
+    def words(self) -> str:
+        """As in a sentence: "macro F1"."""
+        return f"{self.average} {self.measure.title}"
+
+    @property
     def title(self) -> str:
         return f"{self.average.title()} {self.measure.title}"
 
