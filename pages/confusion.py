@@ -25,6 +25,7 @@ MOST_PANELS = 12
 MOST_CELLS = 24  # classes in the matrix at first, where there are more
 VIEWS = {"errors": "Hits and errors", "fires": "What else fires"}
 PANELS = {"run": "A panel a run", "class": "A panel a class"}
+NUMBERS = {"counts": "Counts", "rates": "Rates"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +124,9 @@ def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
         )
         rates = st.segmented_control(
             "Numbers",
-            ["counts", "rates"],
+            list(NUMBERS),
             default="counts",
-            format_func=str.title,
+            format_func=NUMBERS.__getitem__,
             required=True,
             key="numbers",
             bind="query-params",
@@ -297,4 +298,4 @@ def whole(products: np.ndarray) -> np.ndarray:
     return products.astype(np.int64)
 
 
-guarded(main)
+guarded(main, {"view": VIEWS.values(), "by": PANELS.values(), "numbers": NUMBERS.values()})

@@ -13,6 +13,7 @@ from pages.widgets.compare.context_bar import context_bar, no_runs, run_mark
 from pages.widgets.runs import cached
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene
+from sedcore.artifacts.epochs import best_epoch
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.errors import SedcoreError
@@ -30,6 +31,8 @@ from sedcore.figures.epochs import class_epochs_figure
 
 OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
 LIVE_SECONDS = 5.0
+AXES = {"epochs": "Epochs", "minutes": "Minutes"}
+LAYOUTS = {"overlaid": "Overlaid", "apart": "A panel a run"}
 MOST_MAPS = 8  # heat maps at a time; of more runs those that are asked for
 
 
@@ -142,14 +145,6 @@ def why_no_history(run: Run) -> str:
     )
 
 
-def best_epoch(table) -> int | None:
-    """Return the epoch with the highest validation macro AP so far."""
-    values = table.get("validation.mAP")
-    if values is None or values.isna().all():
-        return None
-    return int(table["epoch"].iloc[int(np.nanargmax(values.to_numpy()))])
-
-
 def answer(histories: list[History]) -> str:
     """Return the page's answer in words: who learned most, who overfits, who was still learning."""
     reached = [(_best_ap(h), h) for h in histories if not np.isnan(_best_ap(h))]
@@ -217,9 +212,9 @@ def controls(several_seeds: bool) -> dict:
         )
         axis = st.segmented_control(
             "Axis",
-            ["epochs", "minutes"],
+            list(AXES),
             default="epochs",
-            format_func=str.title,
+            format_func=AXES.__getitem__,
             required=True,
             key="axis",
             bind="query-params",
@@ -228,9 +223,9 @@ def controls(several_seeds: bool) -> dict:
         )
         layout = st.segmented_control(
             "Layout",
-            ["overlaid", "apart"],
+            list(LAYOUTS),
             default="overlaid",
-            format_func={"overlaid": "Overlaid", "apart": "A panel a run"}.__getitem__,
+            format_func=LAYOUTS.__getitem__,
             required=True,
             key="layout",
             bind="query-params",
@@ -326,4 +321,4 @@ def left_out(histories: list[History]) -> str:
     )
 
 
-guarded(main)
+guarded(main, {"measures": MEASURES.values(), "axis": AXES.values(), "layout": LAYOUTS.values()})

@@ -12,8 +12,8 @@ from pages.widgets.base import tables
 from pages.widgets.base.navigation import link_to
 from pages.widgets.data.clip_pictures import clips_to_look_at, seconds, title
 from pages.widgets.data.co_occurrence import MOST_CLASSES, say_cut, together_and_lengths
-from pages.widgets.data.dataset_choice import choose_dataset
-from pages.widgets.runs import choice
+from pages.widgets.data.dataset_choice import PARAM, choose_dataset
+from pages.widgets.runs.address import BY_PAGE
 from pages.widgets.runs.guarded import guarded
 from sedcore.data import summary
 from sedcore.data.store import DataSet
@@ -23,7 +23,6 @@ from sedcore.figures.data import balance_figure
 
 def main() -> None:
     st.title("Data sets", anchor=False)
-    choice.current()  # the runs chosen on other pages stay in the URL
     top = st.container()
     dataset = choose_dataset()
     if dataset is None:
@@ -246,4 +245,4 @@ def _source(source: dict) -> str:
     return f"{kind}; {'; '.join(parts)}" if parts else kind
 
 
-guarded(main)
+guarded(main, {PARAM: BY_PAGE})

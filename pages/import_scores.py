@@ -21,7 +21,6 @@ from pages.widgets.data.import_preview import (
     matched,
     what_was_understood,
 )
-from pages.widgets.runs import choice
 from pages.widgets.runs.guarded import guarded
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.imports.folders import copy_into
@@ -56,7 +55,6 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Importing is switched off on this server; `predictions import` does it on your own.")
         return
-    choice.current()  # the runs chosen on other pages stay in the URL
     top = st.container()
     imported()
     left, right = st.columns(2, gap="medium")

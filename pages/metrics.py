@@ -334,4 +334,10 @@ def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
     st.plotly_chart(figure, key="metrics-dots", config=style.CONFIG)
 
 
-guarded(main)
+guarded(
+    main,
+    {
+        "average": [name.title() for name in ("all", *AVERAGES)],
+        "measure": [one.title for one in PICKED.values()],
+    },
+)

@@ -9,12 +9,14 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import link_to
+from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset, opened
-from pages.widgets.runs import choice
+from pages.widgets.runs.address import BY_PAGE
+from pages.widgets.runs.cached import look
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.estimates import best_results, estimate, speeds_by_model
-from pages.widgets.training.prefill import edit_part, take_link
+from pages.widgets.training.prefill import EDIT, LIKE, edit_part, take_link
 from pages.widgets.training.train_form import (
     EPOCHS,
     FEATURES,
@@ -27,7 +29,7 @@ from pages.widgets.training.train_form import (
     take_defaults,
     where_it_is,
 )
-from pages.widgets.training.watch import Look, look, watch
+from pages.widgets.training.watch import watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
 from sedcore.comparison.selection import unique_labels
@@ -36,6 +38,7 @@ from sedcore.data.store import DataSet, list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.data import balance_bar
+from sedcore.jobs.live import Look
 from sedcore.jobs.switch import training_enabled
 from sedcore.models.catalog import MODELS, ModelCard
 
@@ -54,7 +57,6 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line trains all the same.")
         return
-    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
     runs, shown = trained_runs(root), look(root)
     top = st.container()
@@ -234,4 +236,4 @@ def _about(seconds: float) -> str:
     return f"about {round(minutes)} min" if minutes < 90 else f"about {minutes / 60:.1f} h"
 
 
-guarded(main)
+guarded(main, {"model": MODELS, DATA: BY_PAGE, LIKE: BY_PAGE, EDIT: BY_PAGE})

@@ -11,18 +11,20 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import empty_state
 from pages.widgets.base.navigation import link_to
 from pages.widgets.compare.context_bar import say_broken
-from pages.widgets.runs import cached, choice
+from pages.widgets.runs import cached
+from pages.widgets.runs.cached import look
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import own_inks, trained_runs
 from pages.widgets.training.ended_table import ended_runs
 from pages.widgets.training.engine_fields import cluster_notes
 from pages.widgets.training.live_card import live_card, progress_line
 from pages.widgets.training.queued_table import queued_table
-from pages.widgets.training.watch import Look, look, watch
+from pages.widgets.training.watch import watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.comparison.selection import unique_labels
 from sedcore.errors import SedcoreError
+from sedcore.jobs.live import Look
 from sedcore.jobs.switch import training_enabled
 from sedcore.jobs.workers import ensure_worker
 
@@ -34,7 +36,6 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line has `queue` all the same.")
         return
-    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
     runs, shown = trained_runs(root), look(root)
     live = {seen.run.run_id for seen in shown.runs}

@@ -13,6 +13,7 @@ from pages.widgets.base.messages import empty_state, show_error
 from pages.widgets.base.navigation import link_to
 from pages.widgets.compare.context_bar import no_runs, swatch
 from pages.widgets.runs import cached, choice
+from pages.widgets.runs.address import BY_PAGE, quoted
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene, build_scene
 from pages.widgets.training.ended_table import clone, resume_from_page
@@ -61,12 +62,8 @@ def missing(scene: Scene, wanted: str) -> None:
     if not scene.runs:
         no_runs(scene)
         return
-    text = (
-        f"The link names the run `{wanted.replace('`', '')[:100]}`, which is not in this artifact root."
-        if wanted
-        else "The link names no run."
-    )
-    box = empty_state("No such run", text)
+    there = f"the run {quoted(wanted, 80)}, which is not in this artifact root" if wanted else "no run"
+    box = empty_state("No such run", f"The link names {there}.")
     by_id = {run.run_id: run for run in scene.runs}
     picked = box.selectbox(
         "Open another", list(by_id), index=None, format_func=scene.labels.__getitem__, key="run-other"
@@ -327,4 +324,4 @@ def log(run: Run) -> None:
             st.code(text, language=None)
 
 
-guarded(main)
+guarded(main, {"run": BY_PAGE})

@@ -11,9 +11,10 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import empty_state, show_error, show_note
 from pages.widgets.base.navigation import follow_to
 from pages.widgets.base.pulse import pulsed
+from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset
-from pages.widgets.runs import choice
-from pages.widgets.runs.cached import listed_runs
+from pages.widgets.runs import cached
+from pages.widgets.runs.address import BY_PAGE, quoted, say_link
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import trained_runs
 from pages.widgets.training.model_grid import model_grid
@@ -24,7 +25,6 @@ from pages.widgets.training.sweep_charts import (
     map_part,
     picked_runs,
     points_table,
-    score_of,
 )
 from pages.widgets.training.sweep_form import sweep_form
 from sedcore.artifacts.root import artifact_root
@@ -46,7 +46,6 @@ def main() -> None:
     if not training_enabled():
         st.markdown("Training is switched off on this server; the command line sweeps all the same.")
         return
-    choice.current()  # the runs chosen on other pages stay in the URL
     root = artifact_root()
     for path, problem in broken_sweeps(root):
         show_error(f"{path.name} left out: {problem}")
@@ -62,6 +61,8 @@ def main() -> None:
 
         pulsed(again, "sweep")
     else:
+        if asked := st.query_params.get(PARAM):
+            say_link(f"There is no sweep {quoted(asked)} here.")
         box = empty_state(
             "No sweep yet",
             "A sweep trains a model at many settings: first of all at several learning rates and batch sizes, which "
@@ -114,10 +115,7 @@ def chosen_sweep(root: Path, sweeps: list[Sweep]) -> Sweep:
     names = [sweep.name for sweep in sweeps]
     asked = st.query_params.get(PARAM)
     if asked and asked not in names:
-        st.warning(
-            f"There is no sweep {fmt.escape_markdown(asked[:80])} here; the newest is shown.",
-            icon=":material/link_off:",
-        )
+        say_link(f"There is no sweep {quoted(asked)} here; the newest is shown.")
     if st.session_state.get(_WIDGET) not in names:
         st.session_state[_WIDGET] = asked if asked in names else names[0]
 
@@ -139,9 +137,9 @@ def body(root: Path, sweep: Sweep) -> None:
         st.rerun()  # it has ended: the page around follows, and stops polling
     spec, settings = parse_spec(info["spec"]), list(info["spec"]["space"])
     if _MEMBERS not in st.session_state:  # the index knows most: a run never changes its sweep
-        st.session_state[_MEMBERS] = members_of(listed_runs(root))
+        st.session_state[_MEMBERS] = members_of(cached.listed_runs(root))
     members: Members = st.session_state[_MEMBERS]
-    table = run_table(runs_of(root, sweep.name, members), spec, score_of)
+    table = run_table(runs_of(root, sweep.name, members), spec, cached.best_validation)
     points = point_table(table, spec)
     st.markdown(answer(sweep.name, points, settings))
     standing(root, sweep, info, spec, table)
@@ -227,4 +225,4 @@ def _stop(root: Path, sweep: Sweep) -> None:
         st.toast(fmt.escape_markdown(str(error)), icon=":material/error:")
 
 
-guarded(main)
+guarded(main, {PARAM: BY_PAGE, DATA: BY_PAGE})

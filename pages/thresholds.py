@@ -11,6 +11,7 @@ from pages.widgets.compare.class_curves import VIEWS, curve_panel
 from pages.widgets.compare.class_table import never_predicted_note
 from pages.widgets.compare.context_bar import compare_page
 from pages.widgets.runs import cached, choice
+from pages.widgets.runs.address import BY_PAGE, say_link, unreadable
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene
 from pages.widgets.thresholds.board import threshold_board
@@ -83,12 +84,14 @@ def ranked(scored: list[Scored]) -> list[Scored]:
 
 def curves(scene: Scene) -> None:
     """Show a measure against the threshold, or another curve of a class, with the operating points in force."""
-    subjects = [*AVERAGES, *scene.classes]
+    subjects = {name: AVERAGES.get(name) or fmt.class_title(name) for name in (*AVERAGES, *scene.classes)}
+    if wrong := unreadable("class", subjects.values()):
+        say_link(wrong)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         subject = st.selectbox(
             "Shown",
-            subjects,
-            format_func=lambda name: AVERAGES.get(name) or fmt.class_title(name),
+            list(subjects),
+            format_func=subjects.__getitem__,
             key="class",
             bind="query-params",
             label_visibility="collapsed",
@@ -103,7 +106,7 @@ def curves(scene: Scene) -> None:
         curve_panel(scene, subject, view)
         return
     lines = measure_curves(scene, subject, measures[view].name)
-    name = AVERAGES.get(subject) or fmt.class_title(subject)
+    name = subjects[subject]
     own = dict(scene.choice.by_class).get(subject, scene.choice.threshold)
     st.plotly_chart(
         threshold_figure(lines, f"{name}, {view}", own), key="thresholds-figure", config=style.CONFIG
@@ -143,4 +146,4 @@ def notes(scene: Scene) -> None:
     never_predicted_note(scene)
 
 
-guarded(main)
+guarded(main, {"class": BY_PAGE})

@@ -249,4 +249,4 @@ def pair_table(
     )
 
 
-guarded(main)
+guarded(main, {"judge": [one.title for one in RUN_MEASURES.values()]})

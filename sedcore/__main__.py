@@ -1,7 +1,22 @@
-"""``python -m sedcore``."""
+"""``python -m sedcore``, and the program ``sedcore`` that an installation puts on the path."""
 
 import signal
 import sys
+
+
+def main() -> int:
+    """Run the command line of `sedcore.cli` in a process of its own; return the exit code."""
+    signal.signal(
+        signal.SIGTERM, _end
+    )  # an exception, unlike the default, lets half-written files be removed
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has it ignored
+        signal.signal(signal.SIGHUP, _end)
+    try:
+        from sedcore.cli import main as run  # here, because Ctrl-C may come while libraries are still loading
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
 
 
 def _end(number: int, _frame: object) -> None:
@@ -11,12 +26,5 @@ def _end(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
-signal.signal(signal.SIGTERM, _end)  # an exception, unlike the default, lets half-written files be removed
-if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has it ignored
-    signal.signal(signal.SIGHUP, _end)
-try:
-    from sedcore.cli import main  # here, because Ctrl-C may come while libraries are still loading
-
+if __name__ == "__main__":
     sys.exit(main())
-except KeyboardInterrupt:
-    sys.exit(130)

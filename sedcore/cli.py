@@ -13,6 +13,7 @@ import sys
 
 from sedcore.commands import audit, data, queueing, results, runs, sweeping, thresholds, training
 from sedcore.errors import SedcoreError
+from sedcore.extras import missing
 
 GROUPS = (data, training, queueing, sweeping, runs, results, thresholds, audit)  # in the order of the help
 
@@ -31,6 +32,11 @@ def main(argv: list[str] | None = None) -> int:
         return args.command(args) or 0
     except SedcoreError as error:
         print(error, file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if not (sentence := missing(error, "this command")):
+            raise
+        print(sentence, file=sys.stderr)
         return 2
     except UnicodeEncodeError as error:  # a name whose bytes are not UTF-8 can neither be printed nor stored
         near = error.object[max(error.start - 40, 0) : error.end + 20]

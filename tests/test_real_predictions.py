@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sedcore.artifacts.files import EXACT_FLOATS
 from sedcore.artifacts.frames import read_frames
 from sedcore.artifacts.imports.understand import read_source, write_run
 from sedcore.cli import main
@@ -75,9 +76,7 @@ def test_frame_scores_give_clip_scores_and_are_kept(real, tmp_path):
     assert frames.clip_ids == tuple(stored.clip_ids) and frames.classes == stored.classes
     for clip, scores in zip(stored.clip_ids, stored.scores):
         edges, values = frames.of(clip)
-        table = pd.read_csv(
-            folder / "scores" / f"{Path(clip).stem}.tsv", sep="\t", float_precision="round_trip"
-        )
+        table = pd.read_csv(folder / "scores" / f"{Path(clip).stem}.tsv", sep="\t", **EXACT_FLOATS)
         np.testing.assert_array_equal(values, table[list(frames.classes)])
         np.testing.assert_array_equal(edges, [*table["onset"], table["offset"].iloc[-1]])
         np.testing.assert_array_equal(values.max(axis=0), scores)

@@ -32,6 +32,9 @@ NO_ARRAY = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError)
 DAMAGED_ZIP = (
     *NO_ARRAY, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError
 )  # fmt: skip
+# What has pandas read decimals to the last bit; from 3.1 on it always does, and warns where it is asked to.
+_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+EXACT_FLOATS: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sedcore.artifacts.files import atomic_path, open_parquet, write_parquet
+from sedcore.artifacts.files import EXACT_FLOATS, atomic_path, open_parquet, write_parquet
 from sedcore.errors import SedcoreError
 
 _COLUMNS_AT_ONCE = 64  # read from a .parquet table: a table of AudioSet's 1 054 columns is never held twice
@@ -188,7 +188,7 @@ def read_predictions(path: Path, split: str) -> Predictions:
     if path.suffix != ".csv":
         return _read_parquet(path, split)
     try:
-        frame = pd.read_csv(path, dtype={"clip_id": str}, float_precision="round_trip", na_filter=False)
+        frame = pd.read_csv(path, dtype={"clip_id": str}, na_filter=False, **EXACT_FLOATS)
     except (OSError, ValueError) as error:
         raise SedcoreError(f"{path} could not be read as CSV ({error})") from error
     return from_frame(frame, split, path)

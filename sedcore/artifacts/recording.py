@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from sedcore.artifacts.files import atomic_path, without_nan, write_json
-from sedcore.artifacts.runs import Run
+from sedcore.artifacts.runs import CLASS_MEASURES, Run
 from sedcore.artifacts.status import now
 from sedcore.errors import SedcoreError
+from sedcore.evaluation.evaluate import evaluate
 
 _RESERVE, _RESERVE_BYTES = "reserve", 32_768
 
@@ -59,10 +63,9 @@ def append_log(run: Run, line: str) -> None:
 
 def append_history(run: Run, record: dict[str, Any]) -> None:
     """Append one epoch's record as one line, in one write; the disk has it before a checkpoint can name the epoch."""
-    line = json.dumps(without_nan(record)) + "\n"
     try:
-        with open(run.path / "history.jsonl", "a", encoding="utf-8") as file:
-            file.write(line)
+        with open(run.path / "history.jsonl", "ab") as file:
+            file.write(_line(record))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -71,9 +74,38 @@ def append_history(run: Run, record: dict[str, Any]) -> None:
         ) from error
 
 
+def replace_last(run: Run, record: dict[str, Any]) -> None:
+    """Write the last epoch's record again, with what has been logged of it since; a reader sees the old or the new."""
+    file = run.path / "history.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    with atomic_path(file) as temporary:
+        temporary.write_bytes(b"".join([*lines[:-1], _line(record)]))
+
+
+def scores_record(
+    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float
+) -> dict[str, Any]:
+    """Return what a history says of a split's scores (clips, classes): macro AP, micro and macro F1, number of clips.
+
+    Class by class, in the order of the classes: average precision, and counts at the threshold.
+    """
+    result = evaluate(truth, scores, classes, threshold)
+    return {
+        "mAP": result.mAP,
+        "micro_f1": result.averages["micro"].f1,
+        "macro_f1": result.averages["macro"].f1,
+        "clips": result.clips,
+        **{measure: getattr(result, measure).tolist() for measure in CLASS_MEASURES},
+    }
+
+
 def write_progress(run: Run, record: dict[str, Any] | None) -> None:
     """Replace the progress record; None removes it."""
     if record is None:
         (run.path / "progress.json").unlink(missing_ok=True)
     else:
         write_json(run.path / "progress.json", record, durable=False)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return (json.dumps(without_nan(record)) + "\n").encode()

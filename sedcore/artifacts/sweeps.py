@@ -38,6 +38,11 @@ class Sweep:
         """Return the path of Optuna's journal, whether or not it exists."""
         return self.path / "optuna.log"
 
+    @property
+    def stopped_words(self) -> str:
+        """Return the reason of a run that left the queue because its sweep was stopped."""
+        return f"sweep {self.name} was stopped"
+
     def read(self) -> dict[str, Any]:
         """Return sweep.json: name, created, state, since, reason, job and ``spec`` (see `sedcore.jobs.sweeps.spec`).
 

@@ -7,7 +7,6 @@ finite number: nothing is guessed for a class that is missing.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typing import Any
 from sedcore.artifacts.files import read_json, safe_name, write_json
 from sedcore.artifacts.runs import Run, now
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest
 
 MOST_BYTES = 1_000_000  # of a file that is read: 527 classes need 20 000
 _FACTS = {"run_id": str, "split": (str, type(None)), "objective": (dict, type(None)), "created": str}
@@ -147,8 +147,8 @@ def checked_thresholds(given: dict[str, Any], classes: Sequence[str], source: st
     """
     for name in given:
         if name not in classes:
-            near = difflib.get_close_matches(str(name), classes, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"the run's classes are {_some(classes)}"
+            near = nearest(str(name), classes, 0.5)
+            hint = f"did you mean {near!r}?" if near else f"the run's classes are {_some(classes)}"
             raise SedcoreError(f"{source}: no class {name!r}; {hint}")
     missing = [name for name in classes if name not in given]
     if missing:

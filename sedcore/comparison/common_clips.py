@@ -11,30 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sedcore.artifacts.counted import Counted
 from sedcore.artifacts.predictions import Predictions
-from sedcore.comparison.scores import Scores
-from sedcore.evaluation.counts import Counts, counts
-from sedcore.evaluation.evaluate import summarise
-
-
-class CommonScores(Scores):
-    """Scores of a run on some of its clips and classes, held in memory."""
-
-    whole = False
-
-    def __init__(self, one: Scores, held: Predictions):
-        counted = counts(held.truth, held.scores)
-        summary = summarise(held.truth, held.scores, held.classes, counted)
-        key = held.comparison_key()
-        path, split, time = one.stamp
-        super().__init__(one.run, one.split, Counted(key, summary, None), (path, f"{split} {key}", time))
-        self.large = False
-        self._kept = held, counted
-
-    @property
-    def _held(self) -> tuple[Predictions, Counts]:
-        return self._kept
+from sedcore.comparison.scores import HeldScores, Scores
 
 
 @dataclass(frozen=True)
@@ -103,9 +81,11 @@ def in_common(scores: Sequence[Scores]) -> Common:
     return Common(tuple(clips[same].tolist()), tuple(classes), int((~same).sum()))
 
 
-def on_common(one: Scores, common: Common) -> CommonScores:
+def on_common(one: Scores, common: Common) -> HeldScores:
     """Return scores cut to what is common."""
-    return CommonScores(one, cut(one.predictions, np.array(common.clips), list(common.classes)))
+    path, split, time = one.stamp
+    held = cut(one.predictions, np.array(common.clips), list(common.classes))
+    return HeldScores(one.run, held, (path, f"{split} {common.digest}", time))
 
 
 def cut(held: Predictions, clips: np.ndarray, classes: Sequence[str]) -> Predictions:

@@ -22,7 +22,7 @@ from sedcore.comparison.recent import Recent
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, counts, decide
-from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.evaluate import Evaluation, summarise
 from sedcore.evaluation.evaluate import evaluation as evaluation_of
 from sedcore.evaluation.grid import OnGrid, count_on_grid
 from sedcore.evaluation.measures import ByMeasure
@@ -154,6 +154,23 @@ class Scores:
 
     def _confusion(self, tp: np.ndarray, fp: np.ndarray) -> Confusion:
         return Confusion.from_counts(tp, fp, self.summary.positives, self.summary.clips)
+
+
+class HeldScores(Scores):
+    """Scores held in memory: of some clips and classes of a run, or of no run on disk at all."""
+
+    whole = False
+
+    def __init__(self, run: Run, held: Predictions, stamp: Stamp):
+        counted = counts(held.truth, held.scores)
+        summary = summarise(held.truth, held.scores, held.classes, counted)
+        super().__init__(run, held.split, Counted(held.comparison_key(), summary, None), stamp)
+        self.large = False
+        self._kept = held, counted
+
+    @property
+    def _held(self) -> tuple[Predictions, Counts]:
+        return self._kept
 
 
 def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:

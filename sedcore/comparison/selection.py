@@ -163,7 +163,7 @@ def select(reader: Reader, choice: Choice, most: int | None = MOST_COMPARED) -> 
         wanted = choice.split or "test"
         key = ("best", wanted, reader.index.look_up(wanted, listing)[1])
         chosen = listing.derived(key, lambda: best_of_each_model(reader, runs, wanted))
-    splits = _splits_of(chosen)
+    splits = splits_of(chosen)
     split = choice.split if choice.split in splits else next(iter(splits), choice.split or "test")
     selection = Selection(
         reader=reader,
@@ -237,7 +237,7 @@ def unique_labels(runs: Sequence[Run]) -> dict[str, str]:
     }
 
 
-def _splits_of(runs: Sequence[Run]) -> list[str]:
+def splits_of(runs: Sequence[Run]) -> list[str]:
     splits = {split for run in runs for split in run.splits()}
     for run in runs:
         splits |= set(((run.reported() or {}) if run.info["kind"] == "reported" else {}).get("tables", {}))

@@ -19,7 +19,6 @@ librosa is imported only where the mel filters are made, scipy.fft where a trans
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import mmap
 import warnings
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest
 
 KINDS = ("mel", "logmel", "mfcc", "mfcc_report")
 DTYPES = {"mel": np.float32, "logmel": np.float16, "mfcc": np.float32, "mfcc_report": np.float32}
@@ -104,8 +104,8 @@ class FeatureParams:
         known = [field.name for field in dataclasses.fields(cls)]
         for key in obj:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+                near = nearest(key, known)
+                hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
                 raise SedcoreError(f"unknown feature setting {key!r}{hint}")
         return cls(**obj)
 
@@ -115,8 +115,8 @@ def check_kinds(kinds: Any) -> tuple[str, ...]:
     kinds = tuple(dict.fromkeys([kinds] if isinstance(kinds, str) else kinds))
     for kind in kinds:
         if kind not in KINDS:
-            near = difflib.get_close_matches(str(kind), KINDS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(str(kind), KINDS)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise SedcoreError(f"unknown feature {kind!r}; there are {', '.join(KINDS)}{hint}")
     if not kinds:
         raise SedcoreError(f"no features were asked for; give one or more of {', '.join(KINDS)}")

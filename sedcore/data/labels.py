@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import difflib
 import io
 import json
 import math
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from sedcore.data.checks import Problem
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest
 
 FILENAME = "filename"
 STRONG = (FILENAME, "onset", "offset", "event_label")
@@ -147,9 +147,8 @@ def unknown_labels(table: LabelTable, classes: Sequence[str]) -> list[Problem]:
     problems = []
     for label, line in table.first_lines().items():
         if label not in classes:
-            same = [name for name in classes if name.lower() == label.lower()]
-            near = same or difflib.get_close_matches(label, classes, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(classes)}"
+            near = nearest(label, classes)
+            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(classes)}"
             message = f"line {line}: unknown label {label!r}; {hint}"
             problems.append(Problem("error", str(table.path), message))
     return problems

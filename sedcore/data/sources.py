@@ -7,7 +7,6 @@ here; headers alone are read. `npy_pairs` does the same for folders of .npy file
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from sedcore.data.audio import SUFFIXES, audio_info
 from sedcore.data.checks import Problem
 from sedcore.data.labels import Event, LabelTable, read_classes, table_kind
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest
 
 _TABLE_RANK = ("strong", "weak", "columns")
 
@@ -215,12 +215,9 @@ def _missing_audio(table: LabelTable, name: str, files: dict[str, Path], folder:
     same = [
         k for k in files if k.lower() == key.lower() or Path(k).name == Path(key).name or Path(k).stem == key
     ]
-    near = (
-        same
-        or [k for k in files if Path(k).stem == Path(key).stem]
-        or difflib.get_close_matches(key, files, n=1)
-    )
-    hint = f"did you mean {near[0]}?" if near else "add the file or remove the row"
+    alike = same or [k for k in files if Path(k).stem == Path(key).stem]
+    near = alike[0] if alike else nearest(key, files)
+    hint = f"did you mean {near}?" if near else "add the file or remove the row"
     text = f"line {table.lines[name]}: {name} is not among the audio of {folder}; {hint}"
     return Problem("error", str(table.path), text)
 

@@ -8,12 +8,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from sedcore.extras import need
+
 
 def load_keras() -> None:
     """Import Keras with its backend and find the devices; what they print of themselves is dropped.
 
-    If that fails, the output is shown: it may say why.
+    If that fails, the output is shown: it may say why. Raises SedcoreError where Keras is not installed.
     """
+    need("keras", "a model")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _held_back_stderr():
         import keras

@@ -7,13 +7,13 @@ run on a machine, the history of that run is the better estimate.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest
 
 REPORT = "the course report on multi-label audio event classification with ANN, CNN, RNN and CRNN"
 
@@ -208,6 +208,6 @@ def model_card(name: str) -> ModelCard:
     """
     if name in MODELS:
         return MODELS[name]
-    near = difflib.get_close_matches(name, MODELS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(MODELS))}"
+    near = nearest(name, MODELS)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(MODELS))}"
     raise SedcoreError(f"there is no model {name!r}; {hint}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from dataclasses import dataclass
 from typing import Any
 
 from sedcore.errors import SedcoreError
 from sedcore.models.catalog import model_card
+from sedcore.naming import suggestion
 
 DEVICES = ("one", "all")
 SCHEDULES = ("constant", "cosine")
@@ -74,11 +74,7 @@ class TrainConfig:
         known = [field.name for field in dataclasses.fields(cls)]
         for key in values:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                raise SedcoreError(
-                    f"training knows no setting {key!r}; "
-                    + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}")
-                )
+                raise SedcoreError(f"training knows no setting {key!r}; {suggestion(key, known)}")
         missing = [key for key in ("dataset", "model") if key not in values]
         if missing:
             raise SedcoreError(f"training needs the setting {missing[0]!r}")

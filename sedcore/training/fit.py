@@ -20,7 +20,7 @@ from sedcore.artifacts.files import atomic_path
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.evaluate import collapsed, evaluate
+from sedcore.evaluation.evaluate import collapsed
 from sedcore.models.registry import build, with_frames
 from sedcore.training.batches import RowReader
 from sedcore.training.config import TrainConfig
@@ -201,21 +201,10 @@ def _looked_at(
 
 
 def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str, Any]:
-    """Return loss (binary cross-entropy, mean over clips and classes), macro AP and F1 of one split.
-
-    Class by class, in the order of the classes: average precision, and counts at the threshold.
-    """
+    """Return the record of one split: loss (binary cross-entropy, mean over clips and classes), what scores give."""
     clipped = np.clip(scores.astype(np.float64), keras.config.epsilon(), 1 - keras.config.epsilon())
     loss = -np.mean(np.where(scorer.truth, np.log(clipped), np.log1p(-clipped)))
-    result = evaluate(scorer.truth, scores, scorer.classes, threshold)
-    return {
-        "loss": float(loss),
-        "mAP": result.mAP,
-        "micro_f1": result.averages["micro"].f1,
-        "macro_f1": result.averages["macro"].f1,
-        "clips": len(scores),
-        **{measure: getattr(result, measure).tolist() for measure in runs.CLASS_MEASURES},
-    }
+    return {"loss": float(loss)} | recording.scores_record(scorer.truth, scores, scorer.classes, threshold)
 
 
 def _keep(t: _Training, so_far: SoFar) -> None:

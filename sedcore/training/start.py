@@ -10,6 +10,7 @@ from sedcore.artifacts import runs
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import open_dataset
+from sedcore.extras import need
 from sedcore.models.backend import load_keras
 from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
@@ -56,6 +57,7 @@ def train_now(
 
     The run is born running, under this process's lock, so that no worker takes it.
     """
+    need("tensorflow", "training")  # before there is a run
     info, held = plan(root, config, run_id, name), []
     run = runs.create_run(
         root, info, "running", "begins", fill=lambda run: held.append(RunLock(run.path, note={}).acquire())

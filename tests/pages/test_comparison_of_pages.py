@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.pages.opened import table
 
 from sedcore.artifacts.index import RunIndex
 from sedcore.comparison.all_runs import all_runs
 from sedcore.comparison.contenders import contenders, draws_of
 from sedcore.comparison.selection import Choice, Reader, select
 from sedcore.comparison.verdicts import by_value, class_differences, every_pair
+from tests.support.opened import table
 
 CHOSEN = ("20250301-150000-crnn-time-a005", "20250301-130000-crnn-a003", "20250301-110000-cnn-a001")
 THRESHOLD, OWN = 0.37, ("Dog", 0.62)  # neither is a stop of the sliders' grid

@@ -77,8 +77,8 @@ def test_weak_labels_say_so(root, monkeypatch):
 
 def test_an_unknown_name_in_the_link_is_said(root, monkeypatch):
     page = run_page(root, monkeypatch, data="<b>none</b>")
-    assert "There is no data set" in page.warning[0].value
-    assert "<b>" not in page.warning[0].value
+    assert "There is no data set" in text_of(page)
+    assert "<b>" not in text_of(page)
     assert page.selectbox[0].value in ("birds", "weak")
 
 

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.widgets.training.live_card import validation_matrices
 from pages.widgets.training.queued_table import moves, remove
 from sedcore.artifacts.checkpoint import Checkpoint, write_checkpoint
+from sedcore.artifacts.epochs import validation_matrices
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.recording import append_history, write_progress
@@ -247,7 +247,7 @@ def test_a_cell_without_a_label_is_no_button(root):
 def test_one_that_goes_on_from_a_checkpoint_cannot_be_edited(root):
     queue(root, "fresh")
     write_checkpoint(queue(root, "begun", 1), Checkpoint({"w": np.zeros(1)}, {"epoch": 1, "best_epoch": 0}))
-    assert run_page().dataframe[0].value["Edit"].tolist() == ["Edit", None]
+    assert run_page().dataframe[0].value["Edit"].fillna("").tolist() == ["Edit", ""]
 
 
 def test_without_a_worker_a_button_starts_one(root, monkeypatch):
@@ -298,7 +298,7 @@ def test_ended_runs_say_how_and_what_can_be_done(root):
     table = run_page().dataframe[0].value
     assert table["Run"].tolist() == ["bad", "good", "off"]
     assert table["How it ended"].tolist() == ["the loss became nan", "all 4 epochs done", "–"]
-    assert table["Resume"].tolist() == ["Resume", None, "Resume"]
+    assert table["Resume"].fillna("").tolist() == ["Resume", "", "Resume"]
 
 
 def test_deleting_asks_first(root):

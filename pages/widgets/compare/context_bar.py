@@ -13,6 +13,7 @@ from pages.widgets.compare.mismatch import group_differences, names_of
 from pages.widgets.compare.resample_offer import offer_resampling
 from pages.widgets.compare.run_picker import open_picker
 from pages.widgets.runs import cached, choice
+from pages.widgets.runs.address import quoted, say_link
 from pages.widgets.runs.resampling import Unsampled
 from pages.widgets.runs.scene import Scene, build_scene
 from sedcore.artifacts.root import artifact_root
@@ -240,7 +241,7 @@ def _threshold_control(scene: Scene) -> None:
             on_change=lambda: choice.change(threshold=float(st.session_state["bar-threshold"])),
         )
         for name, value in chosen.by_class:
-            st.caption(f"{escape_markdown(name)}: {threshold(value)}")
+            st.caption(f"{quoted(name, 80)}: {threshold(value)}")
         with st.container(horizontal=True, gap="small"):
             for value in (0.1, 0.5):
                 st.button(
@@ -262,25 +263,10 @@ def _unknown_classes(scene: Scene) -> list[str]:
 
 
 def _say_problems(scene: Scene) -> None:
-    problems = [escape_markdown(problem) for problem in choice.problems()]
-    missing = list(dict.fromkeys(scene.missing))
-    if missing:
-        named = listing([f"`{run_id}`" for run_id in missing])
-        problems.append(
-            f"The link names {named}, which {'is' if len(missing) == 1 else 'are'} not in this artifact root; "
-            f"{'the rest is shown' if not scene.automatic else 'other runs are shown instead'}."
-        )
-    if scene.choice.split and scene.splits and scene.choice.split != scene.split:
-        problems.append(
-            f"No chosen run has a split named {escape_markdown(scene.choice.split)}; "
-            f"{escape_markdown(scene.split)} is shown."
-        )
     unknown = _unknown_classes(scene)
     if unknown and scene.scored:
-        named = listing([escape_markdown(name) for name in unknown])
-        problems.append(f"A threshold is set for {named}, which no chosen run has as a class.")
-    if problems:
-        st.warning("  \n".join(problems), icon=":material/link_off:")
+        named = listing([quoted(name) for name in unknown])
+        say_link(f"A threshold is set for {named}, which no chosen run has as a class.")
     say_broken(scene.broken)
     collapsed = [s for s in scene.scored if s.evaluation.collapsed]
     notes = []

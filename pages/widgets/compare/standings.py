@@ -33,10 +33,8 @@ from sedcore.evaluation.verdicts import Differences, proven_ranks
 
 def measure_in_force() -> str:
     """Return the chosen measure before its control is drawn: the answer stands above it."""
-    wanted = st.session_state.get("judge") or st.query_params.get("judge", "")
     titles = {one.title: name for name, one in RUN_MEASURES.items()}
-    wanted = titles.get(wanted, wanted)
-    return wanted if wanted in RUN_MEASURES else "macro_ap"
+    return st.session_state.get("judge") or titles.get(st.query_params.get("judge"), "macro_ap")
 
 
 def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:

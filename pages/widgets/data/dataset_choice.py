@@ -10,6 +10,7 @@ import streamlit as st
 from pages.widgets.base.format import escape_markdown, plural
 from pages.widgets.base.messages import empty_state
 from pages.widgets.data.build_button import build_button
+from pages.widgets.runs.address import quoted, say_link
 from sedcore.artifacts.root import artifact_root
 from sedcore.data.store import DataSet, datasets_folder, list_datasets
 from sedcore.errors import SedcoreError
@@ -27,18 +28,17 @@ def choose_dataset(on_change: Callable[[], None] | None = None) -> DataSet | Non
     root = artifact_root()
     names = [dataset.name for dataset in list_datasets(root)]
     _say_broken(root, names)
+    asked = st.query_params.get(PARAM)
     if not names:
+        if asked:
+            say_link(f"There is no data set {quoted(asked)} in this artifact root.")
         no_datasets(root)
         return None
-    asked = st.query_params.get(PARAM)
     if asked and asked != st.session_state.get(_WRITTEN):
         st.session_state[_CHOSEN] = asked  # a link, a reload or a hand: this session did not write it
     wanted = st.session_state.get(_CHOSEN)
     if wanted and wanted not in names:
-        st.warning(
-            f"There is no data set {escape_markdown(wanted[:80])} in this artifact root; another is shown.",
-            icon=":material/link_off:",
-        )
+        say_link(f"There is no data set {quoted(wanted)} in this artifact root; another is shown.")
     st.session_state[_WIDGET] = wanted if wanted in names else _first(root, names)
 
     def take() -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,13 @@ import streamlit as st
 from sedcore.artifacts.index import ListedRun, RunIndex
 from sedcore.artifacts.kept_history import kept_history
 from sedcore.artifacts.runs import Run
+from sedcore.artifacts.sweeps import Sweep
 from sedcore.comparison import common_clips, contenders, thresholds
 from sedcore.comparison import scores as reading
 from sedcore.comparison.all_runs import AllRuns
-from sedcore.comparison.common_clips import Common, CommonScores
+from sedcore.comparison.common_clips import Common
 from sedcore.comparison.recent import Recent
-from sedcore.comparison.scores import Scores, Stamp
+from sedcore.comparison.scores import HeldScores, Scores, Stamp
 from sedcore.comparison.selection import Scored
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import tuning, tuning_intervals
@@ -33,8 +35,12 @@ from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.objectives import Objective
 from sedcore.evaluation.tuning import Tuned
 from sedcore.evaluation.tuning_intervals import Intervals
+from sedcore.jobs.cluster import refresh
+from sedcore.jobs.live import Look, look_at
+from sedcore.jobs.sweeps.results import best_score
 from sedcore.jobs.switch import training_enabled
 
+Drawn = TypeVar("Drawn")
 _MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
 
 # ---- runs ------------------------------------------------------------------------------------------------------
@@ -91,6 +97,16 @@ def _history_stamp(run: Run) -> tuple[str, int, int]:
         return str(run.path), 0, 0
 
 
+@st.cache_resource(show_spinner=False)
+def _figures() -> Recent[Any]:
+    return Recent(16)
+
+
+def figures(state: Hashable, draw: Callable[[], Drawn]) -> Drawn:
+    """Return figures that take a moment, drawn once for all readers and each state of what they show."""
+    return _figures().get(state, draw)
+
+
 # ---- scores ----------------------------------------------------------------------------------------------------
 
 
@@ -133,13 +149,13 @@ def _in_common(stamps: tuple[Stamp, ...], _scores: Sequence[Scores]) -> Common:
     return common_clips.in_common(_scores)
 
 
-def on_common(one: Scores, common: Common) -> CommonScores:
+def on_common(one: Scores, common: Common) -> HeldScores:
     """Return scores cut to what is common."""
     return _on_common(one.stamp, common.digest, one, common)
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
-def _on_common(stamp: Stamp, digest: str, _one: Scores, _common: Common) -> CommonScores:
+def _on_common(stamp: Stamp, digest: str, _one: Scores, _common: Common) -> HeldScores:
     return common_clips.on_common(_one, _common)
 
 
@@ -241,3 +257,67 @@ def _best_for_all(stamp: Stamp, _held: Scores) -> tuple[float, float]:
 def _plain(wanted: Objective) -> tuple:
     """Return an objective as part of a key."""
     return tuple(sorted(wanted.to_json().items()))
+
+
+# ---- trainings -------------------------------------------------------------------------------------------------
+
+
+def look(root: Path, fresh: bool = True) -> Look:
+    """Return what is live; with `fresh` as it is this moment, else as somebody saw it within the last second."""
+    if fresh:
+        _look.clear(str(root))
+    return _look(str(root))
+
+
+@st.cache_resource(ttl=1.0, max_entries=16, show_spinner=False)
+def _look(root: str) -> Look:
+    broken = [run.run_id for run in index_of(Path(root)).listed() if run.problem]
+    return look_at(Path(root), broken, _seen(root))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _seen(root: str) -> dict:
+    """Return what was read of each run folder, so that only changed files are read again; the index knows most."""
+    listed = index_of(Path(root)).listed()
+    return {run.run_id: (run.status_stamp, run.seen) for run in listed if not (run.problem or run.seen.live)}
+
+
+def cluster_silences(root: Path) -> list[str]:
+    """Bring what is said of runs on a cluster up to what the cluster says; return where it is silent, in words."""
+    return _cluster_silences(str(root))
+
+
+@st.cache_data(ttl=3, show_spinner=False)
+def _cluster_silences(root: str) -> list[str]:
+    return refresh(Path(root))
+
+
+def best_validation(run: Run) -> float | None:
+    """Return validation macro AP of the run's best epoch so far, read once for each state of its history."""
+    try:
+        time = (run.path / "history.jsonl").stat().st_mtime_ns
+    except OSError:
+        return None
+    return _best_validation(str(run.path), time)
+
+
+@st.cache_data(max_entries=5000, show_spinner=False)
+def _best_validation(path: str, time: int) -> float | None:
+    return best_score(Run(Path(path)))
+
+
+def importances(sweep: Sweep) -> Mapping[str, float]:
+    """Return the share of each setting in what makes the points of a sweep differ, {} before there are any."""
+    try:
+        time = sweep.journal.stat().st_mtime_ns
+    except OSError:
+        time = 0
+    return _importances(str(sweep.path), time)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _importances(path: str, time: int) -> Mapping[str, float]:
+    from sedcore.jobs.sweeps.study import importances, read_study  # Optuna takes its time
+
+    study = read_study(Sweep(Path(path)))
+    return {} if study is None else dict(importances(study))

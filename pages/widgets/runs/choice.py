@@ -50,14 +50,18 @@ def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
     ids = _safe_names(params.get("runs", ""), "run id", problems)
     if len(ids) > _MAX_RUNS:
         problems.append(f"The link names {len(ids)} runs; the first {_MAX_RUNS} are used.")
-    split = _safe_names(params.get("split", ""), "split", problems)
-    baseline = _safe_names(params.get("baseline", ""), "baseline", problems)
-    threshold = _number(params.get("t", ""), "t", problems)
+    split = _one_of(_safe_names(params.get("split", ""), "split", problems), "split", problems)
+    baseline = _one_of(_safe_names(params.get("baseline", ""), "baseline", problems), "baseline", problems)
+    threshold = _number(params.get("t", ""))
+    if threshold is None and params.get("t"):
+        problems.append(f"The link gives t={_shown(params['t'])}, which is not a threshold.")
     by_class = _class_thresholds(params.get("tc", ""), problems)
+    if params.get("common", "") not in ("", "0", "1"):
+        problems.append(f"The link gives common={_shown(params['common'])}; wanted is 1 or 0.")
     choice = Choice(
         runs=tuple(ids[:_MAX_RUNS]),
-        split=split[0] if split else "",
-        baseline=baseline[0] if baseline else "",
+        split=split,
+        baseline=baseline,
         threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
         by_class=tuple(sorted(by_class.items())),
         common=params.get("common") == "1",
@@ -130,35 +134,46 @@ def _write_url(choice: Choice) -> None:
 
 
 def _safe_names(text: str, what: str, problems: list[str]) -> list[str]:
-    names = []
+    names, wrong = {}, []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
-            names.append(safe_name(part, what))
+            names[safe_name(part, what)] = None
         except SedcoreError:
-            problems.append(f"The link names a {what} that cannot be one: {part[:80]!r}.")
-    return list(dict.fromkeys(names))
+            wrong.append(part)
+    if wrong:
+        problems.append(f"The link names a {what} that cannot be one: {_shown(*wrong)}.")
+    return list(names)
 
 
-def _number(text: str, what: str, problems: list[str]) -> float | None:
-    if not text:
-        return None
+def _one_of(names: list[str], what: str, problems: list[str]) -> str:
+    if len(names) > 1:
+        problems.append(f"The link names {len(names)} values of {what}; the first is used.")
+    return names[0] if names else ""
+
+
+def _number(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        problems.append(f"The link gives {what}={text[:40]!r}, which is not a threshold.")
         return None
-    return value
+    return value if math.isfinite(value) else None
 
 
 def _class_thresholds(text: str, problems: list[str]) -> dict[str, float]:
-    own = {}
+    own, wrong = {}, []
     for part in filter(None, text.split(",")):
-        name, colon, number = part.rpartition(":")
-        value = _number(number, "tc", problems) if colon else None
-        if value is not None and name:
+        name, _, number = part.rpartition(":")
+        value = _number(number)
+        if value is None or not name:
+            wrong.append(part)
+        else:
             own[re.sub(r"\s+", " ", unquote(name))] = value
-        elif not colon:
-            problems.append(f"The link gives tc={part[:40]!r}; wanted is Class:0.3.")
+    if wrong:
+        problems.append(f"The link gives tc={_shown(*wrong)}; wanted is Class:0.3.")
     return own
+
+
+def _shown(*parts: str) -> str:
+    """Return what a link gives, as far as a sentence can show it."""
+    more = f" and {len(parts) - 2} more" if len(parts) > 2 else ""
+    return ", ".join(repr(part if len(part) <= 40 else f"{part[:40]}…") for part in parts[:2]) + more

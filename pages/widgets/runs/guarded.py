@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -12,11 +12,18 @@ from streamlit.runtime.pages_manager import PagesManager
 from pages.widgets.base.messages import show_error
 from pages.widgets.base.navigation import asked_page
 from pages.widgets.runs import choice
+from pages.widgets.runs.address import page_was_drawn, say_address
 from sedcore.errors import SedcoreError
 
+NOTHING: Mapping[str, Collection[str] | None] = {}
 
-def guarded(page: Callable[[], None]) -> None:
-    """Run a page; bad input ends it with one sentence instead of a traceback."""
+
+def guarded(page: Callable[[], None], reads: Mapping[str, Collection[str] | None] = NOTHING) -> None:
+    """Run a page; bad input ends it with one sentence instead of a traceback.
+
+    reads : parameters of the address beside the choice, each with the values that the page knows, or `BY_PAGE`; what
+        else the address has is said to be unknown.
+    """
     if PagesManager.uses_pages_directory:
         # The first visit of a fresh server is a deep link: Streamlit has found pages/ by itself and runs this
         # file alone. The entry puts its own navigation in place, and runs this page within it.
@@ -28,6 +35,9 @@ def guarded(page: Callable[[], None]) -> None:
             choice.take_over(choice.url_params() | params)
         st.switch_page(f"pages/{name}.py", query_params=choice.url_params() | params)
     try:
+        with st.container():  # there in any case: what stands below keeps its place
+            say_address(Path(page.__code__.co_filename).stem, reads)
         page()
+        page_was_drawn()
     except SedcoreError as error:
         show_error(error)

@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from pages.widgets.base.format import escape_markdown
+from pages.widgets.runs import cached
 from sedcore.errors import SedcoreError
-from sedcore.jobs.cluster import refresh
 from sedcore.jobs.engine import ADDRESS, LOCAL, MOST_CORES, MOST_GPUS, RAY, engine_of, ray_job
 
 _WORDS = {LOCAL: "this machine", RAY: "a Ray cluster"}
@@ -54,15 +54,10 @@ def engine_choice(before: dict[str, Any] | None = None, key: str = "engine") -> 
         raise
 
 
-@st.cache_data(ttl=3, show_spinner=False)
-def _silences(root: str) -> list[str]:
-    return refresh(Path(root))
-
-
 def cluster_notes(root: Path) -> None:
     """Bring what is said of runs on a cluster up to what the cluster says, every 3 s at most; warn where it is silent.
 
     Costs nothing where no run was handed over. Sessions share the answer.
     """
-    for sentence in _silences(str(root)):
+    for sentence in cached.cluster_silences(root):
         st.warning(escape_markdown(sentence), icon=":material/cloud_off:")

@@ -15,16 +15,17 @@ from pages.widgets.base.messages import show_error
 from pages.widgets.base.navigation import link_to
 from pages.widgets.base.pulse import pulsed
 from pages.widgets.compare.context_bar import swatch
-from pages.widgets.training.watch import LiveRun
+from pages.widgets.runs import cached
 from sedcore.artifacts.checkpoint import has_checkpoint
+from sedcore.artifacts.epochs import best_epoch, validation_matrices
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.counts import Confusion
 from sedcore.figures import style
 from sedcore.figures.classes import confusion_bars
 from sedcore.figures.curves import History, curves_figure
 from sedcore.figures.epochs import class_epochs_figure
 from sedcore.figures.palette import Ink
+from sedcore.jobs.live import LiveRun
 from sedcore.jobs.queue import cancel
 
 FASTEST_S, SLOWEST_S = 10.0, 60.0  # between two drawings of the figures: about an epoch
@@ -110,7 +111,8 @@ def how_far(live: LiveRun) -> tuple[float, str]:
 def _figures(run: Run, label: str, ink: Ink) -> float:
     """Draw what grows by the epoch; return in how many seconds it is worth another look."""
     try:
-        drawn = _drawn(str(run.path), _time(run.path / "history.jsonl"), label, ink)
+        state = str(run.path), _time(run.path / "history.jsonl"), label, ink
+        drawn = cached.figures(state, lambda: _draw(run, label, ink))
         log = run.log_tail(30)
     except SedcoreError as error:
         show_error(error)  # its folder changed under our hands; the next look tells more
@@ -136,9 +138,7 @@ class _Drawn:
     epoch_s: float
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _drawn(path: str, history_time: int, label: str, ink: Ink) -> _Drawn | None:
-    run = Run(Path(path))
+def _draw(run: Run, label: str, ink: Ink) -> _Drawn | None:
     history = run.history()
     if history.empty or "epoch" not in history:
         return None
@@ -159,33 +159,8 @@ def _drawn(path: str, history_time: int, label: str, ink: Ink) -> _Drawn | None:
     )
 
 
-def best_epoch(history: pd.DataFrame) -> int | None:
-    """Return the epoch with the highest validation macro AP so far."""
-    values = history.get("validation.mAP")
-    if values is None or values.isna().all():
-        return None
-    return int(history.loc[values.idxmax(), "epoch"])
-
-
 def _last(values: pd.Series | None) -> float:
     return float("nan") if values is None or values.isna().all() else float(values.dropna().iloc[-1])
-
-
-def validation_matrices(run: Run, history: pd.DataFrame, epoch: int | None) -> np.ndarray | None:
-    """Return the 2x2 of each class on validation after an epoch, (classes, 2, 2) as [[tn, fp], [fn, tp]].
-
-    None where the run did not record them.
-    """
-    counts = {measure: run.class_history(measure) for measure in ("tp", "fp", "fn")}
-    if (
-        epoch is None
-        or "validation.clips" not in history
-        or any(epoch not in t.index for t in counts.values())
-    ):
-        return None
-    clips = history.loc[history["epoch"] == epoch, "validation.clips"].iloc[0]
-    tp, fp, fn = (counts[measure].loc[epoch].to_numpy(dtype=np.int64) for measure in ("tp", "fp", "fn"))
-    return Confusion.from_counts(tp, fp, tp + fn, int(clips)).matrices()
 
 
 def _matrices(run: Run, history: pd.DataFrame, best: int | None, label: str) -> tuple[object | None, str]:

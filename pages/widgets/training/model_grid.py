@@ -10,8 +10,8 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import go_to
 from pages.widgets.data.dataset_choice import opened
+from pages.widgets.runs import cached
 from pages.widgets.training.estimates import estimate, speeds_by_model
-from pages.widgets.training.sweep_charts import score_of
 from pages.widgets.training.train_form import FEATURE_WORDS
 from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.runs import Run
@@ -53,7 +53,7 @@ def grid_cells(dataset: DataSet, runs: list[ListedRun]) -> dict[tuple[str, str],
         if status.live:
             live.setdefault(pair, run)
         try:
-            value = score_of(run) if status.state != "failed" else None
+            value = cached.best_validation(run) if status.state != "failed" else None
         except SedcoreError:
             continue  # its history is damaged: the run's own page says how
         if value is not None and (pair not in best or value > best[pair][0]):

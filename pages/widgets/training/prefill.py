@@ -12,6 +12,7 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import go_to
 from pages.widgets.data.dataset_choice import choose
+from pages.widgets.runs.address import say_link
 from pages.widgets.training import train_form as form
 from pages.widgets.training.recipe_form import fill_recipe
 from sedcore.artifacts.files import safe_name
@@ -48,13 +49,13 @@ def take_link(root: Path) -> Run | None:
                 st.session_state[_PROBLEM] = str(error)
     problem = st.session_state.get(_PROBLEM)
     if problem:
-        st.warning(fmt.escape_markdown(f"The link cannot be followed: {problem}"), icon=":material/link_off:")
+        say_link(fmt.escape_markdown(f"The link cannot be followed: {problem}"))
         return None
     return _asked_run(root, asked[1]) if kind == EDIT else None
 
 
 def _asked_run(root: Path, run_id: str) -> Run:
-    run = Run(root / "runs" / safe_name(run_id[:200], "run id"))
+    run = Run(root / "runs" / safe_name(run_id[:81], "run id"))
     if not run.path.is_dir() or run.info["kind"] != "trained":
         raise SedcoreError(f"there is no training {run_id[:80]!r} here")
     return run

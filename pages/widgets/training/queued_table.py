@@ -12,11 +12,11 @@ from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.navigation import go_to
 from pages.widgets.training.prefill import EDIT, open_filled
-from pages.widgets.training.watch import LiveRun
 from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.figures.palette import Ink
+from sedcore.jobs.live import LiveRun
 from sedcore.jobs.queue import cancel, move
 
 ROWS = 12

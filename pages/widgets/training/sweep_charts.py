@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +10,7 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.navigation import go_to
-from sedcore.artifacts.runs import Run
+from pages.widgets.runs import cached
 from sedcore.artifacts.sweeps import Sweep
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
@@ -23,23 +22,8 @@ from sedcore.figures.sweeps import (
     progress_figure,
     setting_text,
 )
-from sedcore.jobs.sweeps.results import best_score
 
 PICKED = "sweep-picked"  # run ids of the cell or point that was clicked
-
-
-def score_of(run: Run) -> float | None:
-    """Return validation macro AP of the run's best epoch so far, read once for each state of its history."""
-    try:
-        time = (run.path / "history.jsonl").stat().st_mtime_ns
-    except OSError:
-        return None
-    return _score(str(run.path), time)
-
-
-@st.cache_data(max_entries=5000, show_spinner=False)
-def _score(path: str, time: int) -> float | None:
-    return best_score(Run(Path(path)))
 
 
 def map_part(points: pd.DataFrame, settings: Sequence[str], key: str) -> None:
@@ -110,7 +94,7 @@ def charts_part(points: pd.DataFrame, settings: Sequence[str], created: str, key
 def importance_part(sweep: Sweep) -> None:
     """Show which settings matter, by Optuna's own measure, where enough points are complete."""
     try:
-        shares = _importances(str(sweep.path), _time(sweep))
+        shares = cached.importances(sweep)
     except SedcoreError as error:
         st.caption(fmt.escape_markdown(str(error)))
         return
@@ -124,21 +108,6 @@ def importance_part(sweep: Sweep) -> None:
         "Share of each setting in what makes the points differ (f-ANOVA, as Optuna computes it); rough with few "
         "points, and what seeds change is in it."
     )
-
-
-@st.cache_data(max_entries=50, show_spinner=False)
-def _importances(path: str, time: int) -> Mapping[str, float]:
-    from sedcore.jobs.sweeps.study import importances, read_study
-
-    study = read_study(Sweep(Path(path)))
-    return {} if study is None else dict(importances(study))
-
-
-def _time(sweep: Sweep) -> int:
-    try:
-        return sweep.journal.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _take(chart: str, run_ids: Callable[[int], list[list[str]]]) -> None:

@@ -20,13 +20,13 @@ from pages.widgets.data.build_button import features_missing
 from pages.widgets.training.engine_fields import engine_choice
 from pages.widgets.training.estimates import Estimate
 from pages.widgets.training.recipe_form import chosen_recipe, recipe_fields, take_recipe
-from pages.widgets.training.watch import Look
 from sedcore.artifacts.manage import NAME_LENGTH
 from sedcore.artifacts.runs import Run
 from sedcore.data.features import DERIVED_FROM
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.jobs.launch import command_line, start_training
+from sedcore.jobs.live import Look
 from sedcore.jobs.queue import queued_runs
 from sedcore.models.catalog import MODELS, ModelCard
 from sedcore.training.config import DEVICES, TrainConfig

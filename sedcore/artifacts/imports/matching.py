@@ -7,7 +7,6 @@ spaces, underscores and hyphens alone differ and one of each side is meant. Ever
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from sedcore.errors import SedcoreError
+from sedcore.naming import nearest, nearest_names
 
 # What clip ids end with when they are file names. Any dot would not do: "Y1_0.000_10.000" has no extension.
 EXTENSIONS = frozenset(
@@ -209,8 +209,8 @@ def _given(target: str, class_map: ClassMap) -> str:
 
 
 def _unknown(name: str, known: Sequence[str], where: str) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(list(known)[:12])}"
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"it has {', '.join(list(known)[:12])}"
     return f"there is no class {name!r} in the {where}; {hint}"
 
 
@@ -223,7 +223,7 @@ def _classes(questions: Sequence[Question]) -> str:
 def _near(name: str, others: Sequence[str]) -> tuple[str, ...]:
     """Return the classes that `name` may be, nearest first: the ones that fold alike, then by spelling."""
     alike = [other for other in others if _folded(other) == _folded(name)]
-    return tuple(dict.fromkeys([*alike, *difflib.get_close_matches(name, others, n=3)]))
+    return tuple(dict.fromkeys([*alike, *nearest_names(name, others)]))
 
 
 def _unique(names: Sequence[str], key: Callable[[str], str]) -> dict[str, int]:

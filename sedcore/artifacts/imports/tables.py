@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet
 
+from sedcore.artifacts.files import EXACT_FLOATS
 from sedcore.artifacts.imports.source import Source, Truth, labels_of, numbers
 from sedcore.errors import SedcoreError
 
@@ -118,11 +119,11 @@ def read_text(
                 names=range(len(header)),
                 index_col=False,
                 encoding="utf-8-sig",
-                float_precision="round_trip",
                 low_memory=False,
                 dtype={i: str for i, name in enumerate(header) if name in text},
                 keep_default_na=False,
                 na_values={i: [""] if name in text else list(NO_NUMBER) for i, name in enumerate(header)},
+                **EXACT_FLOATS,
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         words = " ".join(str(error).replace("Error tokenizing data. C error:", "").split())

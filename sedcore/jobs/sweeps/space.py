@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sedcore.errors import SedcoreError
+from sedcore.naming import suggestion
 from sedcore.training.config import TrainConfig
 
 # settings that may vary or be fixed, and the type of each
@@ -109,7 +109,7 @@ def _range(key: str, given: Mapping[str, Any]) -> Range:
         raise SedcoreError(f"space.{key} cannot be a range; give a list of choices")
     for name in given:
         if name not in _RANGE_KEYS:
-            raise SedcoreError(f"space.{key} knows no {name!r}; {nearest(name, _RANGE_KEYS)}")
+            raise SedcoreError(f"space.{key} knows no {name!r}; {suggestion(name, _RANGE_KEYS)}")
     if not {"low", "high"} <= set(given):
         raise SedcoreError(f"space.{key} needs low and high; given {', '.join(given) or 'nothing'}")
     low, high, log = typed(key, given["low"]), typed(key, given["high"]), given.get("log", False)
@@ -150,13 +150,7 @@ def typed(key: str, value: Any) -> Any:
 def check_setting(key: str, where: str) -> None:
     """SedcoreError, naming the nearest, where training has no such setting that a sweep could use."""
     if key not in SETTINGS:
-        raise SedcoreError(f"{where} knows no setting {key!r}; {nearest(key, SETTINGS)}")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the hint of an error: the nearest known word, or all of them."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        raise SedcoreError(f"{where} knows no setting {key!r}; {suggestion(key, SETTINGS)}")
 
 
 def size(space: Space) -> int | None:

@@ -40,11 +40,11 @@ from sedcore.jobs.sweeps.space import (
     combinations,
     config_of,
     grid,
-    nearest,
     parse_space,
     size,
     typed,
 )
+from sedcore.naming import suggestion
 from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
 
@@ -124,7 +124,7 @@ def parse_spec(given: Mapping[str, Any]) -> Spec:
     """
     for key in given:
         if key not in _OWN and key not in SETTINGS:
-            raise SedcoreError(f"a sweep knows no {key!r}; {nearest(key, [*_OWN, *SETTINGS])}")
+            raise SedcoreError(f"a sweep knows no {key!r}; {suggestion(key, [*_OWN, *SETTINGS])}")
     for key in ("dataset", "space"):
         if key not in given:
             raise SedcoreError(f"a sweep needs {key}")
@@ -156,7 +156,7 @@ def parse_spec(given: Mapping[str, Any]) -> Spec:
 
 def _one_of(key: str, given: Any, known: tuple[str, ...]) -> str:
     if given not in known:
-        hint = nearest(given, known) if isinstance(given, str) else f"there are {', '.join(known)}"
+        hint = suggestion(given, known) if isinstance(given, str) else f"there are {', '.join(known)}"
         raise SedcoreError(f"there is no {key} {given!r}; {hint}")
     return given
 

@@ -1,7 +1,7 @@
 """The Optuna side of a sweep: its study, kept as Optuna's own journal ``optuna.log`` in the sweep's folder.
 
 The journal is Optuna's storage for file systems that machines share, and its tools open it. Only who holds the
-sweep's lock writes to it (`sedcore.jobs.sweeps.advance`); so a lock of the journal's own, which a killed process
+sweep's lock writes to it (`sedcore.jobs.sweeps.look`); so a lock of the journal's own, which a killed process
 would leave behind for half a minute, is not needed.
 """
 

@@ -1,0 +1,238 @@
+"""A run while this process logs it, epoch by epoch: history, scores of the best epoch, and how it ended.
+
+The process holds the run's lock: no other can write to it, and should it be killed, readers see *interrupted*, with the
+history so far.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sedcore.artifacts import recording
+from sedcore.artifacts.files import safe_name
+from sedcore.artifacts.locks import RunLock
+from sedcore.artifacts.predictions import Predictions
+from sedcore.artifacts.runs import Run, save_predictions, update_info
+from sedcore.artifacts.status import LIVE_STATES, set_status
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.evaluate import collapsed
+from sedcore.evaluation.given import given
+
+VALIDATION = "validation"
+THRESHOLD = 0.5  # of F1 and counts in the history, as in a training
+_SPLITS = {"train": "train", "training": "train", "test": "test"}
+_SPLITS |= dict.fromkeys(("val", "valid", "validation"), VALIDATION)
+_OF_EPOCH = {"lr": "learning_rate", "learning_rate": "learning_rate", "seconds": "seconds"}  # of no split
+_SAME = dict.fromkeys(("ap", "map", "macro_ap", "mean_ap"), "mAP")
+_COUNTS = ("tp", "fp", "fn")  # names of lists of classes in a history
+
+
+class LoggedRun:
+    """A run that this process logs to. A context manager: what is raised inside ends it as failed.
+
+    Attributes
+    ----------
+    run : the run as others read it.
+    best_epoch : the one with the highest validation macro AP so far; None before validation scores are logged.
+    """
+
+    def __init__(self, run: Run, lock: RunLock):
+        self.run, self._lock, self._began = run, lock, time.monotonic()
+        self._record: dict[str, Any] = {}  # of the epoch at hand
+        self._epoch_began = self._began
+        self._validation_ap: dict[int, float] = {}
+        self._latest: dict[str, tuple[int, Predictions]] = {}  # scores of the epoch at hand, by split
+        self.best_epoch: int | None = None
+
+    def __repr__(self) -> str:
+        return f"LoggedRun({self.run.run_id!r}, {self.run.status().state})"
+
+    def __enter__(self) -> LoggedRun:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if not self._lock.held:
+            return
+        if error is None:
+            self.finish()
+        elif isinstance(error, KeyboardInterrupt):
+            self.finish("cancelled", "stopped by Ctrl-C")
+        else:
+            words = " ".join(str(error).split())
+            self.finish("failed", f"{kind.__name__}: {words}" if words else kind.__name__)
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run, as the dashboard and the command line know it."""
+        return self.run.run_id
+
+    @property
+    def open(self) -> bool:
+        """Whether this process can still log to it."""
+        return self._lock.held
+
+    def log(self, values: Mapping[str, Any], *, epoch: int) -> None:
+        """Add numbers to the history of an epoch (from 1).
+
+        ``val_loss`` (or ``validation_loss``, ``val/loss``) is of validation, ``loss`` and all others are of training;
+        ``lr`` is the epoch's learning rate. An epoch may be logged in several calls.
+
+        Raises
+        ------
+        SedcoreError
+            A value is no number, the epoch is before one logged already, or the run has ended.
+        """
+        parts: dict[str, Any] = {}
+        for key, value in values.items():
+            split, name = _place(str(key))
+            target = parts.setdefault(split, {}) if split else parts
+            target[name] = _number(value, str(key))
+        self._note(epoch, parts)
+
+    def log_scores(
+        self,
+        split: str,
+        clip_ids: Sequence,
+        scores: Any,
+        truth: Any,
+        classes: Sequence[str] | None = None,
+        *,
+        epoch: int | None = None,
+    ) -> None:
+        """Log the scores of a split, after an epoch or once.
+
+        With `epoch`, scores of train and validation add macro AP, F1 and each class's AP to its history. The run's
+        predictions are those of the best epoch, by validation macro AP; without `epoch` these scores.
+
+        Raises
+        ------
+        SedcoreError
+            Shapes, clip ids or classes do not fit, or those classes are not the run's.
+        """
+        self._need_open()
+        known = tuple(self.run.info["classes"])
+        found = read_scored(safe_name(split, "split"), clip_ids, scores, truth, classes or known or None)
+        if known and found.classes != known:
+            raise SedcoreError(
+                f"run {self.run.name} has the classes {', '.join(known[:8])}; given are {', '.join(found.classes[:8])}"
+            )
+        if not known:
+            update_info(self.run, classes=list(found.classes))
+        if epoch is None:
+            return self._keep(found)
+        if split in ("train", VALIDATION):
+            self._note(
+                epoch, {split: recording.scores_record(found.truth, found.scores, found.classes, THRESHOLD)}
+            )
+        else:
+            self._note(epoch, {})
+        self._latest[split] = (epoch, found)
+        if split == VALIDATION:
+            self._judge(epoch)
+        elif split != "train" and self.best_epoch in (None, epoch):
+            self._keep(found)
+
+    def finish(self, state: str = "finished", reason: str = "") -> None:
+        """End the run: finished, failed or cancelled, with a reason in words. A second call does nothing."""
+        if not self._lock.held:
+            return
+        epochs = self._record.get("epoch")
+        best = f"; best epoch {self.best_epoch}" if self.best_epoch else ""
+        reason = reason or (
+            f"{epochs} epoch{'s' if epochs != 1 else ''} logged{best}" if epochs else "logged"
+        )
+        update_info(
+            self.run,
+            wall_s=round(time.monotonic() - self._began, 3),
+            epochs_run=epochs,
+            best_epoch=self.best_epoch,
+        )
+        recording.append_log(self.run, f"{state}: {reason}")
+        set_status(self.run.path, state, reason, only_from=LIVE_STATES)
+        self._lock.release()
+
+    def reopen(self) -> None:
+        """Go on logging to a run that this process has finished, as a test after a fit does."""
+        if not self._lock.held:
+            self._lock.acquire()
+            set_status(self.run.path, "running", "logs")
+
+    def _need_open(self) -> None:
+        if not self._lock.held:
+            raise SedcoreError(
+                f"run {self.run.name} is not logged by this process: it was finished, or belongs to another one"
+            )
+
+    def _note(self, epoch: int, parts: Mapping[str, Any]) -> None:
+        """Add to the record of an epoch; the one at hand is written again, as a whole."""
+        self._need_open()
+        if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)) or epoch < 1:
+            raise SedcoreError(f"epochs count from 1; given {epoch!r}")
+        last = self._record.get("epoch", 0)
+        if epoch < last:
+            raise SedcoreError(f"epoch {epoch} cannot be logged after epoch {last}: a history goes forward")
+        if new := epoch > last:
+            now = time.monotonic()
+            self._record = {"epoch": int(epoch), "seconds": round(now - self._epoch_began, 3)}
+            self._epoch_began, self._latest = now, {}
+        for name, value in parts.items():
+            self._record[name] = self._record.get(name, {}) | value if isinstance(value, Mapping) else value
+        if new:
+            recording.append_history(self.run, self._record)
+        else:
+            recording.replace_last(self.run, self._record)
+
+    def _judge(self, epoch: int) -> None:
+        """Remember an epoch's validation macro AP; where it is the best so far, its scores are the run's."""
+        self._validation_ap[epoch] = self._record[VALIDATION]["mAP"]
+        known = {one: ap for one, ap in self._validation_ap.items() if not math.isnan(ap)}
+        self.best_epoch = max(known, key=known.get) if known else epoch  # of equals the first
+        if self.best_epoch != epoch:
+            return
+        update_info(self.run, best_epoch=epoch)
+        for split, (of_epoch, found) in self._latest.items():
+            if of_epoch == epoch and split != "train":
+                self._keep(found)
+
+    def _keep(self, predictions: Predictions) -> None:
+        save_predictions(self.run, predictions)
+        update_info(self.run, collapsed=collapsed(predictions.scores))
+
+
+def read_scored(
+    split: str, clip_ids: Sequence, scores: Any, truth: Any, classes: Sequence[str] | None
+) -> Predictions:
+    """Return the scores of a split as predictions; arguments are those of `LoggedRun.log_scores`."""
+    try:
+        one = given(truth, scores, classes)
+    except SedcoreError as error:
+        raise SedcoreError(f"{split}: {error}") from error
+    ids = np.array([str(clip) for clip in clip_ids], dtype=object)
+    return Predictions(split, ids, one.classes, one.truth, one.scores)
+
+
+def _place(key: str) -> tuple[str, str]:
+    """Return split ("": of the epoch as a whole) and name of a logged number."""
+    if key in _OF_EPOCH:
+        return "", _OF_EPOCH[key]
+    prefix, mark, rest = re.match(r"([A-Za-z]*)([_/]?)(.*)", key).groups()
+    split, name = (_SPLITS[prefix], rest) if mark and rest and prefix in _SPLITS else ("train", key)
+    name = _SAME.get(name.lower(), name.replace(".", "_"))
+    if name in _COUNTS:
+        raise SedcoreError(
+            f"{key!r} cannot be logged: a history keeps {name} class by class, of logged scores"
+        )
+    return split, name
+
+
+def _number(value: Any, key: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor of several numbers
+        raise SedcoreError(f"{key!r} is a {type(value).__name__} that is no number; log numbers") from error

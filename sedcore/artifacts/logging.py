@@ -1,0 +1,191 @@
+"""Runs that somebody else's program writes: scores at once (`log_scores`), or epoch by epoch (`start_run`).
+
+They are runs like imported ones, with a history where one is logged. The process that logs holds the run's lock: no
+other can write to it, and should it be killed, readers see *interrupted*, with the history so far.
+
+    run = sedcore.start_run("crnn-a", data="mine", config=settings)
+    for epoch in range(1, 11):
+        ...
+        run.log({"loss": loss, "val_loss": val_loss}, epoch=epoch)
+        run.log_scores("validation", clip_ids, scores, truth, names, epoch=epoch)
+    run.log_scores("test", clip_ids, scores, truth, names)
+    run.finish()
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sedcore.artifacts.files import read_json, safe_name, without_nan
+from sedcore.artifacts.locks import RunLock
+from sedcore.artifacts.logged_run import VALIDATION, LoggedRun, read_scored
+from sedcore.artifacts.manage import display_name
+from sedcore.artifacts.root import artifact_root
+from sedcore.artifacts.runs import Run, create_run, new_run_id, save_predictions
+from sedcore.errors import SedcoreError
+from sedcore.evaluation.evaluate import collapsed
+
+# What may have given the scores; a version is recorded where the process has loaded the library.
+_LIBRARIES = {"torch": "torch", "lightning": "lightning", "tensorflow": "tensorflow", "keras": "keras"}
+_LIBRARIES |= {"jax": "jax", "sklearn": "scikit-learn", "numpy": "numpy"}
+
+Scored = tuple[Sequence, Any, Any]  # clip ids, scores (clips, classes), truth (clips, classes)
+
+
+def log_scores(
+    name: str,
+    *,
+    test: Scored | None = None,
+    validation: Scored | None = None,
+    train: Scored | None = None,
+    classes: Sequence[str] | None = None,
+    data: str | None = None,
+    config: Any = None,
+    model: str | None = None,
+    root: str | os.PathLike | None = None,
+    run_id: str = "",
+) -> Run:
+    """Make a finished run of scores at hand, and return it.
+
+    Parameters
+    ----------
+    name : what the run is called.
+    test, validation, train : of each split (clip_ids, scores, truth). Scores and truth are (clips, classes) as for
+        `sedcore.evaluate`; clip ids are texts, each once.
+    classes : names in the order of the columns; by default the columns of a table, or the classes of `data`.
+    data : a data set of the artifact root that the clips are from.
+    config, model : what the run says of itself: settings (a dict, a dataclass), and the name of its model.
+    root : artifact root; by default ``$SEDCORE_ARTIFACTS``, else ``./artifacts``.
+    run_id : by default made of the time and the name.
+
+    Raises
+    ------
+    SedcoreError
+        No split is given, its parts do not fit each other, or the data set or the run id cannot be used.
+    """
+    root = artifact_root(root)
+    info = _info(root, name, data, config, model, classes, run_id)
+    splits = {"test": test, VALIDATION: validation, "train": train}
+    there = {split: scored for split, scored in splits.items() if scored is not None}
+    if not there:
+        raise SedcoreError(
+            f"run {name!r} has no scores; give test=(clip_ids, scores, truth), or another split"
+        )
+    found = [
+        read_scored(split, *_three(split, scored), info["classes"] or None) for split, scored in there.items()
+    ]
+    names = {one.classes for one in found}
+    if len(names) > 1:
+        raise SedcoreError(f"the splits of run {name!r} have other classes; give `classes` for all of them")
+    info |= {"classes": list(found[0].classes), "collapsed": collapsed(found[0].scores)}
+
+    def fill(run: Run) -> None:
+        for predictions in found:
+            save_predictions(run, predictions)
+
+    return create_run(root, info, "finished", "logged at once", fill=fill)
+
+
+def start_run(
+    name: str,
+    *,
+    data: str | None = None,
+    config: Any = None,
+    model: str | None = None,
+    classes: Sequence[str] | None = None,
+    parameters: int | None = None,
+    root: str | os.PathLike | None = None,
+    run_id: str = "",
+) -> LoggedRun:
+    """Begin a run that is logged epoch by epoch; it shows as running until `LoggedRun.finish`.
+
+    Parameters are those of `log_scores`; `parameters` is the number of the model's. Raises SedcoreError where the data
+    set or the run id cannot be used.
+    """
+    root = artifact_root(root)
+    info = _info(root, name, data, config, model, classes, run_id) | {"parameters": parameters}
+    held: list[RunLock] = []
+    taken = f"run {name} is being logged by another process"
+    # No note: who holds a lock without saying so cannot be killed through it, and this is somebody's own process.
+    run = create_run(
+        root, info, "running", "logs", fill=lambda run: held.append(RunLock(run.path, taken).acquire())
+    )
+    return LoggedRun(run, held[0])
+
+
+def _info(
+    root: Path,
+    name: str,
+    data: str | None,
+    config: Any,
+    model: str | None,
+    classes: Sequence | None,
+    run_id: str,
+) -> dict[str, Any]:
+    """Return what run.json says of a run that is logged."""
+    name, settings, known = display_name(name), _settings(config), {}
+    if data is not None:
+        known = read_json(
+            root / "datasets" / safe_name(data, "data set") / "dataset.json", f"data set {data}"
+        )
+    model = model or settings.get("model")
+    seed = settings.get("seed")
+    return {
+        "run_id": run_id or new_run_id(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or "run"),
+        "name": name,
+        "kind": "imported",
+        "model": model if isinstance(model, str) else None,
+        "dataset": data,
+        "data_fingerprint": known.get("fingerprint"),
+        "classes": [str(one) for one in (classes if classes is not None else known.get("classes", []))],
+        "config": settings,
+        "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+        "versions": _versions(),
+    }
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """Return settings as JSON can hold them; what it cannot is kept as text."""
+    if config is None:
+        return {}
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        config = dataclasses.asdict(config)
+    elif not isinstance(config, Mapping):
+        config = vars(config) if hasattr(config, "__dict__") else {"config": config}
+    return _plain(config)
+
+
+def _plain(value: Any) -> Any:
+    value = without_nan(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for module, library in _LIBRARIES.items():
+        if module in sys.modules:
+            try:
+                found[library] = importlib.metadata.version(library)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def _three(split: str, scored: Scored) -> Scored:
+    if not isinstance(scored, (tuple, list)) or len(scored) != 3:
+        raise SedcoreError(
+            f"{split} is given as (clip_ids, scores, truth); given is a {type(scored).__name__}"
+        )
+    return tuple(scored)

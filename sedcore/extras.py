@@ -1,0 +1,37 @@
+"""Which extra of the package brings a library that is not installed, said in one sentence."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from sedcore.errors import SedcoreError
+
+# library: (its name in a sentence, the extra that brings it), as in pyproject.toml
+EXTRAS = {
+    "tensorflow": ("TensorFlow", "train"),
+    "keras": ("Keras", "train"),
+    "librosa": ("librosa", "train"),
+    "soundfile": ("soundfile", "train"),
+    "optuna": ("Optuna", "train"),
+    "plotly": ("Plotly", "dashboard"),
+    "streamlit": ("Streamlit", "dashboard"),
+    "ray": ("Ray", "cluster"),
+    "sed_scores_eval": ("sed_scores_eval", "events"),
+}
+
+
+def need(library: str, what: str) -> None:
+    """Raise SedcoreError with the way to get a library of EXTRAS, where it is not installed; `what` needs it."""
+    if find_spec(library) is None:
+        raise SedcoreError(_sentence(library, what))
+
+
+def missing(error: ModuleNotFoundError, what: str = "this") -> str:
+    """Return the sentence for a library of EXTRAS that could not be imported, "" for any other."""
+    library = (error.name or "").partition(".")[0]
+    return _sentence(library, what) if library in EXTRAS else ""
+
+
+def _sentence(library: str, what: str) -> str:
+    name, extra = EXTRAS[library]
+    return f"{what} needs {name}, which is not installed: pip install 'sedcore[{extra}]'"
