@@ -60,6 +60,10 @@ const FORMULAS = {
   precision: (tp, predicted) => ratio(tp, predicted),
   recall: (tp, predicted, positives) => ratio(tp, positives),
   f1: (tp, predicted, positives) => ratio(2 * tp, positives + predicted),
+  mcc: (tp, predicted, positives, clips) => {
+    const both = predicted * positives, neither = (clips - predicted) * (clips - positives);
+    return (tp * clips - both) / Math.sqrt(Math.max(both * neither, 1));
+  },
 };
 
 // What the page says of measures, with their functions; one that has none here is left out.
