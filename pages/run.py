@@ -27,6 +27,7 @@ from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.curves import History, curves_figure
 from sedcore.jobs.switch import training_enabled
+from sedcore.training.config import setting_words
 
 STATE_COLORS = {"finished": "blue", "failed": "orange", "interrupted": "orange", "cancelled": "gray"}
 
@@ -242,7 +243,7 @@ def settings(run: Run) -> None:
 def pairs(values: dict) -> None:
     """Show names and values; what is not known is left out."""
     rows = [
-        {"name": str(name).replace("_", " "), "value": value if isinstance(value, str) else json.dumps(value)}
+        {"name": setting_words(str(name)), "value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in values.items()
         if value not in (None, "", [], {})
     ]

@@ -132,12 +132,6 @@ def plural(number: int, noun: str, many: str = "") -> str:
     return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
 
 
-def ordinal(number: int) -> str:
-    """Return 1st, 2nd, 3rd, 4th, 11th, 21st."""
-    last = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{count(number)}{last}"
-
-
 def listing(words: list[str], limit: int = 6) -> str:
     """Return words as a phrase: a, b and c; past `limit` the rest is a number."""
     words = list(words)
