@@ -22,8 +22,11 @@ def is_missing(value: object) -> bool:
 
 
 def score(value: float | None, decimals: int = 3) -> str:
-    """Return 0.853, or a dash where undefined."""
-    return DASH if is_missing(value) else f"{value:.{decimals}f}".replace("-", MINUS)
+    """Return 0.853, or a dash where undefined; what rounds to nothing has no sign."""
+    if is_missing(value):
+        return DASH
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
 def difference(value: float | None, decimals: int = 3) -> str:
