@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 
 import pandas as pd
 import streamlit as st
@@ -15,13 +14,11 @@ from pages.widgets.compare.context_bar import no_runs, swatch
 from pages.widgets.runs import cached, choice
 from pages.widgets.runs.address import BY_PAGE, quoted
 from pages.widgets.runs.guarded import guarded
+from pages.widgets.runs.run_settings import run_settings
 from pages.widgets.runs.scene import Scene, build_scene
-from pages.widgets.training.ended_table import clone, resume_from_page
-from sedcore.artifacts.checkpoint import has_checkpoint
-from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
+from pages.widgets.training.run_actions import run_actions
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
-from sedcore.artifacts.status import RESUMABLE_STATES
 from sedcore.comparison.scores import macro_aps, same_clips
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
@@ -44,11 +41,11 @@ def main() -> None:
     st.markdown(answer(scene, run))
     numbers(scene, run)
     if training_enabled():
-        actions(run)
+        run_actions(run)
     left, right = st.columns([1, 1], gap="large")
     with left:
         printed(run)
-        settings(run)
+        run_settings(run)
         notes(run)
     with right:
         history(scene, run)
@@ -137,72 +134,6 @@ def numbers(scene: Scene, run: Run) -> None:
             st.metric(label, value, width="content")
 
 
-def actions(run: Run) -> None:
-    """Offer what changes the run; shown only where the server may write."""
-    status = run.status()
-    trained = run.info["kind"] == "trained"
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        if trained and status.live:
-            link_to("queue", "Queue", icon=":material/queue:")
-        if trained and status.state in RESUMABLE_STATES:
-            st.button(
-                "Resume",
-                icon=":material/resume:",
-                key="run-resume",
-                help="It goes on from its last checkpoint." if has_checkpoint(run) else "It begins again.",
-                on_click=resume_from_page,
-                args=(artifact_root(), run),
-            )
-        if trained:
-            st.button("Clone", icon=":material/content_copy:", key="run-clone", on_click=clone, args=(run,))
-        with st.popover("Rename", icon=":material/edit:"):
-            name = st.text_input("Name", value=run.info["name"], key="run-name")
-            if st.button("Save name", key="run-name-save"):
-                attempt(rename_run, run, name)
-        with st.popover("Tags", icon=":material/label:"):
-            tags = st.text_input(
-                "Tags, separated by commas", value=", ".join(run.info["tags"]), key="run-tags"
-            )
-            if st.button("Save tags", key="run-tags-save"):
-                attempt(tag_run, run, tags.split(","))
-        with st.popover("Note", icon=":material/notes:"):
-            note = st.text_area("Note", value=run.info["note"], key="run-note")
-            if st.button("Save note", key="run-note-save"):
-                attempt(note_run, run, note)
-        if st.button("Delete", icon=":material/delete:", disabled=status.live, key="run-delete"):
-            confirm_delete(run)
-
-
-def attempt(change, run: Run, *values: object) -> None:
-    """Make a change and show the page anew, or say why it cannot be made."""
-    try:
-        change(run, *values)
-    except SedcoreError as error:
-        show_error(error)
-    else:
-        st.rerun()
-
-
-@st.dialog("Delete this run?")
-def confirm_delete(run: Run) -> None:
-    """Ask before a run folder is removed."""
-    st.markdown(
-        f"**{fmt.escape_markdown(run.name)}** is removed with its scores, history and weights. "
-        "This cannot be undone."
-    )
-    with st.container(horizontal=True):
-        if st.button("Delete", type="primary", key="run-delete-yes"):
-            try:
-                delete_run(run)
-            except SedcoreError as error:
-                show_error(error)
-                return
-            choice.forget(run.run_id)
-            st.switch_page("pages/overview.py", query_params=choice.url_params())
-        if st.button("Keep", key="run-delete-no"):
-            st.rerun()
-
-
 def printed(run: Run) -> None:
     """Show the tables of a reported run as they were printed."""
     reported = run.reported()
@@ -223,35 +154,6 @@ def printed(run: Run) -> None:
             column_config=right | {"average": ""},
         )
         st.caption(f"At threshold {fmt.threshold(reported.get('threshold'))}.")
-
-
-def settings(run: Run) -> None:
-    """Show configuration, data and versions as tables of two columns."""
-    info = run.info
-    st.subheader("Configuration", anchor=False)
-    config = {"model": info["model"], "features": info["features"], "seed": info["seed"]} | info["config"]
-    pairs(config)
-    st.subheader("Data", anchor=False)
-    data = {"data set": info["dataset"], "classes": len(info["classes"]) or None, "input": info["input"]}
-    pairs(data | {"fingerprint": info["data_fingerprint"]})
-    if info["versions"] or info["git_revision"]:
-        with st.expander("Versions"):
-            pairs(info["versions"] | {"git revision": info["git_revision"]})
-
-
-def pairs(values: dict) -> None:
-    """Show names and values; what is not known is left out."""
-    rows = [
-        {"name": str(name).replace("_", " "), "value": value if isinstance(value, str) else json.dumps(value)}
-        for name, value in values.items()
-        if value not in (None, "", [], {})
-    ]
-    if not rows:
-        st.caption("Not recorded.")
-        return
-    # cells of st.table are Markdown
-    frame = pd.DataFrame(rows).map(fmt.escape_markdown)
-    st.table(frame, border="horizontal", hide_index=True, hide_header=True)
 
 
 def history(scene: Scene, run: Run) -> None:

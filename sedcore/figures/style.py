@@ -15,7 +15,15 @@ from sedcore.figures.palette import NEUTRAL, faint
 FONT_SIZE, SMALL = 12, 11
 MANY_TRACES = 60
 GRID = faint(NEUTRAL, 0.22)
-MARGIN = {"l": 48, "r": 16, "t": 28, "b": 40}
+MARGIN = {"l": 48, "r": 16, "t": 28, "b": 40, "pad": 0}  # a pad would push labels into titles
+STANDOFF = 8  # pixels between the labels of ticks and the title of their axis
+AXIS = {
+    "gridcolor": GRID,
+    "zeroline": False,
+    "linecolor": GRID,
+    "ticklabelstandoff": 5,
+    "automargin": True,
+}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}  # for st.plotly_chart and fig.show
 
 
@@ -33,7 +41,6 @@ def drawn(
     Made in one go: growing a figure by add_trace and update_layout takes Plotly several times as long, and
     the pages draw many.
     """
-    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID}
     look = {
         "height": height,
         "margin": MARGIN | (margin or {}),
@@ -44,8 +51,8 @@ def drawn(
         "hovermode": "closest",
         "dragmode": False,
         "hoverlabel": {"font": {"size": FONT_SIZE}, "align": "left"},
-        "xaxis": axis | (x or {}),
-        "yaxis": axis | (y or {}),
+        "xaxis": AXIS | (x or {}),
+        "yaxis": AXIS | (y or {}),
     }
     # Plotly looks at each property of each trace, some 3 ms a trace: of many that are alike the first tell enough.
     checked = len(traces) <= MANY_TRACES
@@ -54,7 +61,7 @@ def drawn(
 
 def axis_title(text: str) -> dict:
     """Return the title of an axis, small and near; `text` is plain."""
-    return {"text": plain(text), "font": {"size": SMALL}, "standoff": 6}
+    return {"text": plain(text), "font": {"size": SMALL}, "standoff": STANDOFF}
 
 
 def rule_at(x: float, **line: object) -> dict:
@@ -83,9 +90,9 @@ def styled(figure: go.Figure, *, height: int, margin: dict[str, int] | None = No
         dragmode=False,
         hoverlabel={"font": {"size": FONT_SIZE}, "align": "left"},
     )
-    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "title": {"font": {"size": SMALL}}}
-    figure.update_xaxes(**axis, title_standoff=6)
-    figure.update_yaxes(**axis, title_standoff=6)
+    axis = AXIS | {"title": {"font": {"size": SMALL}, "standoff": STANDOFF}}
+    figure.update_xaxes(axis)
+    figure.update_yaxes(axis)
     return figure
 
 

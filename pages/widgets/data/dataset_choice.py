@@ -11,6 +11,7 @@ from pages.widgets.base.format import escape_markdown, plural
 from pages.widgets.base.messages import empty_state
 from pages.widgets.data.build_button import build_button
 from pages.widgets.runs.address import quoted, say_link
+from pages.widgets.runs.cached import opened
 from sedcore.artifacts.root import artifact_root
 from sedcore.data.store import DataSet, datasets_folder, list_datasets
 from sedcore.errors import SedcoreError
@@ -59,12 +60,6 @@ def choose(name: str) -> None:
     _write(name)
 
 
-def opened(root: Path, name: str) -> DataSet:
-    """Return a data set, read once for each state of its folder."""
-    path = datasets_folder(root) / name
-    return _opened(str(path), _time(path / "dataset.json"), _time(path / "features"))
-
-
 def no_datasets(root: Path) -> None:
     """Say that there is no data set, and how one comes to be."""
     where = f"`{str(root).replace('`', '')}`"
@@ -79,11 +74,6 @@ def no_datasets(root: Path) -> None:
     )
     with box:
         build_button(root, None)
-
-
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _opened(path: str, time: int, features_time: int) -> DataSet:
-    return DataSet(Path(path))
 
 
 def _first(root: Path, names: list[str]) -> str:
@@ -111,10 +101,3 @@ def _write(name: str) -> None:
     st.session_state[_WRITTEN] = name
     if st.query_params.get(PARAM) != name:
         st.query_params[PARAM] = name
-
-
-def _time(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

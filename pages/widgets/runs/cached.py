@@ -29,6 +29,7 @@ from sedcore.comparison.common_clips import Common
 from sedcore.comparison.recent import Recent
 from sedcore.comparison.scores import HeldScores, Scores, Stamp
 from sedcore.comparison.selection import Scored
+from sedcore.data.store import DataSet, datasets_folder, list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import tuning, tuning_intervals
 from sedcore.evaluation.bootstrap import Draws
@@ -39,6 +40,7 @@ from sedcore.jobs.cluster import refresh
 from sedcore.jobs.live import Look, look_at
 from sedcore.jobs.sweeps.results import best_score
 from sedcore.jobs.switch import training_enabled
+from sedcore.training.estimates import Speed, speed_of, speeds_by_model
 
 Drawn = TypeVar("Drawn")
 _MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
@@ -105,6 +107,27 @@ def _figures() -> Recent[Any]:
 def figures(state: Hashable, draw: Callable[[], Drawn]) -> Drawn:
     """Return figures that take a moment, drawn once for all readers and each state of what they show."""
     return _figures().get(state, draw)
+
+
+# ---- data sets -------------------------------------------------------------------------------------------------
+
+
+def opened(root: Path, name: str) -> DataSet:
+    """Return a data set, read once for each state of its folder."""
+    path = datasets_folder(root) / name
+    return _opened(str(path), _time(path / "dataset.json"), _time(path / "features"))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _opened(path: str, time: int, features_time: int) -> DataSet:
+    return DataSet(Path(path))
+
+
+def _time(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 # ---- scores ----------------------------------------------------------------------------------------------------
@@ -292,13 +315,21 @@ def _cluster_silences(root: str) -> list[str]:
     return refresh(Path(root))
 
 
+def training_speeds(root: Path, runs: Sequence[Run]) -> dict[str, list[Speed]]:
+    """Return the speeds of the newest trainings of each model; `runs` are newest first."""
+    datasets = {dataset.name: opened(root, dataset.name) for dataset in list_datasets(root)}
+    return speeds_by_model(runs, datasets, lambda run, clips: _speed(_history_stamp(run), clips, run))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _speed(stamp: tuple[str, int, int], clips: int, _run: Run) -> Speed | None:
+    return speed_of(_run, clips)
+
+
 def best_validation(run: Run) -> float | None:
     """Return validation macro AP of the run's best epoch so far, read once for each state of its history."""
-    try:
-        time = (run.path / "history.jsonl").stat().st_mtime_ns
-    except OSError:
-        return None
-    return _best_validation(str(run.path), time)
+    time = _time(run.path / "history.jsonl")
+    return _best_validation(str(run.path), time) if time else None
 
 
 @st.cache_data(max_entries=5000, show_spinner=False)
@@ -308,11 +339,7 @@ def _best_validation(path: str, time: int) -> float | None:
 
 def importances(sweep: Sweep) -> Mapping[str, float]:
     """Return the share of each setting in what makes the points of a sweep differ, {} before there are any."""
-    try:
-        time = sweep.journal.stat().st_mtime_ns
-    except OSError:
-        time = 0
-    return _importances(str(sweep.path), time)
+    return _importances(str(sweep.path), _time(sweep.journal))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
