@@ -23,11 +23,11 @@ from sedcore.comparison.common_clips import mismatch
 from sedcore.comparison.contenders import Contender, contenders
 from sedcore.comparison.scores import HeldScores
 from sedcore.comparison.selection import Scored
-from sedcore.comparison.verdicts import class_differences, class_measure, every_pair
+from sedcore.comparison.verdicts import class_differences, every_pair
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.given import given, thresholds_for
-from sedcore.evaluation.measures import RUN_MEASURES
+from sedcore.evaluation.measures import RUN_MEASURES, measure_behind
 from sedcore.evaluation.verdicts import BETTER, Differences, Pairs, proven_ranks
 from sedcore.naming import nearest
 
@@ -135,7 +135,7 @@ class Comparison:
 
         A class with fewer than 20 positive clips gets none: "few positives".
         """
-        found, name = self.differences(measure, first, second), class_measure(measure)
+        found, name = self.differences(measure, first, second), measure_behind(measure).name
         one, other = (self._rivals[place] for place in self._two(first, second))
         columns = {one.label: one.value(name), other.label: other.value(name), "difference": found.difference}
         columns |= {"low": found.low, "high": found.high, "p": found.p_corrected, "verdict": found.verdict}
