@@ -1,4 +1,4 @@
-"""Further kinds of features for a data set that is there: from those that it has, or from its clips again."""
+"""Adding kinds of features to a stored data set: from those it has, or from its clips again."""
 
 from __future__ import annotations
 
@@ -31,10 +31,14 @@ def build_features(
     n_mfcc: int | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
-    """Add `kinds` to a stored data set, derived from what it has: mfcc from log-mel, all others from mel.
+    """Add `kinds` to a stored data set, derived from stored features: mfcc from log-mel, all others from mel.
 
-    Kinds that are built already are left alone. Works in chunks of whole arrays. `progress` is called with
-    (rows done, rows in all). SedcoreError where nothing stored can give a kind.
+    Kinds that are built already are left alone. `progress` is called with (rows done, rows in all).
+
+    Raises
+    ------
+    SedcoreError
+        A kind cannot be derived from any stored features.
     """
     dataset = open_dataset(root, name)
     for kind in check_kinds(kinds):
@@ -65,7 +69,7 @@ def add_features_from(
     """Compute features of a stored data set from its clips again, for a set that was copied without them.
 
     `load` and `items` as in `write_dataset`, in the order of the stored clips; they give samples. Kinds that
-    are built already are left alone; what is half done is never seen.
+    are built already are left alone; features appear only when complete.
     """
     missing = tuple(kind for kind in check_kinds(kinds) if kind not in dataset.feature_names())
     if not missing:

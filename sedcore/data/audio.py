@@ -17,13 +17,13 @@ from sedcore.errors import SedcoreError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 _BLOCK = 1 << 20  # samples decoded at once, so that channels of a long recording are never all in memory
-_UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # what a program that writes wav into a pipe puts for the size
-_UNKNOWN_FRAMES = (1 << 63) - 1  # what libsndfile says of a flac written into a pipe: SF_COUNT_MAX
+_UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # written as the size by programs that write wav into a pipe
+_UNKNOWN_FRAMES = (1 << 63) - 1  # SF_COUNT_MAX, libsndfile's answer for a flac written into a pipe
 
 
 @dataclasses.dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says: rate, channels, frames (samples of one channel)."""
+    """Contents of a file's header: rate, channels, frames (samples per channel)."""
 
     sample_rate_hz: int
     channels: int
@@ -35,7 +35,7 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Read a file's header; SedcoreError where it is no audio, empty, of unknown length, or visibly cut short."""
+    """Read a file's header. Raises SedcoreError where it is no audio, empty, of unknown length or visibly truncated."""
     import soundfile
 
     path = Path(path)
@@ -66,7 +66,7 @@ def read_audio(path: str | Path, sample_rate_hz: int) -> np.ndarray:
     Raises
     ------
     SedcoreError
-        Not audio, empty, cut short, or with samples that are not finite; names the file.
+        The file is not audio, is empty or truncated, or holds samples that are not finite.
     """
     path = Path(path)
     info = audio_info(path)
@@ -83,14 +83,14 @@ def read_audio(path: str | Path, sample_rate_hz: int) -> np.ndarray:
 
 
 def load_audio(path: str | Path, sample_rate_hz: int) -> tuple[np.ndarray, str]:
-    """Return samples and a hash of the file's bytes (for fingerprints: decoders differ between machines)."""
+    """Return samples and a hash of the file's bytes (fingerprints use it because decoders differ between machines)."""
     samples = read_audio(path, sample_rate_hz)
     with open(path, "rb") as file:
         return samples, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decode(path: Path, info: AudioInfo) -> np.ndarray:
-    """Decode to mono at the file's own rate; SedcoreError where fewer samples come than promised."""
+    """Decode to mono at the file's own rate. Raises SedcoreError where fewer samples come than the header promises."""
     import soundfile
 
     try:
@@ -121,7 +121,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check_complete(path: Path) -> None:
-    """Raise where a wav or ogg file ends before its own structure does; libsndfile would say nothing."""
+    """Raise SedcoreError where a wav or ogg file is truncated, which libsndfile does not report."""
     with open(path, "rb") as file:
         start = file.read(12)
         if start[:4] == b"RIFF" and start[8:12] == b"WAVE":

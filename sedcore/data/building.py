@@ -1,7 +1,7 @@
 """The folder in which a data set is built: hidden beside its place, then renamed.
 
-Who builds holds a lock in the folder for as long as it lives. What a process leaves that is killed (SIGKILL, a power
-cut) is removed by the next one that builds in the same root.
+The building process holds a lock in the folder. A folder left by a killed process (SIGKILL, a power cut) is removed
+by the next build in the same root.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ def new_dataset_folder(root: str | Path, name: str) -> Iterator[Path]:
         raise SedcoreError(f"{parent} cannot be written: {error.strerror or error}") from error
     lock = FileLock(folder / _LOCK, note={})
     try:
-        with contextlib.suppress(SedcoreError):  # a drive that knows no locks takes data sets all the same
+        with contextlib.suppress(SedcoreError):  # a drive without locks can still store data sets
             lock.acquire()
         yield folder
         check_new(root, name)
-        os.rename(folder, parent / name)  # lock and all: without it the folder would look like a leftover
+        os.rename(folder, parent / name)  # with its lock: without it the folder would look like a leftover
         lock.release()
         with contextlib.suppress(OSError):
             (parent / name / _LOCK).unlink()
     except OSError as error:
         raise SedcoreError(f"{parent / name} could not be written: {error.strerror or error}") from error
     finally:
-        lock.release()  # first: a network drive keeps the folder of a file that is open
+        lock.release()  # before removal: a network drive keeps the folder of an open file
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_new(root: str | Path, name: str) -> None:
-    """SedcoreError where a data set of this name exists already."""
+    """Raise SedcoreError where a data set of this name exists."""
     target = datasets_folder(root) / name
     if target.exists():
         raise SedcoreError(
@@ -66,7 +66,7 @@ def check_new(root: str | Path, name: str) -> None:
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """Remove the hidden folders of builders that are dead. What cannot be removed stays: it stops no build."""
+    """Remove the hidden folders of dead builders. One that cannot be removed stays: it stops no build."""
     with contextlib.suppress(OSError):
         for folder in list(parent.iterdir()):
             if _HIDDEN.fullmatch(folder.name) and folder.is_dir() and _is_left(folder):
@@ -74,14 +74,14 @@ def _remove_leftovers(parent: Path) -> None:
 
 
 def _is_left(folder: Path) -> bool:
-    """Say whether nobody builds in a hidden folder any more.
+    """Whether a hidden folder was abandoned by its builder.
 
-    A free lock says so surely of a builder on this machine: it wrote its note under the lock. Another machine's lock
-    may not be seen over a network drive, and a folder without a note may be just made, or made by a version that held
-    no lock. These are left until nothing in them has changed for a day; where a lock cannot be asked for, they stay.
+    For a builder on this machine a free lock proves it: the builder wrote its note under the lock. Another machine's
+    lock may be invisible over a network drive, and a folder without a note may be brand new, or made by a version that
+    held no lock. Such folders count as abandoned after a day without change; never where locks do not work.
     """
     try:
-        note = _note(folder / _LOCK)  # before the lock: a note that is there was written under it
+        note = _note(folder / _LOCK)  # read before trying the lock: an existing note was written under it
         if lock_is_held(folder / _LOCK):
             return False
         if note.get("host") == platform.node():

@@ -1,7 +1,7 @@
-"""What can be wrong with a source: problems with a file and what to do, listed together.
+"""Problems of a source, listed together.
 
-An error stops an import, a warning is kept in dataset.json and shown. A problem's text says what was found
-and what to do; the file it is about stands beside it.
+An error stops an import; a warning is kept in dataset.json and shown. A problem names a file, and says what is wrong
+and what to do.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import pandas as pd
 
 from sedcore.errors import SedcoreError
 
-LISTED = 50  # problems shown of an import; the rest are counted
+LISTED = 50  # problems of an import listed one by one; the rest are counted
 _NAMED = 3  # classes, clips or files named in one sentence
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing found: level "error" or "warning", the file (or split) it is about, words."""
+    """One problem: level "error" or "warning", the file (or split) that has it, a message."""
 
     level: str
     file: str
@@ -31,7 +31,7 @@ class Problem:
         return dataclasses.asdict(self)
 
     def line(self) -> str:
-        """One line of text; the file stands in front unless the message names it."""
+        """The problem as one line, which begins with the file unless the message names it."""
         text = " ".join(self.message.split())
         return text if not self.file or self.file in text else f"{self.file}: {text}"
 
@@ -47,7 +47,7 @@ def raise_errors(problems: Sequence[Problem], opening: str) -> None:
 
 
 class Checked(Protocol):
-    """What came of reading the clip at a position: an error, a warning, or neither."""
+    """Result of reading the clip at a position: an error, a warning, or neither."""
 
     position: int
     error: str
@@ -55,7 +55,7 @@ class Checked(Protocol):
 
 
 def content_problems(clips: pd.DataFrame, checked: Sequence[Checked]) -> list[Problem]:
-    """Problems of clip contents; a warning that many clips share is told once, with their number."""
+    """Problems of clip contents; a warning that many clips share is listed once, with their number."""
     files, splits = clips["source_file"].tolist(), clips["split"].tolist()
     problems = [Problem("error", files[c.position], c.error) for c in checked if c.error]
     sharing: dict[str, list[int]] = defaultdict(list)
@@ -70,24 +70,24 @@ def content_problems(clips: pd.DataFrame, checked: Sequence[Checked]) -> list[Pr
 
 
 def duplicate_problems(clips: pd.DataFrame, digests: Sequence[str]) -> list[Problem]:
-    """Warn of each content that lies in more than one split."""
+    """Return a warning for each content that lies in more than one split."""
     places = defaultdict(list)
     for split, file, digest in zip(clips["split"], clips["source_file"], digests):
         if digest:
             places[digest].append((split, file))
     problems = []
-    for found in places.values():
-        if len({split for split, _ in found}) > 1:
-            where = ", ".join(f"{file} ({split})" for split, file in found[1 : 1 + _NAMED])
-            more = f" and {len(found) - 1 - _NAMED} more" if len(found) > 1 + _NAMED else ""
-            split, file = found[0]
+    for copies in places.values():
+        if len({split for split, _ in copies}) > 1:
+            where = ", ".join(f"{file} ({split})" for split, file in copies[1 : 1 + _NAMED])
+            more = f" and {len(copies) - 1 - _NAMED} more" if len(copies) > 1 + _NAMED else ""
+            split, file = copies[0]
             message = f"({split}) has the same content as {where}{more}; keep it in one split only"
             problems.append(Problem("warning", file, message))
     return problems
 
 
 def class_balance_problems(clips: pd.DataFrame, classes: Sequence[str]) -> list[Problem]:
-    """Warn of each class without a positive in a split: recall and average precision are undefined there."""
+    """Return a warning for each class without positives in a split, where recall and AP are undefined."""
     problems = []
     for split in dict.fromkeys(clips["split"]):
         there = set().union(*clips.loc[clips["split"] == split, "labels"])

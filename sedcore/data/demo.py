@@ -1,7 +1,7 @@
-"""The demo set: soundscapes from code alone, so that there is data to train on without a download.
+"""The demo set: soundscapes synthesised by code, so that one can train without a download.
 
-A clip is a function of (seed, index): its script (which events when) comes from one generator, its sound
-from another, so that scripts cost nothing to repeat. The statistics follow DESED's (Turpault et al. 2019,
+A clip is a function of (seed, index): its script (which events, and when) comes from one random generator and its
+sound from another, so that a script can be had without its sound. The statistics follow DESED's (Turpault et al. 2019,
 Sound event detection in domestic environments with weakly labeled data and soundscape synthesis).
 Times are seconds in a clip of 10 s, signals float32 (samples,) at 16 kHz.
 """
@@ -16,13 +16,13 @@ from sedcore.data.demo_tools import RATE, fade, loudness, room
 
 CLIP_S = 10.0
 SNR_DB = (0.0, 18.0)
-LEVEL = 0.02  # root mean square of a middling background
+LEVEL = 0.02  # median root mean square of the background
 PEAK = 0.89  # about 1 dB below full scale
 
 
 @dataclass(frozen=True)
 class Habit:
-    """How a class occurs: its weight among classes, duration (median, log deviation), further events, whole clips."""
+    """How a class occurs: weight among classes, duration (median, log deviation), further events, whole clips."""
 
     weight: float
     median_s: float
@@ -44,7 +44,7 @@ HABITS = {
     "Vacuum_cleaner": Habit(0.11, 7.5, 0.3, 0.0, 0.65),
 }
 CLASS_COUNTS = (0.03, 0.50, 0.40, 0.07)  # share of clips with none, one, two, three classes
-SPEECH_SHARE = (0.0, 0.27, 0.75, 0.90)  # of the clips with that many classes: half of all clips in sum
+SPEECH_SHARE = (0.0, 0.27, 0.75, 0.90)  # of the clips with that many classes; half of all clips together
 SHORTEST_S, PAUSE_S, FULLEST_S = 0.25, 0.15, 8.5
 
 
@@ -89,7 +89,7 @@ def _events(label: str, rng) -> list[Event]:
 
 
 def clip_parts(index: int, seed: int = 0) -> tuple[np.ndarray, list[tuple[Event, np.ndarray]]]:
-    """The background (samples,) and every event with its sound, as they are mixed, before the room."""
+    """The background (samples,) and each event with its sound, at the levels of the mix, before reverberation."""
     rng = np.random.default_rng([seed, index, 1])
     samples = int(CLIP_S * RATE)
     level = LEVEL * 10 ** (rng.uniform(-6, 6) / 20)

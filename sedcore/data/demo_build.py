@@ -1,7 +1,7 @@
-"""Building the demo set: scripts and sounds of `demo` through the feature store, whole or not at all.
+"""Building the demo set: writes the clips of `demo` to the feature store, completely or not at all.
 
-The repository carries the set's tables without its features; `build_demo_features` makes these again on a fresh
-clone, from the seed kept in dataset.json.
+The repository holds the set's tables without its features; on a fresh clone `build_demo_features` computes these
+from the seed in dataset.json.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sedcore.data.store import EVENT_COLUMNS, DataSet, open_dataset
 from sedcore.data.writing import fingerprint, sorted_events, with_rows, write_dataset
 from sedcore.errors import SedcoreError
 
-# Raise it with every change of scripts or sounds: features of another version do not belong to the stored tables.
+# Raise it with every change to scripts or sounds: new features would not match the tables stored before.
 GENERATOR = 1
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 _LEAST_CLIPS = 10
@@ -36,14 +36,14 @@ def build_demo(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
-    """Write the demo set: `clips` soundscapes of 10 s at 16 kHz, 60 % to train on, 20 % each to validate and test.
+    """Write the demo set: `clips` soundscapes of 10 s at 16 kHz, 60 % for training, 20 % each for validation and test.
 
     The same clips and seed give the same set, whatever the number of workers.
 
     Raises
     ------
     SedcoreError
-        There is a data set of that name, or fewer than 10 clips are asked for.
+        A data set of that name exists, `clips` is below 10 or `seed` below 0.
     """
     if clips < _LEAST_CLIPS or seed < 0:
         raise SedcoreError(
@@ -76,7 +76,7 @@ def build_demo_features(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
-    """Make the features of a demo set whose tables are there, as on a fresh clone.
+    """Compute the features of a demo set that has only its tables, as on a fresh clone.
 
     Raises
     ------

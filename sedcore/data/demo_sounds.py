@@ -1,9 +1,8 @@
 """The ten sound classes of the demo set and their backgrounds, from code alone.
 
-Every maker draws one instrument (this dog, this kitchen, this motor) from a generator and returns
-`play(n, rng) -> (n,) float32`, which sounds it for n samples at 16 kHz; the level is the caller's affair.
-Ranges are wide and overlap between classes (motors with motors, hisses with hisses, voices with voices,
-dishes with bells) because a demo in which every model is right would show nothing.
+Every maker draws one sound source (a dog, a kitchen, a motor) at random and returns `play(n, rng) -> (n,) float32`,
+which plays it for n samples at 16 kHz; the caller sets the level. Ranges are wide and overlap between classes
+(motors, hisses, voices, dishes with bells) because a demo in which every model is right would show nothing.
 
 Sources of constants: bell partials: Fletcher & Rossing, The Physics of Musical Instruments, 1998; bubbles: Minnaert
 1933 and van den Doel, Physically-based models for liquid sounds, 2005. Speech, cat and dog are in `demo_voices`.
@@ -137,7 +136,7 @@ def dishes(rng) -> Play:
 
 
 def _motor(rng, pitch_hz, roll_off, roughness, hiss_hz, hiss_octaves) -> Play:
-    """A spinning machine: harmonics under a body's resonances plus a modulated hiss. All arguments are ranges."""
+    """A spinning machine: harmonics under a body's resonances plus a modulated hiss. Arguments are ranges."""
     pitch, octaves = log_uniform(rng, *pitch_hz), rng.uniform(*hiss_octaves)
     order = np.arange(1, 81)
     body = sum(rng.uniform(0.3, 2) * bump(order * pitch, log_uniform(rng, 200, 5000), 0.4) for _ in range(4))
@@ -265,7 +264,7 @@ MAKERS: dict[str, Callable[[np.random.Generator], Play]] = {
 CLASSES = tuple(MAKERS)
 
 
-# ---- what no label names
+# ---- sounds without a label
 
 
 def background(n: int, rng) -> np.ndarray:

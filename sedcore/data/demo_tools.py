@@ -19,12 +19,12 @@ _HANN = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 
 
 def log_uniform(rng, low: float, high: float, size=None):
-    """A number, or an array of `size`, whose logarithm is uniform between those of the two."""
+    """A random number, or an array of `size`, log-uniform between `low` and `high`."""
     return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
 def curve(n: int, points, at=None) -> np.ndarray:
-    """A line (n,) through `points`, evenly spaced or at the fractions `at` of the length."""
+    """A piecewise linear curve (n,) through `points`, spaced evenly or at the fractions `at` of its length."""
     points = np.asarray(points, dtype=np.float64)
     at = np.linspace(0, 1, len(points)) if at is None else np.asarray(at)
     return np.interp(np.arange(n), at * max(n - 1, 1), points).astype(np.float32)
@@ -69,7 +69,7 @@ def tone(f0: np.ndarray, weights, rng, pulses: bool = False) -> np.ndarray:
 
 
 def frames_of(n: int) -> int:
-    """How many steps the moving filter takes for n samples."""
+    """Number of steps that the moving filter takes for n samples."""
     return int(np.ceil(n / HOP)) + WINDOW // HOP
 
 
@@ -150,7 +150,7 @@ def room(rng, decay_s: float, wet: float) -> np.ndarray:
 
     decay_s is the time to -60 dB; `wet` the reverberant energy relative to the direct sound's.
     """
-    n = max(int(decay_s * RATE * 0.6), 64)  # to -36 dB: what is below drowns in the background
+    n = max(int(decay_s * RATE * 0.6), 64)  # to -36 dB: the rest is masked by the background
     tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / (decay_s * RATE))
     tail[: int(rng.uniform(0.002, 0.012) * RATE)] = 0
     response = tail * np.sqrt(wet / (np.sum(tail**2) + 1e-12))

@@ -1,4 +1,4 @@
-"""Speech, cats and dogs of the demo set: a source through moving formants. Makers as in `demo_sounds`.
+"""Speech, cats and dogs of the demo set: a source filtered by moving formants. Makers as in `demo_sounds`.
 
 Sources of constants: vowel formants: Peterson & Barney 1952; formant bandwidths and the cascade: Klatt 1980; barks:
 Yin & McCowan 2004; meows: Schoetz 2013.

@@ -1,6 +1,6 @@
 """Kinds of features: mel power, log-mel, MFCC, and the report's own MFCC, as whole-array transforms.
 
-`FEATURE_KINDS` is the one table of them: what is stored, listed, named or offered follows from it. Arrays are
+`FEATURE_KINDS` is their one table; storage, lists, names and forms follow from it. Arrays are
 ``(..., frames, bands)``, as in `sedcore.data.mel`.
 """
 
@@ -28,7 +28,7 @@ def log_mel(mel: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _dct_matrix(bands: int, n_mfcc: int) -> np.ndarray:
-    """Orthonormal DCT-II as a matrix (bands, n_mfcc): one product is faster than the transform here."""
+    """Orthonormal DCT-II as a matrix (bands, n_mfcc): here one product is faster than the transform."""
     import scipy.fft
 
     return scipy.fft.dct(np.eye(bands), axis=-1, type=2, norm="ortho")[:, :n_mfcc].astype(np.float32)
@@ -43,9 +43,9 @@ def mfcc(log_power: np.ndarray, n_mfcc: int = 20) -> np.ndarray:
 
 
 def mfcc_report(mel: np.ndarray, n_mfcc: int = 20) -> np.ndarray:
-    """Return the report's MFCC (..., frames, n_mfcc) float32: DCT of linear mel, each clip scaled by itself.
+    """Return the report's MFCC (..., frames, n_mfcc) float32: DCT of linear mel, each clip standardised.
 
-    The deviation is over all values of a clip; where it is 0 it becomes 1e-25, as in the report.
+    Mean and deviation are over all values of a clip; a deviation of 0 becomes 1e-25, as in the report.
     """
     raw = np.asarray(mel, dtype=np.float64) @ _dct_matrix(mel.shape[-1], n_mfcc).astype(np.float64)
     mean = raw.mean(axis=(-2, -1), keepdims=True)
@@ -59,13 +59,13 @@ class FeatureKind:
 
     Attributes
     ----------
-    name : what `--features` takes; files are called so.
-    title : name for people.
-    dtype : in which it is stored.
-    sources : the kinds that it can be computed from, best first, each with the function that does so: of an array
-        (..., frames, bands) of that kind and the number of bands wanted.
-    scale : what its values are, "power" or "dB" of mel bands; "" where they are coefficients, whose number is `n_mfcc`.
-    normalised : whether training scales its bands by the training split.
+    name : value of `--features` and stem of the files.
+    title : name for display.
+    dtype : type in which it is stored.
+    sources : the kinds that it can be computed from, best first, each with a function of an array (..., frames, bands)
+        of that kind and the number of bands wanted.
+    scale : "power" or "dB" of mel bands; "" for coefficients, whose number is `n_mfcc`.
+    normalised : whether training normalises its bands by the training split.
     """
 
     name: str
@@ -81,13 +81,13 @@ FEATURE_KINDS: dict[str, FeatureKind] = {
     for kind in (
         # float16 would lose the small values of power
         FeatureKind("mel", "mel power", np.float32, {}, scale="power"),
-        # steps of 0.03 dB at -32 to -64 dB, 0.06 dB below; kept rounded, so mel cannot be had back
+        # rounded to 0.03 dB at -32 to -64 dB, 0.06 dB below, so mel cannot be derived from it
         FeatureKind("logmel", "log-mel", np.float16, {"mel": lambda mel, _: log_mel(mel)}, scale="dB"),
-        # of the rounded log-mel, so that it is the same whether derived at once or later from the store
+        # from the rounded log-mel, so that it is the same whether derived at import or later from the store
         FeatureKind(
             "mfcc", "MFCC", np.float32, {"mel": lambda mel, n: mfcc(log_mel(mel), n), "logmel": mfcc}
         ),
-        # scaled clip by clip; scaled again it would no longer be the report's input
+        # standardised clip by clip; normalised again it would no longer be the report's input
         FeatureKind(
             "mfcc_report", "MFCC as in the report", np.float32, {"mel": mfcc_report}, normalised=False
         ),
@@ -96,7 +96,7 @@ FEATURE_KINDS: dict[str, FeatureKind] = {
 
 
 def check_kinds(kinds: Any) -> tuple[str, ...]:
-    """Return `kinds` as a tuple without repeats; SedcoreError for an unknown one or none at all."""
+    """Return `kinds` as a tuple without repeats. Raises SedcoreError for an unknown kind, or for none at all."""
     kinds = tuple(dict.fromkeys([kinds] if isinstance(kinds, str) else kinds))
     for kind in kinds:
         if kind not in FEATURE_KINDS:
@@ -109,7 +109,7 @@ def check_kinds(kinds: Any) -> tuple[str, ...]:
 
 
 def feature_title(kind: str) -> str:
-    """Return what people call a kind of features; its own name where this version does not know it."""
+    """Return the display name of a kind of features; `kind` itself where this version does not know it."""
     return FEATURE_KINDS[kind].title if kind in FEATURE_KINDS else kind
 
 
@@ -130,7 +130,7 @@ def bands_of(kind: str, params: FeatureParams) -> int:
 
 
 def convert(features: np.ndarray, source: str, kind: str, params: FeatureParams) -> np.ndarray:
-    """Return `kind` (..., frames, its bands), in its stored type, of features (..., frames, bands) of `source`."""
+    """Return `kind` (..., frames, its bands), in its stored type, from features (..., frames, bands) of `source`."""
     if source == kind:
         return np.asarray(features, dtype=FEATURE_KINDS[kind].dtype)
     return FEATURE_KINDS[kind].sources[source](features, bands_of(kind, params))
@@ -142,7 +142,7 @@ def clip_features(
     params: FeatureParams | Mapping[str, Any],
     basis: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the features (frames, bands) of one window, the same to the bit as an import stores them.
+    """Return the features (frames, bands) of one window, equal to the bit to those that an import stores.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def clip_features(
 
 
 def give_back(array: np.ndarray) -> None:
-    """Return the pages of a memory-mapped array to the kernel, which counts them as this process's own."""
+    """Return the pages of a memory-mapped array to the kernel, which would count them as this process's memory."""
     mapped = getattr(array, "_mmap", None)
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
@@ -172,8 +172,8 @@ def band_statistics(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and deviation (bands,) float64 over `rows` and all frames of (rows, frames, bands).
 
-    Reads a memory-mapped array in chunks. A band that never changes gets the deviation 1, so that dividing by
-    it leaves zeros instead of noise blown up.
+    Reads a memory-mapped array in chunks. A constant band gets the deviation 1, so that dividing by it
+    leaves zeros instead of amplified noise.
     """
     bands = features.shape[-1]
     if not len(rows):
@@ -184,7 +184,7 @@ def band_statistics(
         part = np.asarray(features[rows[start : start + step]], dtype=np.float64).reshape(-1, bands)
         part_mean = part.mean(axis=0)
         shift, total = part_mean - mean, count + len(part)
-        # the pairwise update of Chan, Golub and LeVeque (1979): sums of squares alone would cancel
+        # pairwise update of Chan, Golub and LeVeque (1979); plain sums of squares would lose digits
         squares += ((part - part_mean) ** 2).sum(axis=0) + shift**2 * (count * len(part) / total)
         mean, count = mean + shift * (len(part) / total), total
         give_back(features)

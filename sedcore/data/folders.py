@@ -1,4 +1,4 @@
-"""What the folders of an import hold, all of them read together: clips, classes, how to load a clip, what is wrong."""
+"""Reading the folders of an import together: clips, classes, how to load a clip, problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sedcore.errors import SedcoreError
 
 @dataclasses.dataclass
 class FoldersRead:
-    """What was read of all folders: enough to write the data set."""
+    """Contents of all folders: enough to write the data set."""
 
     splits: dict[str, SourceSplit]
     classes: tuple[str, ...]
@@ -30,13 +30,13 @@ class FoldersRead:
 
 
 def read_npy(paths: dict[str, Path], params: FeatureParams, bands: int | None) -> FoldersRead:
-    """Return what folders of .npy pairs hold, by split; `bands`: to which theirs are folded, None as they are."""
+    """Read folders of .npy pairs, given by split; mel bands are folded to `bands` unless that is None."""
     names, where = _given_classes(paths)
     rows = names or REPORT_CLASSES
     splits, shapes = {}, {}
     for split, folder in paths.items():
-        splits[split], found = read_npy_split(folder, rows, params.clip_s)
-        shapes.update(found)
+        splits[split], of_split = read_npy_split(folder, rows, params.clip_s)
+        shapes.update(of_split)
     problems = [problem for split in splits.values() for problem in split.problems]
     if shapes:
         (given, frames), odd = common_shape(shapes)
@@ -55,17 +55,20 @@ def read_npy(paths: dict[str, Path], params: FeatureParams, bands: int | None) -
 
 
 def read_audio(paths: dict[str, Path], params: FeatureParams, labels: str | Path | None) -> FoldersRead:
-    """Return what folders of audio hold, by split, with the label table `labels`; None finds one in each."""
-    found = {split: find_table(folder, labels) for split, folder in paths.items()}
-    tables = {path.resolve(): read_table(path) for path in found.values()}
-    sharing = {s: [o for o in found if o != s and found[o].resolve() == found[s].resolve()] for s in found}
+    """Read folders of audio, given by split, with the label table `labels`; None looks for one in each folder."""
+    table_paths = {split: find_table(folder, labels) for split, folder in paths.items()}
+    tables = {path.resolve(): read_table(path) for path in table_paths.values()}
+    sharing = {
+        s: [o for o in table_paths if o != s and table_paths[o].resolve() == table_paths[s].resolve()]
+        for s in table_paths
+    }
     splits = {}
     for split, folder in paths.items():
         elsewhere = [paths[other] for other in sharing[split]]
-        table = tables[found[split].resolve()]
+        table = tables[table_paths[split].resolve()]
         splits[split] = read_audio_split(folder, table, hop_s=params.hop_s, elsewhere=elsewhere)
     problems = [problem for split in splits.values() for problem in split.problems]
-    problems += _same_names(paths, sharing, found)
+    problems += _same_names(paths, sharing, table_paths)
     classes, where = _given_classes(paths)
     if classes is None:
         classes = tuple(sorted({label for table in tables.values() for label in table.first_lines()}))
@@ -73,7 +76,7 @@ def read_audio(paths: dict[str, Path], params: FeatureParams, labels: str | Path
         if not classes:
             raise_errors(problems, "nothing was imported")
             raise SedcoreError(
-                f"{found['train']}: holds no label at all; write labels or a classes.json beside it"
+                f"{table_paths['train']}: holds no label at all; write labels or a classes.json beside it"
             )
     else:
         classes = _without_silence(classes, list(tables.values()))
@@ -87,9 +90,9 @@ def read_audio(paths: dict[str, Path], params: FeatureParams, labels: str | Path
 
 
 def _same_names(
-    paths: dict[str, Path], sharing: dict[str, list[str]], found: dict[str, Path]
+    paths: dict[str, Path], sharing: dict[str, list[str]], table_paths: dict[str, Path]
 ) -> list[Problem]:
-    """A file name that two folders hold cannot be told apart by a table for both."""
+    """Return an error for each file name that lies in two folders with one label table: a row could mean either."""
     problems = []
     for split, others in sharing.items():
         for other in [o for o in others if o > split and paths[o].resolve() != paths[split].resolve()]:
@@ -98,18 +101,18 @@ def _same_names(
                 text = (
                     f"{name} is in {paths[split]} and in {paths[other]}; give each split a table of its own"
                 )
-                problems.append(Problem("error", str(found[split]), text))
+                problems.append(Problem("error", str(table_paths[split]), text))
     return problems
 
 
 def _without_silence(classes: tuple[str, ...], tables: Sequence[LabelTable]) -> tuple[str, ...]:
-    """Drop Silence from a class list unless some clip is labelled so (event rolls alone have that row)."""
+    """Drop Silence, a row of event rolls, from a class list unless some clip has that label."""
     used = {label for table in tables for labels in table.labels.values() for label in labels}
     return tuple(name for name in classes if name.lower() != SILENCE.lower() or name in used)
 
 
 def _given_classes(paths: dict[str, Path]) -> tuple[tuple[str, ...] | None, str]:
-    """The classes.json of the folders, which must agree, and where it lies; None where there is none."""
+    """Return the classes of the folders' classes.json, which must agree, and its name; None where there is none."""
     given = {folder: names for folder in paths.values() if (names := find_classes(folder)) is not None}
     if not given:
         return None, ""

@@ -1,4 +1,4 @@
-"""What sounds when: labels of each step of a window, where a data set has events with times."""
+"""Labels of each time step of a window, where a data set has events with times."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sedcore.data.store import STRONG_LABELS, DataSet
 
 
 class FrameTruth:
-    """Labels in time of the windows of one split, made when asked for: memory grows with the events alone.
+    """Labels over time for the windows of one split, made on demand: memory grows with the number of events only.
 
     Raises
     ------
     ValueError
-        The labels of the split have no times; ask `has_times` first.
+        The labels of the split have no times; check `has_times` first.
     """
 
     def __init__(self, dataset: DataSet, split: str):
@@ -58,5 +58,5 @@ class FrameTruth:
 
 
 def has_times(dataset: DataSet, split: str) -> bool:
-    """Whether the labels of a split say when."""
+    """Whether the labels of a split have times."""
     return dataset.events is not None and dataset.labels_of(split) in STRONG_LABELS

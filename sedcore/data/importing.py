@@ -1,8 +1,8 @@
-"""Importing a data set: folders in, a checked and complete data set out, or a list of what is wrong.
+"""Importing a data set: from folders to a complete, checked data set, or a list of all problems.
 
-The steps: see what the folders hold, read labels and headers, divide into splits where one folder was given,
-then compute features clip by clip (which also checks every file's content) and write. All problems of an
-import are listed together; nothing half-imported stays.
+The steps: find out what the folders hold, read labels and headers, divide a single folder into splits, then compute
+features clip by clip (which also checks each file's content) and write. All problems of an import are listed
+together; nothing stays half imported.
 """
 
 from __future__ import annotations
@@ -59,30 +59,30 @@ def import_dataset(
     Parameters
     ----------
     train, validation, test
-        Folders. With `train` alone it is divided by `fractions`.
+        Folders. Given alone, `train` is divided by `fractions`.
     fractions
-        Shares of train, validation and test, stratified by label with `seed`; 0.7, 0.15, 0.15 unless given. With
-        a folder for test, two numbers divide `train` into train and validation.
+        Shares of train, validation and test, stratified by label with `seed`; 0.7, 0.15, 0.15 by default. With
+        a test folder, two numbers divide `train` into train and validation.
     source, labels
-        "npy" or "audio", and a label table (a path, or its name in each folder); None finds out.
+        "npy" or "audio", and a label table (a path, or its name in each folder); None: found in the folders.
     clip_s
-        Seconds of a window; shorter clips are padded, longer ones become several windows. For .npy pairs the
+        Length of a window in s; shorter clips are padded, longer ones become several windows. For .npy pairs, the
         length of a clip, from which the hop follows.
     bands
         Mel bands: 64 for audio; .npy pairs keep theirs, or are folded to this divisor of them.
     sample_rate_hz, hop_s, n_fft, n_mfcc
-        How audio becomes features. For .npy pairs, what they were made with.
+        Settings of the features. For .npy pairs, those that they were made with.
     workers
-        Processes; one a processor, at most 8, unless given.
+        Worker processes; by default one per processor, at most 8.
     elsewhere
-        What computes the clips on other machines, which find the folders under the same paths.
+        Function that computes the clips on other machines, which see the folders under the same paths.
     progress, announce
-        Called with (clips done, clips in all), and with the one line that says what was taken.
+        Called with (clips done, clips in all), and with one line that says how the folders were read.
 
     Raises
     ------
     SedcoreError
-        With one line a problem, each naming a file and what to do.
+        The import has errors; one line each, naming the file and what to do.
     """
     check_new(root, safe_name(name, "data set name"))
     kinds = check_kinds(features)
@@ -95,7 +95,7 @@ def import_dataset(
     )  # fmt: skip
     if seed < 0:
         raise SedcoreError(f"seed = {seed}: give 0 or more")
-    default_workers(workers, 1)  # raises where it is no number of processes, before anything is read
+    default_workers(workers, 1)  # raises for an invalid number before anything is read
     kind = _one_kind(paths, source, labels)
     read = read_npy(paths, params, bands) if kind == "npy" else read_audio(paths, params, labels)
     for each in kinds:
@@ -105,7 +105,7 @@ def import_dataset(
         raise SedcoreError(f"{paths['train']}: holds no clips; give a folder with labelled clips")
     clips, events, items = _tables(read.splits)
     if shares:
-        if len(clips) < len(shares):  # perhaps only because of what is wrong with the others
+        if len(clips) < len(shares):  # perhaps only because faulty clips were left out
             raise_errors(read.problems, f"data set {name!r} was not imported")
         clips, events, items = _divide(clips, events, items, read.classes, shares, seed)
     announce(_taken(kind, read, clips, shares))
@@ -121,12 +121,12 @@ def import_dataset(
 
 
 def _one_kind(paths: dict[str, Path], source: str | None, labels: str | Path | None) -> str:
-    """Return what all folders hold, "npy" or "audio"."""
-    found = {split: source_kind(folder, source, labels) for split, folder in paths.items()}
-    if len(set(found.values())) > 1:
-        each = ", ".join(f"{paths[split]} holds {kind}" for split, kind in found.items())
+    """Return the kind of source that all folders share, "npy" or "audio"."""
+    kinds = {split: source_kind(folder, source, labels) for split, folder in paths.items()}
+    if len(set(kinds.values())) > 1:
+        each = ", ".join(f"{paths[split]} holds {kind}" for split, kind in kinds.items())
         raise SedcoreError(f"all folders must be of one kind; {each}")
-    return found["train"]
+    return kinds["train"]
 
 
 def _shares(folders: Sequence[str], fractions: Sequence[float] | None) -> dict[str, float]:
@@ -174,8 +174,8 @@ def _divide(clips, events, items, classes, shares, seed):
     order = {name: i for i, name in enumerate(("train", "validation", "test"))}
     names = list(shares)
     train = clips["split"] == "train"
-    known = [[label for label in labels if label in classes] for labels in clips.loc[train, "labels"]]
-    parts = stratify(multi_hot(known, classes), list(shares.values()), seed)
+    in_classes = [[label for label in labels if label in classes] for labels in clips.loc[train, "labels"]]
+    parts = stratify(multi_hot(in_classes, classes), list(shares.values()), seed)
     split = clips["split"].to_numpy(copy=True)
     split[train.to_numpy()] = [names[part] for part in parts]
     if events is not None:
@@ -188,13 +188,13 @@ def _divide(clips, events, items, classes, shares, seed):
 
 
 def _taken(kind: str, read: FoldersRead, clips: pd.DataFrame, shares: dict[str, float]) -> str:
-    """The one line that says what was taken for what."""
+    """Return the line that says how the folders were read."""
     first = next(iter(read.splits.values()))
     sizes = ", ".join(f"{split} {count}" for split, count in clips["split"].value_counts(sort=False).items())
     tables = ", ".join(dict.fromkeys(split.label_file for split in read.splits.values()))
-    what = {
+    contents = {
         "npy": f".npy pairs X/ and Y/, {read.params.bands} bands x {read.params.frames} frames",
         "audio": f"audio with {first.labels} labels ({tables})",
     }[kind]
     how = f", divided by {':'.join(f'{share:g}' for share in shares.values())}" if shares else ""
-    return f"taken: {what}; {len(read.classes)} classes from {read.classes_from}; clips: {sizes}{how}"
+    return f"taken: {contents}; {len(read.classes)} classes from {read.classes_from}; clips: {sizes}{how}"

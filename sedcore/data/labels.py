@@ -1,13 +1,13 @@
-"""Label tables of audio: strong (events), weak (tags) and a column a class.
+"""Label tables of audio: strong (events), weak (tags) and a column per class.
 
-    strong    filename onset offset event_label   a row an event, seconds; a clip without events is a row with
-                                                  empty fields (the DESED format)
+    strong    filename onset offset event_label   a row per event, in seconds; a clip without events has a row
+                                                  with empty fields (the DESED format)
     weak      filename event_labels               labels separated by commas
     columns   filename Class_a Class_b ...        0 or 1
 
 A file is recognised by its header, whatever its name; fields are separated by tabs, commas or semicolons, as
-in the header. UTF-8 with or without a byte order mark, any line ends, quoted fields. What is wrong in single
-rows is collected as problems, so that all of a table are seen at once.
+in the header. UTF-8 with or without a byte order mark, any line ends, quoted fields. Faulty rows are
+collected as problems, so that all of a table are reported at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OFF = {"0", "false", "no", ""}
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """One event as a table writes it, times in seconds from the clip's start."""
+    """One event of a table, times in seconds from the clip's start."""
 
     filename: str
     onset_s: float
@@ -44,7 +44,7 @@ class Event:
 
 @dataclasses.dataclass
 class LabelTable:
-    """A table as read. `labels` has every file of it, in order, with its distinct labels."""
+    """A table as read. `labels` has each of its files, in order, with its distinct labels."""
 
     path: Path
     kind: str  # strong, weak or columns
@@ -75,7 +75,7 @@ class LabelTable:
 def table_kind(path: str | Path) -> str | None:
     """Return "strong", "weak" or "columns" by the header of `path`, or None where it is no label table.
 
-    A columns table must hold 0 or 1 in its first row too, so that any list of files is not taken for one.
+    A columns table must also hold 0 or 1 in its first row; otherwise any list of files would be taken for one.
     """
     try:
         rows = _rows(Path(path), _text(Path(path)))
@@ -91,7 +91,7 @@ def table_kind(path: str | Path) -> str | None:
 
 
 def read_table(path: str | Path) -> LabelTable:
-    """Read a label table of any of the three kinds; row problems are in `.problems`.
+    """Read a label table of any of the three kinds; faulty rows are listed in `.problems`.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
 
 
 def unknown_labels(table: LabelTable, classes: Sequence[str]) -> list[Problem]:
-    """One error for each label of `table` that is not among `classes`, with the nearest known one."""
+    """Return an error for each label of `table` that is not among `classes`, with the nearest class."""
     problems = []
     for label, line in table.first_lines().items():
         if label not in classes:
@@ -155,7 +155,7 @@ def unknown_labels(table: LabelTable, classes: Sequence[str]) -> list[Problem]:
 
 
 def _text(path: Path) -> str:
-    """The file as text without a byte order mark; line ends are left to the reader of rows."""
+    """Return the file's text without a byte order mark; line ends are left to the row reader."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             return file.read()
@@ -177,8 +177,8 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             if not any(cells):
                 continue
             if at_header:
-                known = {*STRONG, *WEAK}
-                cells, at_header = [c.lower() if c.lower() in known else c for c in cells], False
+                columns = {*STRONG, *WEAK}
+                cells, at_header = [c.lower() if c.lower() in columns else c for c in cells], False
             yield reader.line_num, cells
     except csv.Error as error:
         raise SedcoreError(
@@ -244,7 +244,7 @@ def _read_columns_row(table: LabelTable, line: int, row: dict[str, str], complai
     for name in table.names:
         value = _truth(row[name])
         if value is None and name not in complained:
-            complained.add(name)  # once a column: a column of ages would fill the list
+            complained.add(name)  # once per column: a column of ages would fill the list
             _complain(table, line, f"column {name!r} holds {row[name]!r}, wanted is 0 or 1; fix or remove it")
         elif value:
             labels.append(name)
@@ -266,7 +266,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _truth(text: str) -> bool | None:
-    """0 or 1 as people write it, None for anything else."""
+    """Return 0 or 1, in any usual spelling, as a bool; None for anything else."""
     text = text.strip().lower()
     if text in _ON or text in _OFF:
         return text in _ON

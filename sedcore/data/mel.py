@@ -1,10 +1,10 @@
-"""From samples to mel power, and the settings that say how; the same as librosa's, a few frames at a time.
+"""Mel power of samples and its settings; the values are librosa's, computed a few frames at a time.
 
 Arrays are ``(..., frames, bands)``: time first, so that a clip is ``(frames, bands)`` and a store
 ``(rows, frames, bands)``. A frame is centred on ``index * hop_s`` (librosa's ``center=True``, zeros beyond
-the ends) and the last of librosa's frames is cut: 10 s at a 10 ms hop are 1000 frames.
+the ends) and the last of librosa's frames is dropped: 10 s at a 10 ms hop are 1000 frames.
 
-librosa is imported only where the mel filters are made, scipy.fft where a transform is: pages read this module too.
+librosa is imported only to make mel filters, and scipy.fft only to transform: pages import this module too.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _FRAMES_AT_ONCE = 128  # 128 frames of 1024 floats stay in the cache: twice as f
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureParams:
-    """How features were computed; stored beside them, and enough to compute them again for a new clip.
+    """Settings of the features, stored beside them: all that is needed to compute them for a new clip.
 
-    `folded_from` is the number of mel bands whose neighbours were summed to `bands`; None where nothing was folded.
+    `folded_from` is the number of mel bands before neighbours were summed to `bands`; None where none were.
     """
 
     sample_rate_hz: int = 16000
@@ -57,7 +57,7 @@ class FeatureParams:
 
     @property
     def frames(self) -> int:
-        """Frames of a clip (of a window, where a clip is longer than `clip_s`)."""
+        """Frames of a window of `clip_s`."""
         return int(round(self.clip_s / self.hop_s))
 
     @property
@@ -66,7 +66,7 @@ class FeatureParams:
 
     @property
     def hop_samples(self) -> int:
-        """Samples between frames; SedcoreError where the hop is not a whole number of samples."""
+        """Samples between frames. Raises SedcoreError where the hop is not a whole number of samples."""
         exact = self.hop_s * self.sample_rate_hz
         if abs(exact - round(exact)) > 1e-6 * exact or round(exact) < 1:
             near = max(round(exact), 1) / self.sample_rate_hz
@@ -77,12 +77,12 @@ class FeatureParams:
         return int(round(exact))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings by name, `folded_from` only where bands were folded: most features know nothing of it."""
+        """Return the settings by name, with `folded_from` only where bands were folded."""
         return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, obj: Mapping[str, Any]) -> FeatureParams:
-        """Read back `to_json`; an unknown key is an error that names the nearest known one."""
+        """Return the settings from `to_json`. Raises SedcoreError for an unknown key, with the nearest known one."""
         known = [field.name for field in dataclasses.fields(cls)]
         for key in obj:
             if key not in known:
@@ -98,17 +98,17 @@ def mel_basis(sample_rate_hz: int, n_fft: int, bands: int) -> np.ndarray:
     import librosa
 
     with warnings.catch_warnings():
-        # bands narrower than an FFT bin are empty; `empty_bands` lets the import say so in its own words
+        # instead of librosa's warning of empty bands (narrower than an FFT bin), the import reports `empty_bands`
         warnings.simplefilter("ignore", UserWarning)
         basis = librosa.filters.mel(sr=sample_rate_hz, n_fft=n_fft, n_mels=bands)
     return np.ascontiguousarray(basis.T, dtype=np.float32)
 
 
 def basis_of(params: FeatureParams) -> np.ndarray:
-    """Mel filters (1 + n_fft / 2, bands) float32 of these settings.
+    """Return the mel filters (1 + n_fft / 2, bands) float32 of these settings.
 
-    To fold bands is to sum them, and power is linear in its filters: folded features have the sums of their filters,
-    which differ from the filters of a bank that has so few bands from the start.
+    Power is linear in the filters, so folded features have sums of neighbouring filters. These differ from the filters
+    of a bank made with that few bands.
     """
     basis = mel_basis(params.sample_rate_hz, params.n_fft, params.folded_from or params.bands)
     if params.folded_from is None:
@@ -144,7 +144,7 @@ def window_count(duration_s: float, params: FeatureParams) -> int:
     """Windows of `clip_s` that a clip fills, at least one.
 
     A remainder below a hundredth of a window is dropped: lossy codecs and cut scripts leave clips a few
-    milliseconds too long, and a window of almost only padding would be scored like a whole clip.
+    milliseconds too long, and a window that is nearly all padding would be scored like a whole clip.
     """
     return max(1, int(np.ceil(duration_s / params.clip_s - 0.01)))
 
@@ -152,8 +152,8 @@ def window_count(duration_s: float, params: FeatureParams) -> int:
 def mel_power(samples: np.ndarray, params: FeatureParams, basis: np.ndarray | None = None) -> np.ndarray:
     """Return mel power (frames, bands) float32 of one window of samples (n,), padded with zeros to `clip_s`.
 
-    Equal to ``librosa.feature.melspectrogram(y=samples, ...)[:, :frames].T`` within float32 rounding, where bands
-    were folded to its sums over neighbouring bands.
+    Equal to ``librosa.feature.melspectrogram(y=samples, ...)[:, :frames].T`` within float32 rounding; where bands were
+    folded, to its sums over neighbouring bands.
     """
     import scipy.fft
 

@@ -1,8 +1,8 @@
 """The report's pairs: ``X/*.npy`` mel power and ``Y/*.npy`` event rolls, joined on the number in the file name.
 
-X holds (1, bands, frames) or (bands, frames) mel power, Y (classes, frames) of 0 and 1, one row a class in the
-order of ``classes.json`` beside X/, else of the report's eleven. The row named Silence says that nothing else is
-on and is left out. A class is on in a clip where it is on for at least one frame, as in the report.
+X holds mel power (1, bands, frames) or (bands, frames); Y holds 0 and 1 (classes, frames), one row per class in the
+order of ``classes.json`` beside X/, or else of the report's eleven. The row named Silence is left out: it marks frames
+in which nothing else is on. A clip has a class that is on for at least one frame, as in the report.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Shapes = dict[str, tuple[int, int]]  # X file -> (bands, frames)
 
 
 def read_npy_split(folder: Path, classes: tuple[str, ...], clip_s: float) -> tuple[SourceSplit, Shapes]:
-    """Join X/ and Y/ of a folder; read the rolls, and of X the headers.
+    """Join X/ and Y/ of a folder; read the rolls of Y and the headers of X.
 
     `classes` are the names of the roll's rows, Silence included.
     """
@@ -73,7 +73,7 @@ def common_shape(shapes: Shapes) -> tuple[tuple[int, int], list[Problem]]:
 def load_mel(path: str, bands: int | None = None) -> tuple[np.ndarray, str]:
     """Return mel power (frames, bands) float32 of an X file, folded to `bands`, and a hash of its values."""
     mel = _load(Path(path))
-    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is told below
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite and are reported below
         mel = np.ascontiguousarray(mel.reshape(mel.shape[-2:]), dtype=np.float32)
     if not np.isfinite(mel.sum(dtype=np.float64)):  # a sum of finite float32 cannot pass the range of float64
         count = int((~np.isfinite(mel)).sum())
@@ -94,7 +94,7 @@ def fold_bands(mel: np.ndarray, bands: int) -> np.ndarray:
 
 
 def check_fold(given: int, bands: int) -> None:
-    """SedcoreError unless `given` bands can be summed in equal groups to `bands`."""
+    """Raise SedcoreError unless `given` bands can be summed in equal groups to `bands`."""
     if bands < 1 or given % bands:
         fits = ", ".join(str(n) for n in range(1, given + 1) if given % n == 0)
         hint = f"; possible are {fits}"
@@ -139,7 +139,7 @@ def _load(path: Path) -> np.ndarray:
 
 
 def _load_plain(path: Path) -> np.ndarray | None:
-    """Load a whole array of numbers in rows; None where it is anything else, of which numpy says what it is."""
+    """Load an array of numbers in C order; None for anything else, which is left to numpy."""
     with open(path, "rb", buffering=0) as file:
         header = _header(file)
         if header is None:
@@ -150,7 +150,7 @@ def _load_plain(path: Path) -> np.ndarray | None:
 
 
 def _header(file: io.FileIO) -> tuple[tuple[int, ...], np.dtype] | None:
-    """Read shape and type of a file of numpy's version 1.0; None where it does not hold plain numbers in rows."""
+    """Read shape and type from a version 1.0 header; None unless the file holds plain numbers in C order."""
     start = file.read(_START)
     if len(start) < _START or start[:8] != b"\x93NUMPY\x01\x00":
         return None
@@ -162,7 +162,7 @@ def _header(file: io.FileIO) -> tuple[tuple[int, ...], np.dtype] | None:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(start: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Parse the start of a file. Thousands have the same, and Python's parser takes longer than reading a roll."""
+    """Parse the start of a file; cached, because thousands share it and parsing takes longer than reading a roll."""
     file = io.BytesIO(start)
     np.lib.format.read_magic(file)
     return np.lib.format.read_array_header_1_0(file)
@@ -178,7 +178,7 @@ def _mel_shape(path: Path) -> tuple[int, int]:
 
 
 def _shape(path: Path) -> tuple[int, ...]:
-    """Read the shape of an array, of a plain one from its header alone."""
+    """Read the shape of an array, from its header alone where it holds plain numbers."""
     with contextlib.suppress(*NO_ARRAY), open(path, "rb", buffering=0) as file:
         if header := _header(file):
             return header[0]

@@ -1,8 +1,8 @@
 """Filling feature arrays clip by clip, in worker processes that write into the memory-mapped files.
 
 The parent allocates ``features/KIND.npy`` as (rows, frames, bands); workers load a clip, cut it into windows,
-compute every kind that is asked for and write its rows. Memory stays at a few clips a worker whatever the
-size of the data set. With `kinds` empty clips are only loaded, hashed and checked.
+compute the requested kinds and write their rows. Memory stays at a few clips per worker whatever the size of the
+data set. With no `kinds`, clips are only loaded, hashed and checked.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from sedcore.errors import SedcoreError
 # load(item) -> (mono float32 samples (n,) at params.sample_rate_hz or mel power (frames, bands), content hash)
 Load = Callable[[Any], tuple[np.ndarray, str]]
 Progress = Callable[[int, int], None]  # (clips done, clips in all)
-# elsewhere(function, common, tasks) yields function(common, task) of every task, done on other machines, as it comes
+# elsewhere(function, common, tasks) yields function(common, task) of each task as other machines complete it
 Elsewhere = Callable[[Callable[[Any, Any], Any], Any, Sequence[Any]], Iterable[Any]]
 
 _CLIPS_A_TASK = 16
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _KEPT_BYTES = 32 << 20  # the most that glibc takes for M_MMAP_THRESHOLD on 64 bits
-_POOL_FROM = 64  # fewer clips are done before worker processes have started (about 2 s)
+_POOL_FROM = 64  # fewer clips take less time than starting worker processes (about 2 s)
 
 
 @dataclasses.dataclass(frozen=True)
 class Filled:
-    """What came of one clip: its content hash, or the error that stopped it; a warning or none."""
+    """Result for one clip: its content hash, or the error that stopped it; perhaps a warning."""
 
     position: int
     digest: str = ""
@@ -53,7 +53,7 @@ class Filled:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """All that a worker needs to know; it goes to each of them once."""
+    """What a worker needs for all its tasks; sent to each worker once."""
 
     folder: Path
     kinds: tuple[str, ...]
@@ -71,7 +71,7 @@ class _Clip:
 
 
 def default_workers(workers: int | None, clips: int) -> int:
-    """Worker processes for `clips` clips: one a processor, at most 8; 1 (this process) for a few clips."""
+    """Return the number of worker processes: one per processor, at most 8; 1 (this process) for a few clips."""
     if workers is not None:
         if workers < 1:
             raise SedcoreError(f"workers = {workers}: give 1 or more")
@@ -111,15 +111,15 @@ def fill(
     elsewhere: Elsewhere | None = None,
     progress: Progress | None = None,
 ) -> list[Filled]:
-    """Load every item and write its rows into the arrays of `folder`; returns a `Filled` a clip, in order.
+    """Load every item and write its rows into the arrays of `folder`; return a `Filled` per clip, in order.
 
-    A `SedcoreError` of `load` becomes that clip's error; the others go on. `load` and the items must be
-    picklable (a function of a module, or functools.partial of one). With `elsewhere` the clips are computed there, and
-    this process alone writes: on a shared path, writers on several machines would overwrite each other's pages.
+    A `SedcoreError` from `load` becomes that clip's error; the others go on. `load` and the items must be picklable (a
+    module's function, or functools.partial of one). With `elsewhere` the clips are computed there and written by this
+    process alone: on a shared path, writers on several machines would overwrite each other's pages.
     """
     basis = basis_of(params) if from_audio and kinds else None
     if basis is not None:
-        _ = params.hop_samples  # raises once, before all clips, where it is no whole number of samples
+        _ = params.hop_samples  # raises here, not in each clip, where it is not whole
     job = _Job(Path(folder), tuple(kinds), params, basis, load)
     clips = [_Clip(i, item, int(f), int(r)) for i, (item, f, r) in enumerate(zip(items, first_rows, rows))]
     tasks = [clips[start : start + _CLIPS_A_TASK] for start in range(0, len(clips), _CLIPS_A_TASK)]
@@ -175,7 +175,7 @@ def _results_from(
 
 
 def _compute_clips(job: _Job, task: list[_Clip]) -> list[tuple[Filled, dict[str, np.ndarray]]]:
-    """Return a few clips' results with their rows, kind by kind (rows, frames, bands); none where one failed."""
+    """Return each clip's result and its {kind: (rows, frames, bands)}, empty where the clip failed."""
     computed = []
     with threadpoolctl.threadpool_limits(1):
         for clip in task:
@@ -192,7 +192,7 @@ def _compute_clips(job: _Job, task: list[_Clip]) -> list[tuple[Filled, dict[str,
 
 @contextlib.contextmanager
 def _sigint_held_back() -> Iterator[None]:
-    """Block Ctrl-C while workers are started: they inherit that, and leave Ctrl-C to the parent from the start."""
+    """Block Ctrl-C while workers start: they inherit the block, so that only the parent handles it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -202,10 +202,10 @@ def _sigint_held_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _main_left_out() -> Iterator[None]:
-    """Start workers without the main module, of which they need nothing.
+    """Start workers without importing the main module, which they do not need.
 
-    To import it is the default, and runs a script that has no guard, or a page of Streamlit, once more; a worker that
-    dies of it before it has read what it is sent leaves its parent waiting for ever.
+    By default they import it, which runs an unguarded script or a Streamlit page once more; a worker that dies of that
+    before it has read its job leaves the parent waiting for ever.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
@@ -219,7 +219,7 @@ _worker_job: _Job | None = None
 
 
 def _start_worker(job: _Job) -> None:
-    """Set up a worker: one thread (the pool is the parallelism); it ends when its parent does, however that ends."""
+    """Set up a worker: one thread of arithmetic, and an end with the parent however that ends."""
     global _worker_job
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpoolctl.threadpool_limits(1)
@@ -228,10 +228,10 @@ def _start_worker(job: _Job) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Have this process keep what it frees for its next clip, where its C library can (glibc).
+    """Keep freed memory in this process for the next clip, where the C library can (glibc).
 
-    Arrays of some hundred KB are given back to the kernel at once by default, and each clip's pages are mapped and
-    zeroed anew: up to 40 % of a worker's time where a guest's page faults are dear.
+    By default, arrays of some hundred KB go back to the kernel at once, and each clip's pages are mapped and zeroed
+    anew: up to 40 % of a worker's time on virtual machines, where page faults are slow.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -271,7 +271,7 @@ def _fill_clip(job: _Job, arrays: dict[str, np.ndarray], clip: _Clip) -> Filled:
 
 
 def _oddity(data: np.ndarray) -> str:
-    """What is allowed and yet likely a mistake, as a warning, or nothing."""
+    """Return a warning where the data is valid but likely a mistake, else ""."""
     if not np.any(data):
         return "holds only silence (all zeros); replace or remove it unless that is meant"
     if data.ndim == 2 and data.min() < 0:
@@ -280,7 +280,7 @@ def _oddity(data: np.ndarray) -> str:
 
 
 def _mel_windows(job: _Job, data: np.ndarray, rows: int) -> Iterable[np.ndarray]:
-    """Mel power of each window of a clip; SedcoreError where the data does not fill the rows it was given."""
+    """Return mel power of each window of a clip. Raises SedcoreError where the data does not fill its rows."""
     params = job.params
     if data.ndim == 2:
         if data.shape != (params.frames, params.bands):

@@ -1,7 +1,7 @@
-"""What a folder holds: which kind of source it is, and the audio kind read with its label tables.
+"""Source folders: recognising their kind, and reading audio with its label tables.
 
-A source is read into a `SourceSplit`: its clips with labels, its events, and all problems. Nothing is decoded
-here; headers alone are read. `npy_pairs` does the same for folders of .npy files.
+A source is read into a `SourceSplit`: clips with labels, events, and all problems. Only headers are read here;
+nothing is decoded. `npy_pairs` does the same for folders of .npy files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TABLE_RANK = ("strong", "weak", "columns")
 
 @dataclasses.dataclass
 class SourceClip:
-    """One clip before its content is read. `item` is what the loading function gets (a path)."""
+    """One clip before its content is read. `item`, a path, is passed to the loading function."""
 
     clip_id: str
     source_file: str  # below the split's folder
@@ -35,7 +35,7 @@ class SourceClip:
 
 @dataclasses.dataclass
 class SourceSplit:
-    """What was read of one folder. Events are (clip_id, onset_s, offset_s, label)."""
+    """Contents of one folder. Events are (clip_id, onset_s, offset_s, label)."""
 
     folder: Path
     labels: str  # strong, weak, columns or event rolls
@@ -46,7 +46,7 @@ class SourceSplit:
 
 
 def check_folder(folder: str | Path, what: str) -> Path:
-    """Return `folder` as a path; SedcoreError where it is no folder."""
+    """Return `folder` as a path. Raises SedcoreError where it is not a folder."""
     path = user_path(folder)
     if not path.is_dir():
         raise SedcoreError(
@@ -56,7 +56,7 @@ def check_folder(folder: str | Path, what: str) -> Path:
 
 
 def source_kind(folder: Path, source: str | None, labels: str | Path | None) -> str:
-    """Return "npy" or "audio" for a folder; X/ with Y/ wins over audio unless told otherwise.
+    """Return "npy" or "audio" for a folder; X/ with Y/ takes precedence over audio unless `source` says otherwise.
 
     Raises
     ------
@@ -86,8 +86,8 @@ def source_kind(folder: Path, source: str | None, labels: str | Path | None) -> 
 def find_table(folder: Path, labels: str | Path | None = None) -> Path:
     """Return the label table of an audio folder: `labels`, in the folder or as given, else the one found.
 
-    Looked for are, in the folder and in its audio/: strong.tsv, any .tsv or .csv with a strong header, weak.tsv,
-    any with a weak header, a .csv with a column a class.
+    Searched, in the folder and in its audio/, in this order: strong.tsv, any .tsv or .csv with a strong header,
+    weak.tsv, any with a weak header, a .csv with a column per class.
     """
     if labels is not None:
         for path in (folder / labels, user_path(labels)):
@@ -112,7 +112,7 @@ def find_table(folder: Path, labels: str | Path | None = None) -> Path:
         if tables:
             return tables[0]
     if len(others) == 1:
-        return others[0]  # whoever reads it says what is wrong with it
+        return others[0]  # reading it reports what is wrong
     raise SedcoreError(
         f"{folder}: holds no label table; wanted is a .tsv or .csv whose header is filename, onset, offset, "
         "event_label (strong), or filename, event_labels (weak), or filename and a column a class"
@@ -133,11 +133,11 @@ def read_audio_split(
     Parameters
     ----------
     table
-        Its clip ids are the file names as it writes them: below audio/ or below the folder.
+        Names files relative to audio/ or to the folder; clip ids are these names as written.
     hop_s
-        Events that overrun their clip by less are cut without a word.
+        Events that end less than this after their clip are cut without a warning.
     elsewhere
-        Folders of other splits that the same table is for: its rows may name their files.
+        Folders of other splits with the same table: its rows may name their files.
     """
     split = SourceSplit(folder, table.kind, _below(table.path, folder), [], [], list(table.problems))
     files = audio_files(folder)
@@ -175,7 +175,7 @@ def read_audio_split(
 
 
 def audio_files(folder: Path) -> dict[str, Path]:
-    """Audio files of a source folder by name below audio/ (or below the folder where that is missing), NFC."""
+    """Audio files of a source folder by name (NFC) relative to audio/, or to the folder where that is missing."""
     base = folder / "audio" if (folder / "audio").is_dir() else folder
     files = sorted(path for path in base.rglob("*") if _is_audio(path))
     return {_key(path.relative_to(base).as_posix()): path for path in files}
@@ -187,7 +187,7 @@ def _find(files: dict[str, Path], name: str) -> Path | None:
 
 
 def _clip_events(split: SourceSplit, clip: SourceClip, events: Sequence[Event], hop_s: float) -> int:
-    """Add a clip's events, cut to its length; returns how many lie wholly beyond it."""
+    """Add a clip's events, cut to its length; return how many lie wholly beyond it."""
     cut, beyond = [], []
     kept = set()
     for event in events:
@@ -227,7 +227,7 @@ def _is_audio(path: Path) -> bool:
 
 
 def _key(name: str) -> str:
-    """File names as compared: some systems store accents as separate characters."""
+    """Return a name in the form for comparison: some systems store accents as separate characters."""
     return unicodedata.normalize("NFC", name)
 
 

@@ -12,7 +12,7 @@ DEFAULT_FRACTIONS = (0.7, 0.15, 0.15)
 
 
 def check_fractions(fractions: Sequence[float], names: Sequence[str]) -> tuple[float, ...]:
-    """Return `fractions` as floats; SedcoreError unless one above 0 for each name, summing to 1."""
+    """Return `fractions` as floats. Raises SedcoreError unless there is one above 0 per name and they sum to 1."""
     given = ", ".join(str(fraction) for fraction in fractions)
     wanted = f"give {len(names)} numbers above 0 that sum to 1, for {', '.join(names)}"
     try:
@@ -28,8 +28,8 @@ def stratify(truth: np.ndarray, fractions: Sequence[float], seed: int = 0) -> np
     """Divide clips so that each label keeps its share in every part.
 
     Iterative stratification: Sechidis, Tsoumakas and Vlahavas (2011), On the stratification of multi-label
-    data. The rarest label that is left is dealt out first, each of its clips to the part that lacks it most.
-    Unlike there a part that is full takes no more: many rare labels would all go to the largest part.
+    data. The rarest remaining label is dealt out first, each of its clips to the part that lacks it most. Unlike in
+    the paper, a full part takes no more: otherwise many rare labels would all go to the largest part.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def stratify(truth: np.ndarray, fractions: Sequence[float], seed: int = 0) -> np
 
 
 def _sizes(shares: np.ndarray, clips: int) -> np.ndarray:
-    """Whole numbers (parts,) that sum to `clips`, each within one of its share: the largest remainders round up."""
+    """Whole numbers (parts,) that sum to `clips`, each within 1 of its share; the largest remainders round up."""
     exact = shares * clips
     sizes = np.floor(exact + 1e-9).astype(int)
     up = np.argsort(sizes - exact, kind="stable")[: clips - sizes.sum()]
@@ -83,7 +83,7 @@ def _sizes(shares: np.ndarray, clips: int) -> np.ndarray:
 
 
 def _rarest(left: np.ndarray, rng: np.random.Generator) -> int | None:
-    """The label with the fewest clips left (ties at random), or None when none has any."""
+    """The label with the fewest clips left (ties at random), or None where no label has any."""
     there = np.flatnonzero(left)
     return int(rng.choice(there[left[there] == left[there].min()])) if len(there) else None
 
@@ -97,7 +97,7 @@ def _neediest(lacking: np.ndarray, wanted: np.ndarray, rng: np.random.Generator)
 
 
 def _no_part_empty(part: np.ndarray, parts: int, order: np.ndarray) -> np.ndarray:
-    """Move one clip of the largest part to each empty one (few clips with many labels can leave one so)."""
+    """Move one clip of the largest part to each empty one (few clips with many labels can leave a part empty)."""
     for empty in range(parts):
         counts = np.bincount(part, minlength=parts)
         if counts[empty] == 0:

@@ -1,13 +1,13 @@
-"""Stored data sets: what lies under ``datasets/NAME`` and how it is read. Light: numpy, pandas, no librosa.
+"""Stored data sets: the files under ``datasets/NAME`` and how to read them. Light: numpy, pandas, no librosa.
 
     dataset.json      classes in order, splits with their balance, rates, source, fingerprint, problems
-    clips.parquet     a row a clip: clip_id, split, source_file, duration_s, labels, first_row, rows
-    events.parquet    a row an event, where labels are strong: clip_id, split, onset_s, offset_s, label
+    clips.parquet     a row per clip: clip_id, split, source_file, duration_s, labels, first_row, rows
+    events.parquet    a row per event, where labels are strong: clip_id, split, onset_s, offset_s, label
     features/KIND.npy (rows, frames, bands), opened memory-mapped; KIND.json beside it
 
-A *row* is a window of `clip_s` seconds. A clip that is longer has several consecutive ones (the last padded
-with zeros), and rows lie in the order of clips.parquet: those of a clip are ``first_row`` to
-``first_row + rows - 1``. A clip is found by (split, clip_id).
+A *row* is a window of `clip_s` seconds. A longer clip has several consecutive rows, the last padded with zeros.
+Rows are in the order of clips.parquet; a clip's are ``first_row`` to ``first_row + rows - 1``. A clip is identified
+by (split, clip_id).
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ def broken_datasets(root: str | Path) -> list[tuple[Path, str]]:
 
 
 def _scan(root: str | Path) -> list[tuple[Path, DataSet | None, str]]:
-    found = []
+    folders = []
     folder = datasets_folder(root)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith(".") or not (path / "dataset.json").is_file():
             continue
         try:
-            found.append((path, DataSet(path), ""))
+            folders.append((path, DataSet(path), ""))
         except SedcoreError as error:
-            found.append((path, None, str(error)))
-    return found
+            folders.append((path, None, str(error)))
+    return folders
 
 
 def open_dataset(root: str | Path, name: str) -> DataSet:
-    """Open the data set `name`; SedcoreError names those that exist where it does not."""
+    """Open the data set `name`. Raises SedcoreError, with the names that exist, where it does not."""
     folder = datasets_folder(root)
     path = folder / str(name)
     if Path(str(name)).name == str(name) and (path / "dataset.json").is_file():
@@ -68,7 +68,7 @@ def open_dataset(root: str | Path, name: str) -> DataSet:
 
 
 class DataSet:
-    """A stored data set, read lazily. Attributes are cached; open it again to see later changes."""
+    """A stored data set, read when first used. Attributes are cached; open it again to see later changes."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -106,19 +106,19 @@ class DataSet:
 
     @functools.cached_property
     def clips(self) -> pd.DataFrame:
-        """One row a clip, see `CLIP_COLUMNS`; `labels` are lists of str."""
+        """One row per clip with `CLIP_COLUMNS`; `labels` are lists of str."""
         clips = read_parquet(self.path / "clips.parquet", "data set")
         clips["labels"] = [list(labels) for labels in clips["labels"]]
         return clips
 
     @functools.cached_property
     def events(self) -> pd.DataFrame | None:
-        """One row an event, see `EVENT_COLUMNS`, times from the clip's start; None for weak labels."""
+        """One row per event with `EVENT_COLUMNS`, times in s from the clip's start; None for weak labels."""
         path = self.path / "events.parquet"
         return read_parquet(path, "data set") if path.exists() else None
 
     def labels_of(self, split: str) -> str:
-        """What the labels of a split were: strong, weak, columns or event rolls."""
+        """Kind of a split's labels: strong, weak, columns or event rolls."""
         return self.info.get("labels_by_split", {}).get(split, self.info.get("labels", "weak"))
 
     def clips_of(self, split: str) -> pd.DataFrame:
@@ -139,7 +139,7 @@ class DataSet:
         return _row_indices(clips["first_row"].to_numpy(), clips["rows"].to_numpy())
 
     def row_clips(self, split: str) -> np.ndarray:
-        """For each of `rows_of(split)` the position (rows,) of its clip in `clips_of(split)`."""
+        """Position (rows,) in `clips_of(split)` of the clip of each of `rows_of(split)`."""
         clips = self.clips_of(split)
         return np.repeat(np.arange(len(clips)), clips["rows"].to_numpy())
 
@@ -163,7 +163,9 @@ class DataSet:
         column, clip_s = {name: i for i, name in enumerate(self.classes)}, float(self.info["clip_s"])
         for event in events.itertuples(index=False):
             position = place[event.clip_id]
-            last = counts[position] - 1  # it also holds the few milliseconds for which no window was made
+            last = (
+                counts[position] - 1
+            )  # it also stands for the few milliseconds after it, too short for a window of their own
             begin = min(int(round(event.onset_s / clip_s, 9)), last)  # 0.3 / 0.1 is 2.9999999999999996
             end = min(max(int(np.ceil(round(event.offset_s / clip_s, 9))) - 1, begin), last)
             out[starts[position] + begin : starts[position] + end + 1, column[event.label]] = True
@@ -177,8 +179,8 @@ class DataSet:
     def feature_info(self, kind: str) -> dict[str, Any]:
         """kind, rows, frames, bands, hop_s, sample_rate_hz, dtype, normalise, params, mean, std.
 
-        `mean` and `std` (bands,) float64 are over train; the array is stored as computed.
-        Scale with them where `normalise` is true.
+        `mean` and `std` (bands,) float64 are over train. The array is stored as computed; normalise it with them where
+        `normalise` is true.
         """
         if kind not in self.feature_names():
             built = ", ".join(self.feature_names()) or "none"

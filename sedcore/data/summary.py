@@ -1,7 +1,6 @@
-"""What a stored data set holds, as tables: balance, shift between splits, classes together, lengths of events.
+"""Tables of a stored data set: balance, shift between splits, classes together, lengths of events.
 
-Light (numpy, pandas, scipy): pages read it. Shares are of the clips of a split, 0 to 1. A class that is in no
-clip of a split has share 0 there.
+Light (numpy, pandas, scipy): pages import it. A share is a part of a split's clips, 0 to 1.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from sedcore.errors import SedcoreError
 from sedcore.evaluation.verdicts import holm
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-LIKELY = 0.05  # the chance, over all classes and splits, that a shift is named where there is none
+LIKELY = 0.05  # chance of reporting a shift where there is none, over all classes and splits
 
 
 def learned_balance(root: Path, run: Run) -> pd.DataFrame | None:
-    """Return the `balance_table` of the data set that a run learnt from, None where it is not here or has changed."""
+    """Return the `balance_table` of the data set that a run was trained on; None where it is missing or has changed."""
     try:
         dataset = open_dataset(root, run.info["dataset"] or "")
     except SedcoreError:
@@ -30,7 +29,7 @@ def learned_balance(root: Path, run: Run) -> pd.DataFrame | None:
 
 
 def train_priors(root: Path, run: Run) -> dict[str, float] | None:
-    """Return the share of the training clips that hold each class, None where the data set is not here."""
+    """Return the share of training clips with each class; None where the data set is missing or has changed."""
     balance = learned_balance(root, run)
     if balance is None:
         return None
@@ -39,7 +38,7 @@ def train_priors(root: Path, run: Run) -> dict[str, float] | None:
 
 
 def split_table(dataset: DataSet) -> pd.DataFrame:
-    """Return a row a split: split, clips, hours, labels (mean a clip), unlabelled (clips), events (None: weak)."""
+    """Return a row per split: split, clips, hours, labels (mean a clip), unlabelled (clips), events (None: weak)."""
     rows = []
     events = dataset.events
     for split in dataset.splits:
@@ -59,15 +58,15 @@ def split_table(dataset: DataSet) -> pd.DataFrame:
 
 
 def balance_table(dataset: DataSet) -> pd.DataFrame:
-    """Return a row a class and split: label, split, positives, clips, share; classes and splits in order.
+    """Return a row per class and split: label, split, positives, clips, share; classes and splits in order.
 
     Read from dataset.json alone.
     """
     rows = []
     for label in dataset.classes:
         for split in dataset.splits:
-            known = dataset.info["splits"][split]
-            positives, clips = int(known["positives"].get(label, 0)), int(known["clips"])
+            counts = dataset.info["splits"][split]
+            positives, clips = int(counts["positives"].get(label, 0)), int(counts["clips"])
             rows.append(
                 {
                     "label": label,
@@ -81,7 +80,7 @@ def balance_table(dataset: DataSet) -> pd.DataFrame:
 
 
 def most_frequent(balance: pd.DataFrame, most: int | None = None) -> list[str]:
-    """Return the classes by their clips in all splits, the most frequent first; at most `most`."""
+    """Return the classes, at most `most`, by their number of clips in all splits, the most frequent first."""
     total = (
         balance.groupby("label", sort=False)["positives"].sum().sort_values(ascending=False, kind="stable")
     )
@@ -89,13 +88,13 @@ def most_frequent(balance: pd.DataFrame, most: int | None = None) -> list[str]:
 
 
 def shift_table(balance: pd.DataFrame) -> pd.DataFrame:
-    """Return how far each class's share in the other splits lies from the first split (train).
+    """Return how far each class's share differs between the first split (train) and the others.
 
-    A row a class: label, split (where it differs most), difference (its share minus train's), beyond_chance:
-    whether Fisher's exact test tells it from two draws of the same source, corrected over all classes and
-    splits (Holm 1979). Empty where there is one split only.
+    A row per class: label, split (where it differs most), difference (its share minus train's), beyond_chance:
+    whether Fisher's exact test rejects equal shares, corrected over all classes and splits (Holm 1979). Empty
+    where there is only one split.
     """
-    from scipy.stats import fisher_exact  # takes a second, and most pages never ask
+    from scipy.stats import fisher_exact  # takes a second, and most pages do not need it
 
     splits = list(dict.fromkeys(balance["split"]))
     if len(splits) < 2:
@@ -109,7 +108,7 @@ def shift_table(balance: pd.DataFrame) -> pd.DataFrame:
         for a, n, b, m in zip(others["positives"], others["clips"], here["positives"], here["clips"])
     ]
     others["beyond_chance"] = holm(others["p"].to_numpy()) <= LIKELY
-    # The split that is beyond chance speaks before one that only happens to lie further off.
+    # A split whose shift is beyond chance takes precedence over a larger shift that is not.
     order = others.assign(size=others["difference"].abs()).sort_values(
         ["beyond_chance", "size"], ascending=False, kind="stable"
     )
@@ -118,16 +117,16 @@ def shift_table(balance: pd.DataFrame) -> pd.DataFrame:
 
 
 def together(truth: np.ndarray) -> np.ndarray:
-    """Return how many clips hold both classes, (classes, classes) int; the diagonal is each class's clips."""
+    """Return how many clips have both classes, (classes, classes) int; the diagonal is each class's clips."""
     held = truth.astype(np.int64)
     return held.T @ held
 
 
 def length_table(dataset: DataSet) -> pd.DataFrame | None:
-    """Return a row a class over all splits, None where labels are weak.
+    """Return a row per class over all splits, None where labels are weak.
 
     Columns: label, events, a_clip (mean events in a clip that has the class), q10, q25, q50, q75, q90
-    (quantiles of their lengths in seconds), longest, filled (share of such clips' time that events fill).
+    (quantiles of event lengths in s), longest, filled (share of such clips' time that its events fill).
     A class without events has NaN.
     """
     events = dataset.events

@@ -1,6 +1,6 @@
-"""Truth to hold somebody's scores against: a file of labels, or the labels of a stored data set.
+"""Truth for the evaluation of scores from elsewhere: a file of labels, or the labels of a stored data set.
 
-strong, weak, a column a class   as `labels` reads them; the id column of the latter may have other names,
+strong, weak, a column per class as `labels` reads them; the id column of the last may have other names,
                                  and only its y_ columns count where it has any
 tag list                         fname,labels ...: labels separated by commas or semicolons
 DCASE 2016 tag reference         file, scene, tag;tag;, id: tab separated, without a header
@@ -30,7 +30,7 @@ def read_truth(path: str | Path) -> Truth:
     Raises
     ------
     SedcoreError
-        It has none of them, or rows of it are wrong; one sentence.
+        The file has none of these forms, or has faulty rows.
     """
     path = user_path(path)
     if not path.is_file():
@@ -107,5 +107,5 @@ def _split_tags(text: str) -> list[str]:
 
 
 def _from_tags(words: str, ids: Iterable[str], tags: Sequence[Sequence[str]]) -> Truth:
-    classes = tuple(sorted({tag for some in tags for tag in some}))
+    classes = tuple(sorted({tag for of_clip in tags for tag in of_clip}))
     return Truth(words, np.array(list(ids), object), classes, multi_hot(tags, classes), closed=False)

@@ -1,8 +1,8 @@
-"""Writing a data set folder: built complete under a hidden name beside its place, then renamed.
+"""Writing a data set folder: completed under a hidden name beside its place, then renamed.
 
-`write_dataset` is the one function that writes a data set; imports and the demo set both use it. Whatever
-stops it (an error in a clip, Ctrl-C, a lost connection, a full disk) leaves nothing behind, and what a killed
-process leaves, the next import removes (see `sedcore.data.building`).
+`write_dataset` is the one function that writes a data set; imports and the demo set both use it. An
+error in a clip, Ctrl-C, a lost connection or a full disk leaves nothing behind; what a killed process leaves is
+removed by the next import (see `sedcore.data.building`).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def write_dataset(
     classes
         Class names in order.
     clips
-        One row a clip, grouped by split (train first): clip_id, split, source_file, duration_s, labels (list
+        One row per clip, grouped by split (train first): clip_id, split, source_file, duration_s, labels (list
         of str). first_row and rows are added here.
     load, items
         ``load(items[i])`` gives clip i as ``(data, digest)``: mono float32 samples (n,) at
@@ -71,13 +71,14 @@ def write_dataset(
         content that is the same on every machine. Runs in worker processes: both must be picklable. A
         SedcoreError that it raises is listed as a problem of that clip.
     events
-        One row an event (clip_id, split, onset_s, offset_s, label) where labels are strong, else None.
+        One row per event (clip_id, split, onset_s, offset_s, label) where labels are strong, else None.
     labels
         "strong", "weak", "columns" or "event rolls"; a dict {split: one of these} where splits differ.
     problems
-        What was found before; errors among them stop the import after the clips have been checked too.
+        Problems found so far. Errors among them stop the import, but only after all clips are checked as well.
     workers, elsewhere
-        Processes on this machine; or what computes the clips on others (see `sedcore.data.rows.Elsewhere`).
+        Worker processes on this machine; or a function that computes the clips on other machines (see
+        `sedcore.data.rows.Elsewhere`).
     progress
         Called with (clips done, clips in all).
     """
@@ -128,7 +129,7 @@ def _write_tables(
     kinds: Sequence[str],
     params: FeatureParams,
 ) -> None:
-    """Write clips, events where labels are strong, and what is to be known of each kind of features."""
+    """Write clips, events where labels are strong, and the .json of each kind of features."""
     write_parquet(folder / "clips.parquet", clips)
     if events is not None:
         write_parquet(folder / "events.parquet", events)
@@ -163,7 +164,7 @@ def sorted_events(events: pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def train_rows(clips: pd.DataFrame) -> np.ndarray:
-    """Row indices of the train split: what features are normalised by."""
+    """Row indices of the train split, whose statistics normalise the features."""
     train = clips[clips["split"] == "train"]
     spans = zip(train["first_row"], train["rows"])
     return np.concatenate([np.arange(first, first + count) for first, count in spans] or [np.zeros(0, int)])
@@ -208,7 +209,7 @@ def fingerprint(
 
 
 def write_feature_info(folder: Path, kind: str, params: FeatureParams, train: np.ndarray) -> None:
-    """Write what is to be known of the features FOLDER/KIND.npy; `train` are the rows that they are normalised by."""
+    """Write KIND.json beside FOLDER/KIND.npy: shape, settings, mean and deviation over the rows `train`."""
     array = np.load(folder / f"{kind}.npy", mmap_mode="r")
     mean, std = band_statistics(array, train)
     rows, frames, bands = array.shape
