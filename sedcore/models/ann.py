@@ -10,10 +10,10 @@ def ann(classes: int, bands: int, frames: int) -> keras.Model:
     """Build the report's ANN (section 3.3): five dense layers, dropout between them.
 
     Input (batch, frames, bands), output (batch, classes) probabilities. For 10 classes, 64 bands and 1000 frames:
-    32,937,194 parameters, of which 32.8 million are the first layer; 66 MFLOP a clip. It knows nothing of time
-    or frequency: a dog a second later is another pattern. At the report's learning rate of 1e-2 its units die
+    32,937,194 parameters, of which 32.8 million are the first layer; 66 MFLOP a clip. It has no notion of time
+    or frequency: a dog a second later is a different pattern. At the report's learning rate of 1e-2 its units die
     in the first epoch and every clip gets the label priors. The report flattens (bands, frames); here the first
-    layer's weights lie in the order of (frames, bands), which saves turning each batch.
+    layer's weights are in the order (frames, bands), which saves transposing each batch.
     """
     return keras.Sequential(
         [

@@ -1,4 +1,4 @@
-"""Importing Keras and TensorFlow without their notes about their own build, which would bury ours."""
+"""Importing Keras and TensorFlow without their start-up messages, which would bury ours."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from sedcore.extras import need
 
 
 def load_keras() -> None:
-    """Import Keras with its backend and find the devices; what they print of themselves is dropped.
+    """Import Keras with its backend and find the devices; their output is shown only if that fails.
 
-    If that fails, the output is shown: it may say why. Raises SedcoreError where Keras is not installed.
+    Raises
+    ------
+    SedcoreError
+        Keras is not installed.
     """
     need("keras", "a model")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -29,7 +32,7 @@ def load_keras() -> None:
 
 @contextlib.contextmanager
 def _held_back_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to a file: TensorFlow's first lines come from C++ before any log level counts."""
+    """Redirect file descriptor 2 to a file: TensorFlow's first lines come from C++, before log levels apply."""
     try:
         own = sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):

@@ -1,8 +1,8 @@
-"""What the models say of themselves, without importing TensorFlow: pages and the command line read this.
+"""Facts about the models without importing TensorFlow, for pages and the command line.
 
-`parameters` and `clips_per_s` are for ten classes and input of 1000 frames x 64 bands; the speed is of
-training on two cores of a 2023 server processor without accelerator, and only a first guess: once a model has
-run on a machine, the history of that run is the better estimate.
+`parameters` and `clips_per_s` are for ten classes and input of 1000 frames x 64 bands; the speed is that
+of training on two cores of a 2023 server processor without accelerator. It is a first guess: once a model has been
+trained on a machine, the history of that run is the better estimate.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ class ModelCard:
 
     Attributes
     ----------
-    name : what `--model` takes.
-    title : name for people.
-    summary : one sentence on what it is and when to take it.
+    name : value of `--model`.
+    title : name for display.
+    summary : one sentence on what it is and when to choose it.
     source : where the architecture comes from.
     learning_rate, epochs, batch_size : defaults of training.
     parameters : at 10 classes, 1000 frames, 64 bands.
     clips_per_s : training speed at that size, two cores; rough.
-    min_bands, min_frames : the smallest input whose layers still have something to work on.
-    frames : whether it also says when, in a layer named "frames", so that it can learn from labels with times.
-    recipe : how it is trained where nobody says otherwise; settings of `TrainConfig`. What it leaves out is as in the
-        report (`Setting.plain`).
+    min_bands, min_frames : the smallest input that the layers can take.
+    frames : whether a layer named "frames" gives class probabilities over time, so that it can learn from labels with
+        times.
+    recipe : default settings of `TrainConfig`. Those left out are as in the report (`Setting.plain`).
     """
 
     name: str
@@ -52,12 +52,12 @@ class ModelCard:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Return the settings of `TrainConfig` that the model brings, the recipe among them."""
+        """Return the model's defaults for `TrainConfig`, the recipe included."""
         own = ("epochs", "learning_rate", "batch_size")
         return {name: getattr(self, name) for name in own} | dict(self.recipe)
 
     def misfit(self, bands: int, frames: int) -> str | None:
-        """Return why an input of (frames, bands) cannot be taken, None where it can."""
+        """Return why the model cannot take an input of (frames, bands), None where it can."""
         if bands >= self.min_bands and frames >= self.min_frames:
             return None
         return (
@@ -188,7 +188,7 @@ def model_card(name: str) -> ModelCard:
     Raises
     ------
     SedcoreError
-        There is no such model; the nearest name is given.
+        There is no such model; the message gives the nearest name.
     """
     if name in MODELS:
         return MODELS[name]

@@ -1,4 +1,4 @@
-"""Convolutional networks: the report's, and its idea of one small network for each class."""
+"""Convolutional networks: the report's, and its idea of a small network per class."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def cnn(classes: int, bands: int, frames: int) -> keras.Model:
     """Build the report's CNN (section 3.4): four convolution blocks, global maximum, two dense layers.
 
     Input (batch, frames, bands), output (batch, classes) probabilities. For 10 classes, 64 bands and 1000 frames:
-    516,426 parameters, 3.0 GFLOP a clip, about three times that for a training step. Its `Flatten` after
-    the global maximum does nothing and is left out.
+    516,426 parameters, 3.0 GFLOP a clip, about three times that for a training step. The report's `Flatten`
+    after the global maximum has no effect and is left out.
     """
     model = keras.Sequential(
         [layers.Input((frames, bands)), layers.Permute((2, 1)), layers.Reshape((bands, frames, 1))],
@@ -21,7 +21,7 @@ def cnn(classes: int, bands: int, frames: int) -> keras.Model:
     )
     for filters in (32, 128, 128, 256):
         model.add(NormalisedConvolution(filters))
-        # before the activation, on a quarter of the values or less: the maximum of rectified values is that rectified
+        # pooled before the ReLU, which then works on a quarter of the values or less; the result is the same
         model.add(layers.MaxPooling2D(2, 2) if filters < 256 else layers.GlobalMaxPooling2D())
         model.add(layers.Activation("relu"))
         model.add(layers.Dropout(0.2))
@@ -35,8 +35,8 @@ def cnn_per_class(classes: int, bands: int, frames: int) -> keras.Model:
 
     Input (batch, frames, bands), output (batch, classes) probabilities. Each class owns 8, 16 and 16 channels: a 7x7
     convolution with stride 4, two depthwise separable blocks (Chollet 2017), the global maximum, one sigmoid.
-    Nothing crosses between classes, so the sum of their losses trains each as if alone. The cost grows with
-    the number of classes: 1,201 parameters and about 5.5 MFLOP a clip for each.
+    Classes share no weights, so the sum of their losses trains each as if alone. The cost grows with
+    the number of classes: 1,201 parameters and about 5.5 MFLOP a clip per class.
     """
     inputs = layers.Input((frames, bands))
     x = layers.Reshape((frames, bands, 1))(inputs)

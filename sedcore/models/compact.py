@@ -1,4 +1,4 @@
-"""A small convolutional-recurrent network that learns quickly on a processor: the one to begin with."""
+"""A small convolutional-recurrent network that trains quickly on a CPU: the one to begin with."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ BLOCKS = (
 
 
 def compact(classes: int, bands: int, frames: int) -> keras.Model:
-    """Build a convolutional-recurrent network whose convolutions all take about the same work.
+    """Build a convolutional-recurrent network whose convolutions all cost about the same.
 
-    Input (batch, frames, bands), output (batch, classes) probabilities. Three quarters of the work of a usual CRNN lie
-    in its first two blocks, at full resolution; here the first convolution steps over every second frame and band, and
-    each later one has twice the filters on a quarter of the values. A bidirectional GRU walks over steps of sixteen
-    frames (160 ms at the default hop), the layer "frames" gives class probabilities of each, and linear softmax
-    pools them over time (Wang et al. 2019, 10.1109/ICASSP.2019.8682847). Takes at least 16 bands and 16 frames.
+    Input (batch, frames, bands), output (batch, classes) probabilities. Three quarters of a usual CRNN's cost is in its
+    first two blocks, at full resolution; here the first convolution has stride 2 in time and frequency, and each later
+    one has twice the filters on a quarter of the values. A bidirectional GRU runs over steps of sixteen frames (160 ms
+    at the default hop), the layer "frames" gives class probabilities for each step, and linear softmax pools them over
+    time (Wang et al. 2019, 10.1109/ICASSP.2019.8682847). Takes at least 16 bands and 16 frames.
     """
     inputs = layers.Input((frames, bands))
     x = layers.Reshape((frames, bands, 1))(inputs)
     for filters, window, step, pool in BLOCKS:
         x = NormalisedConvolution(filters, window, step, use_bias=False, momentum=MOMENTUM)(x)
-        # before the activation, which is the same on fewer values
+        # pooled before the ReLU: the same result from fewer values
         x = layers.MaxPooling2D(pool, padding="same")(x)
         x = layers.Activation("relu")(x)
     x = layers.Dropout(0.2)(x)

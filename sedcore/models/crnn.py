@@ -1,4 +1,4 @@
-"""Convolutional-recurrent networks: the report's, and the one it meant."""
+"""Convolutional-recurrent networks: the report's as printed, and one that does what it intended."""
 
 from __future__ import annotations
 
@@ -51,9 +51,8 @@ def crnn_time(classes: int, bands: int, frames: int) -> keras.Model:
     x = layers.Reshape((frames, bands, 1))(inputs)
     for filters, pool in ((16, (2, 2)), (32, (2, 2)), (64, (2, 2)), (64, (1, 2))):
         x = NormalisedConvolution(filters, use_bias=False, momentum=MOMENTUM)(x)
-        x = layers.MaxPooling2D(pool, padding="same")(
-            x
-        )  # before the activation, which is the same on fewer values
+        # pooled before the ReLU: the same result from fewer values
+        x = layers.MaxPooling2D(pool, padding="same")(x)
         x = layers.Activation("relu")(x)
     x = layers.Dropout(0.2)(x)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)

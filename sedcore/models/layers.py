@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-# Keras' default of .99 needs some 300 steps to forget its start, which is many epochs of a small data set: until
-# then validation looks far worse than training. The report's models keep the default, as printed.
+# Keras' default of .99 takes some 300 steps to forget the initial values, many epochs of a small data set; until then
+# validation looks far worse than training. The report's models keep the default, as printed.
 MOMENTUM = 0.9
 
 
@@ -50,9 +50,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 class NormalisedConvolution(keras.layers.Layer):
     """A convolution (padding "same") and the batch normalisation of its outputs, in this order.
 
-    Input (batch, height, width, channels). Where nothing is learned the normalisation is a scale and a shift, and
-    both go into the convolution's weights: one pass over the outputs less, the same values but for rounding. In
-    training the normalisation takes a bias out again, so that it moves the mean alone and has no gradient.
+    Input (batch, height, width, channels). In inference the normalisation, a scale and a shift, is folded into
+    the convolution's weights: one pass over the outputs less, and the same values but for rounding. In training the
+    normalisation cancels a bias, which therefore only moves the mean and has no gradient.
     """
 
     def __init__(self, filters, window=3, strides=1, use_bias=True, momentum=0.99, **options):
@@ -64,7 +64,7 @@ class NormalisedConvolution(keras.layers.Layer):
         self.normalisation = FusedBatchNormalization(momentum=momentum, dtype=self.dtype_policy)
 
     def build(self, input_shape):
-        """Make the weights of both."""
+        """Create the weights of both."""
         self.convolution.build(input_shape)
         self.normalisation.build(self.convolution.compute_output_shape(input_shape))
 
@@ -90,7 +90,7 @@ class NormalisedConvolution(keras.layers.Layer):
         return tf.nn.bias_add(outputs, ops.cast(shift, outputs.dtype))
 
     def compute_output_shape(self, input_shape):
-        """Return that of the convolution."""
+        """Return the convolution's output shape."""
         return self.convolution.compute_output_shape(input_shape)
 
     def get_config(self):
@@ -126,7 +126,7 @@ class PointwisePerClass(keras.layers.Layer):
         self.classes, self.channels = classes, channels
 
     def build(self, input_shape):
-        """Make a weight matrix for each class."""
+        """Create a weight matrix for each class."""
         channels_in = input_shape[-1] // self.classes
         self.kernel = self.add_weight(
             shape=(self.classes, channels_in, self.channels),

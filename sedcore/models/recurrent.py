@@ -1,9 +1,9 @@
-"""LSTM and GRU as Keras has them, faster on a processor.
+"""Keras' LSTM and GRU, faster on a CPU.
 
-Keras multiplies a step's input by its weights inside of the loop over steps, in small products, and has TensorFlow
-derive the loop's gradient, which keeps every intermediate of every step. Here the products of all inputs are one, the
-loop holds the recurrent product alone, and the gradient is written out: a loop backwards, and one product for each
-matrix of weights. Variables, their names and their numbers are Keras' own, so weights go from one to the other.
+Keras multiplies each step's input by the weights inside the loop over steps, in small products, and lets TensorFlow
+derive the loop's gradient, which keeps every intermediate value of every step. Here one product covers the inputs of
+all steps, the loop holds only the recurrent product, and the gradient is written out: a loop backwards, and one product
+per weight matrix. Variables have Keras' names and shapes, so weights can be exchanged.
 
 Equations: https://keras.io/api/layers/recurrent_layers/lstm/ and .../gru/ (reset after the product); gradients by the
 chain rule, as in Werbos 1990 (10.1109/5.58337).
@@ -15,7 +15,7 @@ import keras
 
 
 def _fits(layer: keras.layers.RNN, mask) -> bool:
-    """Whether the fast way is there: TensorFlow without a GPU (cuDNN is faster there), nothing masked, as usual."""
+    """Whether the fast loop applies: TensorFlow without a GPU (where cuDNN is faster), no mask, default options."""
     usual = (layer.activation.__name__, layer.recurrent_activation.__name__) == ("tanh", "sigmoid")
     plain = mask is None and not layer.dropout and layer.use_bias
     if keras.backend.backend() != "tensorflow" or not (usual and plain):
@@ -34,7 +34,7 @@ class FastLSTM(keras.layers.LSTM):
         if not _fits(self, mask):
             return super().inner_loop(sequences, initial_state, mask, training)
         cell, (h, c) = self.cell, initial_state
-        # with dropout Keras gives each gate a mask of its own
+        # with dropout, Keras gives each gate its own mask
         kept = cell.get_recurrent_dropout_mask(h) if training and cell.recurrent_dropout else None
         projected = _projected(self, sequences, cell.bias)
         outputs, last_c = _lstm(projected, h, c, kept, cell.recurrent_kernel.value)
@@ -57,9 +57,9 @@ class FastGRU(keras.layers.GRU):
 
 
 def _projected(layer: keras.layers.RNN, sequences, bias):
-    """Return (steps, batch, units), in the order of the walk: inputs times weights, of all steps at once."""
+    """Return inputs times weights of all steps at once, (steps, batch, units), in the order of the loop."""
     kernel = layer.cell.kernel
-    if kernel.shape[0] > kernel.shape[1]:  # what is turned round is the narrower of the two
+    if kernel.shape[0] > kernel.shape[1]:  # transpose the narrower of the two
         by_step = keras.ops.transpose(keras.ops.matmul(sequences, kernel) + bias, (1, 0, 2))
     else:
         by_step = keras.ops.matmul(keras.ops.transpose(sequences, (1, 0, 2)), kernel) + bias
@@ -71,9 +71,10 @@ def _by_clip(outputs):
 
 
 def _walk(steps, body, first, kept: int, backwards: bool = False):
-    """Loop over steps: `body(t, *state)` returns a new state and what to keep; return last state and stacks.
+    """Loop over steps; return the last state and, of each of `kept` tensors, its values (steps, ...).
 
-    kept : number of tensors that the body gives to be kept of each step.
+    body : body(t, *state) returns the new state and the `kept` tensors of step t.
+    first : the state before the first step.
     """
     import tensorflow as tf
 
@@ -93,12 +94,12 @@ def _walk(steps, body, first, kept: int, backwards: bool = False):
 
 
 def _shifted(first, values):
-    """Return what was there before each step: (steps, batch, units)."""
+    """Return the value before each step, (steps, batch, units): `first`, then all `values` but the last."""
     return keras.ops.concatenate([first[None], values[:-1]])
 
 
 def _times(left, right):
-    """Return the gradient of weights: the sum over steps and clips of left times right."""
+    """Return the gradient of a weight matrix: the sum over steps and clips of left times right."""
     units = [values.shape[-1] for values in (left, right)]
     flat = [keras.ops.reshape(values, (-1, n)) for values, n in zip((left, right), units)]
     return keras.ops.matmul(keras.ops.transpose(flat[0]), flat[1])
@@ -107,7 +108,7 @@ def _times(left, right):
 def _lstm(projected, h, c, kept, weights):
     """LSTM over (steps, batch, 4 units): input, forget, candidate, output.
 
-    kept : a mask (batch, units) for each gate, that multiplies the state before its product; or None.
+    kept : a dropout mask (batch, units) per gate, applied to the state before its product; or None.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""From a model's name to the model. Imports TensorFlow; `catalog` has what can be known without it."""
+"""Building a model by its name. Imports TensorFlow; `catalog` holds the facts that do not need it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ BUILDERS: dict[str, Callable[[int, int, int], keras.Model]] = {
 
 
 def build(name: str, classes: int, bands: int, frames: int, precision: str = "float32") -> keras.Model:
-    """Return a fresh model: input (batch, frames, bands) float32, output (batch, classes) in 0..1.
+    """Return a new model: input (batch, frames, bands) float32, output (batch, classes) in 0..1.
 
-    precision : "float32", or "bfloat16" for layers that do not say that they need float32.
+    precision : "float32", or "bfloat16" for all layers that do not ask for float32.
 
     Raises
     ------
@@ -46,5 +46,5 @@ def build(name: str, classes: int, bands: int, frames: int, precision: str = "fl
 
 
 def with_frames(model: keras.Model) -> keras.Model:
-    """Return a model that shares all weights and gives clip and frame probabilities (batch, steps, classes)."""
+    """Return a model with the same weights and two outputs: clip and frame probabilities (batch, steps, classes)."""
     return keras.Model(model.inputs, [*model.outputs, model.get_layer("frames").output])

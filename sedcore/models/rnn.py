@@ -1,4 +1,4 @@
-"""Recurrent networks: the report's, which walks over mel bands, and one that walks over time."""
+"""Recurrent networks: the report's, which runs over mel bands, and one that runs over time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sedcore.models.recurrent import FastLSTM
 def rnn(classes: int, bands: int, frames: int) -> keras.Model:
     """Build the report's RNN (section 3.5): two LSTM layers over the mel bands.
 
-    Input (batch, frames, bands), output (batch, classes) probabilities. The report's ``input_shape=(64, 1000)`` makes a
-    step of each band and features of its 1000 frames; that flaw is kept. For 10 classes, 64 bands and 1000 frames:
+    Input (batch, frames, bands), output (batch, classes) probabilities. The report's ``input_shape=(64, 1000)`` makes
+    each band a step whose features are its 1000 frames; that flaw is kept. For 10 classes, 64 bands and 1000 frames:
     629,866 parameters, 80 MFLOP a clip.
     """
     return keras.Sequential(
@@ -29,11 +29,11 @@ def rnn(classes: int, bands: int, frames: int) -> keras.Model:
 
 
 def rnn_time(classes: int, bands: int, frames: int) -> keras.Model:
-    """Build an RNN that walks over time: the report's layers with the axes the right way round.
+    """Build an RNN that runs over time: the report's layers with the axes the right way round.
 
     Input (batch, frames, bands), output (batch, classes) probabilities. Steps are means of four frames (40 ms at the
-    default hop), because 1000 steps cost four times as much and a single step carries little; the outputs are
-    averaged over time, so that an early event is not forgotten by the end of the clip. 75 MFLOP a clip.
+    default hop), because 1000 steps cost four times as much and a single frame says little; the outputs are
+    averaged over time, so that an early event still counts at the end of the clip. 75 MFLOP a clip.
     """
     return keras.Sequential(
         [
