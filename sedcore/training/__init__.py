@@ -1,1 +1,1 @@
-"""Training configuration, the fit loop, and what an epoch records."""
+"""Training: configuration, the fit loop, progress and estimates."""

@@ -1,4 +1,4 @@
-"""Trains one queued run: ``python -m sedcore.training RUN_ID --artifacts DIR``. What a worker starts."""
+"""The trainer that a worker starts for a queued run: ``python -m sedcore.training RUN_ID --artifacts DIR``."""
 
 import sys
 

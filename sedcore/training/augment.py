@@ -1,24 +1,24 @@
-"""What a training batch goes through before it is learned: mixing, masks, filters. NumPy alone, repeatable by its seed.
+"""Augmentation of training batches: mixing, masks, filters. NumPy only, reproducible by the seed.
 
-All of it works on normalised features (batch, frames, bands), where 0 is a band's mean over the training split.
+All functions work on normalised features (batch, frames, bands), where 0 is a band's mean over the training split.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-MASKS = 2  # of time, and as many of frequency, a clip
+MASKS = 2  # per clip in time, and as many in frequency
 WIDEST_TIME, WIDEST_BANDS = 0.1, 0.125  # of a mask, as a share of the clip's frames and bands
-MOST_DB = 6.0  # by which a filter raises or lowers a band
+MOST_DB = 6.0  # largest gain or loss of a filter
 FEWEST_EDGES, MOST_EDGES = 3, 6  # of a filter
 
 
 def mixed(
     x: np.ndarray, targets: list[np.ndarray], alpha: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Mix each clip with another of its batch, features and labels by the same share.
+    """Mix each clip with another of its batch, features and labels in the same proportion.
 
-    alpha : of the Beta distribution of the shares; small values leave most clips nearly as they are.
+    alpha : parameter of the Beta distribution of the shares; small values leave most clips almost unchanged.
     targets : arrays (batch, ...) of labels in 0..1.
 
     Zhang et al. 2018, "mixup: Beyond empirical risk minimization" (arXiv:1710.09412).
@@ -39,15 +39,15 @@ def mixed(
 def smoothed(labels: np.ndarray, share: float) -> np.ndarray:
     """Return labels in 0..1 moved towards one half: y * (1 - share) + share / 2.
 
-    Szegedy et al. 2016 (10.1109/CVPR.2016.308); for labels that do not exclude each other as Keras' BinaryCrossentropy.
+    Szegedy et al. 2016 (10.1109/CVPR.2016.308); for multi-label data as in Keras' BinaryCrossentropy.
     """
     return labels * np.float32(1 - share) + np.float32(share / 2)
 
 
 def mask(x: np.ndarray, rng: np.random.Generator) -> None:
-    """Put out some stretches of time and of frequency of each clip, in place.
+    """Set some stretches of time and of frequency of each clip to 0, in place.
 
-    Park et al. 2019, "SpecAugment" (10.21437/Interspeech.2019-2680), without its warping of time.
+    Park et al. 2019, "SpecAugment" (10.21437/Interspeech.2019-2680), without its time warping.
     """
     _, frames, bands = x.shape
     for clip in x:
@@ -63,10 +63,10 @@ def _stretch(length: int, widest: float, rng: np.random.Generator) -> slice:
 
 
 def shift(x: np.ndarray, most: int, rng: np.random.Generator) -> None:
-    """Move each clip up or down by some bands, at most so many, in place: another voice, another machine.
+    """Move each clip up or down by at most `most` bands, in place: another voice, another machine.
 
-    What moves in at the edge is the edge's own band. Nearly what a change of pitch does to mel bands, which Salamon and
-    Bello 2017 (10.1109/LSP.2017.2657381) found to help most of what they tried; theirs works on audio.
+    The edge band fills the gap. This approximates a pitch shift, the most useful augmentation that Salamon and Bello
+    2017 (10.1109/LSP.2017.2657381) tried; theirs works on audio.
     """
     for clip, bands in zip(x, rng.integers(-most, most + 1, len(x))):
         if bands > 0:
@@ -80,7 +80,7 @@ def shift(x: np.ndarray, most: int, rng: np.random.Generator) -> None:
 def filtered(x: np.ndarray, db: np.ndarray, rng: np.random.Generator) -> None:
     """Raise and lower the bands of each clip along a random line, in place: another microphone, another room.
 
-    db : (bands,) what one decibel is in each normalised band (1 / its deviation in dB).
+    db : (bands,) size of one decibel in each normalised band (1 / its deviation in dB).
 
     Nam, Kim, Park 2022, "FilterAugment" (10.1109/ICASSP43922.2022.9747680), the linear kind.
     """

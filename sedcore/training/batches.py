@@ -1,7 +1,7 @@
 """Batches from the memory-mapped feature store: (batch, frames, bands) float32, normalised.
 
-Memory does not grow with the data set: a batch is copied out of the map, and the pages it touched are given
-back to the kernel, which would otherwise count them as this process's own until it needs them.
+Memory does not grow with the data set: a batch is copied out of the map and its pages are given back to the kernel,
+which would otherwise count them as this process's memory until it needs them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 
 FLOAT16_END = 2.0**16  # all float16 numbers are below
-_AHEAD = 2  # batches prepared while one is trained on
+_AHEAD = 2  # batches prepared during a training step
 
 
 class RowReader:
@@ -26,7 +26,7 @@ class RowReader:
     Attributes
     ----------
     frames, bands : size of a row.
-    mean, std : (bands,) float32 that rows are normalised with; 0 and 1 where the features come normalised.
+    mean, std : (bands,) float32 by which rows are normalised; 0 and 1 for features that are not normalised here.
     """
 
     def __init__(self, dataset: DataSet, features: str):
@@ -46,10 +46,10 @@ class RowReader:
         Raises
         ------
         SedcoreError
-            A value is no number. Many layers would hide that (TensorFlow's ReLU makes 0 of it on a CPU).
+            A value is not finite. Many layers would hide that (TensorFlow's ReLU turns NaN into 0 on a CPU).
         """
         batch = np.empty((len(rows), self.frames, self.bands), np.float32)
-        for clip, row in zip(batch, rows):  # one at a time, while it is in the processor's cache
+        for clip, row in zip(batch, rows):  # one at a time, so that it stays in the cache
             widen(self.array[row], clip)
             clip -= self.mean
             clip /= self.std
@@ -71,24 +71,24 @@ class RowReader:
 def widen(values: np.ndarray, out: np.ndarray) -> None:
     """Write values, float16 or float32, into `out`, float32 of the same shape.
 
-    NumPy turns float16 into float32 one value at a time. Both formats have sign, exponent and fraction in this order
-    (IEEE 754): shifted by the 13 further places of the fraction, the bits of the one are those of the other but for the
-    exponents' origins, 15 and 127, and 2^112 makes up for these. It takes half the time.
+    NumPy converts float16 one value at a time; this takes half as long. Both formats have sign, exponent and fraction
+    in this order (IEEE 754). Float32 has 13 more bits of fraction, so the bits are shifted by 13; its exponents are
+    counted from 127 instead of 15, so the result is multiplied by 2^112.
     """
     if values.dtype != np.float16:
         out[:] = values
         return
     bits = out.view(np.int32)
-    bits[:] = values.view(np.int16)  # the sign goes into all upper bits
+    bits[:] = values.view(np.int16)  # int16 to int32 copies the sign into all upper bits
     bits <<= 13
-    bits &= ~0x70001FFF  # of these, the sign's own remains
+    bits &= ~0x70001FFF  # of these, only the sign bit stays
     out *= np.float32(2.0**112)
     if not -FLOAT16_END < out.min() <= out.max() < FLOAT16_END:
-        out[:] = values  # infinities and what is no number have an exponent of their own
+        out[:] = values  # infinities and NaN have a special exponent
 
 
 def in_background(batches: Iterator) -> Iterator:
-    """Yield from `batches`, preparing the next ones in a thread; an error in it is raised here."""
+    """Yield from `batches`, preparing the next ones in a thread; an error in the thread is raised here."""
     done, ready = object(), queue.Queue(_AHEAD)
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Whether a data set has what a training needs of it. Light: whoever queues a training asks this first."""
+"""Checks that a data set has what a training needs. Light: done before a training is queued."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sedcore.training.config import TrainConfig
 
 
 def check_fit(dataset: DataSet, config: TrainConfig) -> None:
-    """SedcoreError where a data set lacks what a configuration needs: splits, features, enough bands and frames."""
+    """Raise SedcoreError where a data set lacks splits, features, or the bands and frames that the model needs."""
     check_splits(dataset)
     check_kinds(config.features)
     if config.features not in dataset.feature_names():
         built = ", ".join(dataset.feature_names()) or "none"
-        # A copied demo set has tables only, and nothing stored that features could follow from.
+        # A cloned demo set has only tables, and no stored features to derive others from.
         bare = built == "none" and dataset.info["source"].get("kind") == "demo"
         command = f"demo-data --name {dataset.name}" if bare else f"data features {dataset.name}"
         raise SedcoreError(
@@ -29,7 +29,7 @@ def check_fit(dataset: DataSet, config: TrainConfig) -> None:
 
 
 def check_splits(dataset: DataSet) -> None:
-    """SedcoreError where a data set lacks what training needs: clips to learn from and clips to validate on."""
+    """Raise SedcoreError where a data set lacks clips for training or validation."""
     for split in ("train", "validation"):
         if split not in dataset.splits:
             raise SedcoreError(

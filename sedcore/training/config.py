@@ -1,7 +1,7 @@
 """The configuration of a training run: plain data, saved in run.json. Light: no TensorFlow.
 
-A setting has one home, its field here: checks, options of the command line, sweeps, the form of New run and the names
-in figures and tables follow from what the field says (`sedcore.training.settings.Setting`).
+A setting is defined once, by its field here: checks, command line options, sweeps, the form of New run and the names
+in figures and tables follow from its `sedcore.training.settings.Setting`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _without_frames(card: ModelCard) -> str | None:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What a run is trained on and how. None stands for the default of the model's card."""
+    """The settings of a training. None stands for the default of the model's card."""
 
     dataset: str = setting(
         "Data set", "the data set to train on", default=MISSING, part=DATA, searched=False, metavar="NAME"
@@ -119,7 +119,7 @@ class TrainConfig:
         high=1_000,
         plain=0,
     )
-    # Polyak and Juditsky 1992, 10.1137/0330046; in the first steps the share is less, see `FusedAdam`
+    # Polyak and Juditsky 1992, 10.1137/0330046; the share is smaller in the first steps, see `FusedAdam`
     averaging: float | None = setting(
         "Weight averaging",
         "scored with a moving average of the weights; the share of the old in a step, 0: not",
@@ -155,7 +155,7 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:
-        """Return the configuration saved as `values`; an unknown key is an error that names the nearest."""
+        """Return the configuration saved as `values`. Raises SedcoreError for an unknown key, with the nearest one."""
         for key in values:
             if key not in SETTINGS:
                 raise SedcoreError(f"training knows no setting {key!r}; {suggestion(key, SETTINGS)}")
@@ -190,5 +190,5 @@ SETTINGS: dict[str, Setting] = settings_of(TrainConfig)
 
 
 def setting_words(name: str) -> str:
-    """Return what people call a setting, within a sentence; of any other name its words."""
+    """Return a setting's title for use within a sentence; for any other name, its words."""
     return SETTINGS[name].words if name in SETTINGS else name.replace("_", " ")

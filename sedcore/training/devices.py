@@ -1,8 +1,8 @@
-"""Training on one device, or on all that the machine has: each batch is divided, and the gradients are added up.
+"""Training on one device, or on all of the machine: each batch is divided, and the gradients are summed.
 
-`devices = "all"` is TensorFlow's MirroredStrategy: every device holds the weights and takes a part of the batch. The
-step, the loss and the learning rate are those of the whole batch, so that the numbers are those of one device, but for
-dropout's random numbers and batch normalisation, whose means are those of each part.
+`devices = "all"` is TensorFlow's MirroredStrategy: every device holds the weights and takes a part of the batch. Step,
+loss and learning rate are those of the whole batch, so the results are those of one device, except for dropout's
+random numbers and for batch normalisation, which uses the means of each part.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 
 from sedcore.errors import SedcoreError
 
-SMALL_ROW = 2**17  # values that the largest layer makes of a row
+SMALL_ROW = 2**17  # largest layer output, in values per row, of a model that scores more rows at a time
 
 
 class OneDevice:
-    """TensorFlow's first device, or whatever another backend of Keras finds."""
+    """TensorFlow's first device, or the default device of another Keras backend."""
 
     number = 1
 
@@ -29,15 +29,15 @@ class OneDevice:
         self._scorings: dict[keras.Model, Scoring] = {}
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Return what a model is built and compiled in."""
+        """Return the context in which a model is built and compiled."""
         return contextlib.nullcontext()
 
     def step(self, model: keras.Model, x: np.ndarray, *targets: np.ndarray) -> float:
         """Train a compiled model on a batch (batch, frames, bands); return its mean loss.
 
-        targets : of each output of the model (batch, ..., classes) in 0..1; their losses are added up.
+        targets : one per output of the model, (batch, ..., classes) in 0..1; their losses are summed.
 
-        What Keras' train_on_batch does, traced once for batches of any size; Keras' own is traced three times.
+        Equivalent to Keras' train_on_batch, but traced once for batches of any size; Keras' is traced three times.
         """
         if keras.backend.backend() != "tensorflow":
             return float(np.sum(model.train_on_batch(x, list(targets))))
@@ -46,7 +46,7 @@ class OneDevice:
         return float(self._steps[model](x, *targets))
 
     def scoring(self, model: keras.Model) -> keras.Model | Scoring:
-        """Return what scores a batch by `predict_on_batch`."""
+        """Return an object whose `predict_on_batch` scores a batch."""
         if keras.backend.backend() != "tensorflow":
             return model
         if model not in self._scorings:
@@ -57,7 +57,7 @@ class OneDevice:
 def _step_of(model: keras.Model) -> Callable:
     import tensorflow as tf
 
-    model.optimizer.build(model.trainable_variables)  # else it would make its variables inside of the graph
+    model.optimizer.build(model.trainable_variables)  # else it would create its variables inside the graph
 
     def step(x, *targets):
         with tf.GradientTape() as tape:
@@ -80,7 +80,7 @@ def _gradients(tape, total, model: keras.Model) -> list:
 
 
 def _losses(model: keras.Model, x, targets):
-    """Return the loss of each clip (batch,): binary cross-entropy, mean of an output, sum of the outputs."""
+    """Return the loss of each clip (batch,): binary cross-entropy, averaged within outputs and summed over them."""
     outputs = model(x, training=True)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     ops, losses = keras.ops, 0.0
@@ -95,8 +95,8 @@ class Scoring:
 
     Attributes
     ----------
-    rows : to score at a time. Of small ones 64, so that large weights are read half as often; where a layer makes much
-        of a row more is no faster, and takes memory.
+    rows : rows to score at a time: 64 where layers are small, so that large weights are read half as often; fewer where
+        a layer's output is large, since more would be no faster and take memory.
     """
 
     def __init__(self, model: keras.Model):
@@ -113,7 +113,7 @@ class Scoring:
 
 
 class AllDevices:
-    """All GPUs of the machine; without one, all CPU devices that TensorFlow was told of.
+    """All GPUs of the machine; without GPUs, all CPU devices configured in TensorFlow.
 
     Raises
     ------
@@ -132,7 +132,7 @@ class AllDevices:
         gpus, cpus = tf.config.list_logical_devices("GPU"), tf.config.list_logical_devices("CPU")
         self._strategy = tf.distribute.MirroredStrategy(
             [device.name for device in gpus or cpus],
-            # TensorFlow's collective sum of CPU devices mixes up two models of one process (2.21)
+            # TensorFlow's collective sum on CPU devices mixes up two models in one process (2.21)
             cross_device_ops=None if gpus else tf.distribute.ReductionToOneDevice(),
         )
         self._steps: dict[keras.Model, Callable] = {}
@@ -143,11 +143,11 @@ class AllDevices:
         return self._strategy.num_replicas_in_sync
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Return what a model is built and compiled in."""
+        """Return the context in which a model is built and compiled."""
         return self._strategy.scope()
 
     def step(self, model: keras.Model, x: np.ndarray, *targets: np.ndarray) -> float:
-        """Train a compiled model on a batch, a part of it on each device; return the batch's mean loss.
+        """Train a compiled model on a batch, divided among the devices; return the batch's mean loss.
 
         Keras' own train_on_batch would give every device the whole batch.
         """
@@ -158,9 +158,9 @@ class AllDevices:
         return float(self._steps[model](*parts))
 
     def _shared_out(self, values: np.ndarray):
-        """Give each device its part of an array; a device without any gets the first row with nothing in it.
+        """Give each device its part of an array; a device without one gets a row of zeros.
 
-        Nothing: the weights, 1 / batch, are the array in which that row is made zero, so it counts for nothing.
+        The clips' weights (1 / batch) are divided in this way too, so that row has weight 0 and does not count.
         """
         parts = np.array_split(values, self.number)
         spare = np.zeros_like(values[:1])
@@ -172,9 +172,7 @@ class AllDevices:
 
     def _make_step(self, model: keras.Model) -> Callable:
         tf, strategy = self._tf, self._strategy
-        with (
-            strategy.scope()
-        ):  # else the first step would make the optimizer's variables, inside of its own graph
+        with strategy.scope():  # else the first step would create the optimizer's variables inside its graph
             model.optimizer.build(model.trainable_variables)
 
         def on_one(weights, x, *targets):
@@ -183,7 +181,7 @@ class AllDevices:
                 penalties = tf.add_n(model.losses) / self.number if model.losses else 0.0
                 total = loss + penalties
             gradients = _gradients(tape, total, model)
-            model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))  # adds up those of all
+            model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))  # sums over devices
             return total
 
         @tf.function(reduce_retracing=True)
@@ -194,9 +192,9 @@ class AllDevices:
         return on_all
 
     def scoring(self, model: keras.Model) -> Scoring:
-        """Return what scores a batch by `predict_on_batch`, on one device.
+        """Return an object whose `predict_on_batch` scores a batch, on one device.
 
-        Keras' own would have every device score the whole batch, and return the scores of all of them.
+        Keras' predict_on_batch would score the whole batch on every device and return the scores of all.
         """
         if model not in self._scorings:
             self._scorings[model] = Scoring(model)
@@ -204,5 +202,5 @@ class AllDevices:
 
 
 def devices(which: str) -> OneDevice | AllDevices:
-    """Return what trains: "one" or "all"."""
+    """Return the devices for the setting `which`, "one" or "all"."""
     return AllDevices() if which == "all" else OneDevice()

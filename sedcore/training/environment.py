@@ -1,4 +1,4 @@
-"""What a result may depend on beyond its configuration: versions of libraries, revision of the code."""
+"""Versions of libraries and revision of the code: what a result depends on beyond its configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "librosa", "pandas
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that a result may depend on."""
+    """Return the versions of Python and of the libraries that can affect a result."""
     numbers = {"python": platform.python_version()}
     for library in _LIBRARIES:
         try:
@@ -22,7 +22,7 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """Return the revision of the checkout that this package lies in, None where it is not one."""
+    """Return the revision of the checkout that contains this package, None where there is none."""
     here = Path(__file__).resolve().parent
     try:
         done = subprocess.run(

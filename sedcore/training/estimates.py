@@ -1,4 +1,4 @@
-"""How long a training would take here: from earlier runs of the model, else from its card. Light: pages read it."""
+"""How long a training would take here, from earlier runs of the model, else from its card. Light: pages import it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from sedcore.errors import SedcoreError
 from sedcore.models.catalog import MODELS, ModelCard
 
 USUAL_SIZE = 1000, 64  # frames and bands that the cards' speeds are for
-LOOK_SHARE = 0.3  # time to score validation and train samples, of the training itself, where no run tells
+LOOK_SHARE = 0.3  # time of scoring both splits relative to training, where there is no earlier run
 LOAD_S, BEGIN_S = 8.0, 15.0  # to load TensorFlow; to load it and build the graph
-MOST_RUNS = 3  # the newest ones count: machines and code change
+MOST_RUNS = 3  # only the newest count: machines and code change
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds to begin, seconds of an epoch with its validation, how many earlier runs say so (0: the card does)."""
+    """Seconds to begin, seconds of an epoch with validation, number of earlier runs used (0: the card)."""
 
     begin_s: float
     epoch_s: float
     runs: int
 
     def total_s(self, epochs: int) -> float:
-        """Return the seconds that a training of so many epochs takes."""
+        """Return the seconds that a training of `epochs` epochs takes."""
         return self.begin_s + epochs * self.epoch_s
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Measured speed: values of features a second in training, the time of validation relative to it, the begin."""
+    """Measured speed: feature values a second in training, validation time relative to it, time to begin."""
 
     values_per_s: float
     look_share: float
@@ -43,7 +43,7 @@ class Speed:
 
 
 def estimates(dataset: DataSet, features: str, speeds: Mapping[str, Sequence[Speed]]) -> dict[str, Estimate]:
-    """Return what an epoch of each model takes on features of a data set; of a usual size where they are not built."""
+    """Return an estimate for each model on features of a data set; of the usual size where they are not built."""
     frames, bands = USUAL_SIZE
     if features in dataset.feature_names():
         info = dataset.feature_info(features)
@@ -53,7 +53,7 @@ def estimates(dataset: DataSet, features: str, speeds: Mapping[str, Sequence[Spe
 
 
 def _estimate(card: ModelCard, values: int, speeds: Sequence[Speed]) -> Estimate:
-    """Return what an epoch of so many values of features takes."""
+    """Return the estimate for epochs of `values` feature values."""
     if not speeds:
         return Estimate(BEGIN_S, values / (card.clips_per_s * math.prod(USUAL_SIZE)) * (1 + LOOK_SHARE), 0)
     epoch_s = np.median([values / s.values_per_s * (1 + s.look_share) for s in speeds])
@@ -62,7 +62,7 @@ def _estimate(card: ModelCard, values: int, speeds: Sequence[Speed]) -> Estimate
 
 
 def speed_of(run: Run, clips: int) -> Speed | None:
-    """Return how fast a run was trained on so many training clips, None where its history does not say."""
+    """Return the speed of a run that was trained on `clips` clips, None where its history does not show it."""
     try:
         history: pd.DataFrame = run.history()
     except SedcoreError:
@@ -87,18 +87,18 @@ def speeds_by_model(
     datasets: Mapping[str, DataSet],
     speed: Callable[[Run, int], Speed | None] = speed_of,
 ) -> dict[str, list[Speed]]:
-    """Return the speeds of the newest runs of each model; `runs` are newest first, `speed` finds that of one."""
+    """Return the speeds of the newest runs of each model; `runs` are newest first, `speed` measures a run."""
     speeds: dict[str, list[Speed]] = {}
     for run in runs:
-        known = speeds.setdefault(run.info["model"], [])
+        of_model = speeds.setdefault(run.info["model"], [])
         dataset = datasets.get(run.info["dataset"])
-        if run.info["kind"] != "trained" or dataset is None or len(known) >= MOST_RUNS:
+        if run.info["kind"] != "trained" or dataset is None or len(of_model) >= MOST_RUNS:
             continue
         if (of_run := speed(run, training_clips(dataset))) is not None:
-            known.append(of_run)
+            of_model.append(of_run)
     return speeds
 
 
 def training_clips(dataset: DataSet) -> int:
-    """Return the number of clips that are trained on."""
+    """Return the number of training clips."""
     return dataset.info["splits"].get("train", {}).get("clips", 0)

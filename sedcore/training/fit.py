@@ -1,7 +1,7 @@
-"""The fit loop: trains one run, from its checkpoint where it has one, and says how it went.
+"""The fit loop: trains one run, from its checkpoint where it has one, and records how it went.
 
-`learn` is the whole of a training, `_train_epoch` one pass over the batches of `sedcore.training.recipe`. Who claims
-the run and says how it ended is `sedcore.training.supervision`. Everything that a run leaves is written through
+`learn` is a whole training, `_train_epoch` one pass over the batches of `sedcore.training.recipe`.
+`sedcore.training.supervision` claims the run and records how it ended. All files of a run are written through
 `sedcore.artifacts`.
 """
 
@@ -44,15 +44,15 @@ from sedcore.training.supervision import TrainingContext
 
 @dataclass(frozen=True)
 class _Training:
-    """What one training works with."""
+    """Objects that the steps of one training share."""
 
     context: TrainingContext
     config: TrainConfig
     dataset: DataSet
     reader: RowReader
     batches: TrainingBatches
-    model: keras.Model  # with an output of clips, and one of frames where it learns those
-    scoring: keras.Model  # the same weights, clips alone
+    model: keras.Model  # outputs clip probabilities, and those of frames where it learns from them
+    scoring: keras.Model  # the same weights, clip probabilities only
     devices: OneDevice | AllDevices
 
     @property
@@ -61,7 +61,7 @@ class _Training:
 
 
 def learn(context: TrainingContext) -> tuple[str, str]:
-    """Train a run, from its checkpoint where it has one; return the state that it ends in and the reason."""
+    """Train a run, from its checkpoint where it has one; return its final state and the reason."""
     t = _prepare(context)
     began, state = time.monotonic(), restore(context.run, t.model)
     before = state.seconds
@@ -135,7 +135,7 @@ def _prepare(context: TrainingContext) -> _Training:
 
 
 def _compiled(config: TrainConfig, dataset: DataSet, reader: RowReader) -> tuple[keras.Model, keras.Model]:
-    """Return the model that learns, and the one of the same weights that scores clips alone."""
+    """Return the model to train, and one with the same weights that outputs clip probabilities only."""
     scoring = build(config.model, len(dataset.classes), reader.bands, reader.frames, config.precision)
     model = with_frames(scoring) if learns_frames(dataset, config) else scoring
     average = {"use_ema": True, "ema_momentum": config.averaging} if config.averaging else {}
@@ -144,7 +144,7 @@ def _compiled(config: TrainConfig, dataset: DataSet, reader: RowReader) -> tuple
 
 
 def _enough(config: TrainConfig, state: TrainingState) -> str:
-    """Say why no further epoch is trained; "" where one is."""
+    """Return why training ends here, "" where it goes on."""
     if state.epoch >= config.epochs:
         return "the one epoch is done" if config.epochs == 1 else f"all {config.epochs} epochs done"
     if config.patience and state.best and state.epoch - state.best_epoch >= config.patience:
@@ -157,7 +157,7 @@ def _record_epoch(t: _Training, state: TrainingState, record: dict) -> None:
     recording.append_history(t.run, record)
     state.epoch = record["epoch"]
     score = record["validation"]["mAP"]
-    # Without a positive in the validation split there is no AP; the loss has to do then.
+    # Without a positive in the validation split there is no AP; the loss then decides.
     goodness = score if math.isfinite(score) else -record["validation"]["loss"]
     if goodness > state.goodness:
         state.best_epoch, state.goodness, state.best = state.epoch, goodness, t.scoring.get_weights()
@@ -166,7 +166,7 @@ def _record_epoch(t: _Training, state: TrainingState, record: dict) -> None:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What one pass gave: mean loss, the last learning rate, seconds."""
+    """Result of one pass: mean loss, the last learning rate, seconds."""
 
     loss: float
     rate: float
@@ -204,7 +204,7 @@ def _validate_epoch(
         if scores is None:
             return None
         measured[name] = _split_record(scores, scorer, t.config.threshold)
-    measured["train"]["loss"] = learned.loss  # of the batches as they were trained on, dropout and all
+    measured["train"]["loss"] = learned.loss  # over the batches as trained on, dropout included
     return {
         "epoch": epoch,
         "seconds": round(learned.seconds, 3),
@@ -215,16 +215,16 @@ def _validate_epoch(
 
 
 def _split_record(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str, Any]:
-    """Return the record of one split: loss (binary cross-entropy, mean over clips and classes), what scores give."""
+    """Return the record of a split: loss (binary cross-entropy, mean over clips and classes) and measures."""
     clipped = np.clip(scores.astype(np.float64), keras.config.epsilon(), 1 - keras.config.epsilon())
     loss = -np.mean(np.where(scorer.truth, np.log(clipped), np.log1p(-clipped)))
     return {"loss": float(loss)} | recording.scores_record(scorer.truth, scores, scorer.classes, threshold)
 
 
 def _keep(t: _Training, state: TrainingState) -> None:
-    """Save the best epoch's weights and its scores of validation and test, and what the training took."""
+    """Save the best epoch's weights, its validation and test scores, and the training's time and memory."""
     t.scoring.set_weights(state.best)
-    # A .keras file takes the optimizer of a compiled model along, three times the size: save a plain one.
+    # A compiled model's .keras file includes its optimizer, at three times the size: save a plain model.
     plain = build(t.config.model, len(t.dataset.classes), t.reader.bands, t.reader.frames)
     plain.set_weights(state.best)
     with atomic_path(t.run.weights_file) as temporary:

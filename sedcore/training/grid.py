@@ -1,4 +1,4 @@
-"""What has been trained on a data set: models by features, the best run of each pair. Light: pages read it."""
+"""Models by features on a data set, with the best run of each pair. Light: pages import it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sedcore.models.catalog import MODELS
 
 @dataclass(frozen=True)
 class Cell:
-    """What a pair of model and features has: the best run and its macro AP, one under way, or why it cannot be."""
+    """A pair of model and features: its best run and macro AP, a run under way, or why it cannot be trained."""
 
     best: Run | None = None
     value: float | None = None
@@ -25,7 +25,7 @@ class Cell:
 def grid_cells(
     dataset: DataSet, runs: Sequence[ListedRun], score: Callable[[Run], float | None]
 ) -> dict[tuple[str, str], Cell]:
-    """Return the cell of each pair of model and built features; `score` returns a run's validation macro AP."""
+    """Return the cell of each model and built kind of features; `score` returns a run's validation macro AP."""
     kinds = dataset.feature_names()
     best: dict[tuple[str, str], tuple[float, Run]] = {}
     live: dict[tuple[str, str], Run] = {}
@@ -39,7 +39,7 @@ def grid_cells(
         try:
             value = score(run) if status.state != "failed" else None
         except SedcoreError:
-            continue  # its history is damaged: the run's own page says how
+            continue  # its history is damaged; the run's page reports that
         if value is not None and (pair not in best or value > best[pair][0]):
             best[pair] = value, run
     cells = {}

@@ -9,15 +9,15 @@ import keras
 class FusedAdam(keras.optimizers.Adam):
     """`keras.optimizers.Adam` with TensorFlow's fused kernel: the same numbers, the same variables.
 
-    Keras writes the step as some ten operations, each of which reads and writes a tensor of the size of the weights;
-    of a large dense layer that is most of the time of a training step. The kernel reads gradient, moments and weights
-    once (https://www.tensorflow.org/api_docs/python/tf/raw_ops/ResourceApplyAdam). On another backend, on several
-    devices and with `amsgrad` it is the parent.
+    Keras computes the step in some ten operations that each read and write a tensor of the weights' size; for a large
+    dense layer that is most of a training step's time. The kernel reads gradient, moments and weights once
+    (https://www.tensorflow.org/api_docs/python/tf/raw_ops/ResourceApplyAdam). On another backend, on
+    several devices and with `amsgrad` the parent's step is used.
 
-    The moving average of the weights forgets the first ones sooner than Keras': the share of the old one is
-    t / (t + 9) after step t, counted from 0, until that is more than `ema_momentum` (the rule of
-    https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage). A short training, or one on few
-    clips, would else be scored with weights that have hardly learned.
+    The moving average of the weights forgets the initial weights sooner than Keras': the share of the old average is
+    t / (t + 9) after step t, counted from 0, until that exceeds `ema_momentum` (the rule of
+    https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage). Otherwise a short training, or one on
+    few clips, would be scored with weights that have hardly learned.
     """
 
     def _update_model_variables_moving_average(self, trainable_variables):

@@ -1,4 +1,4 @@
-"""Scores of new recordings by a trained run: audio file to one score a class."""
+"""Scores of new recordings by a trained run: from an audio file to one score per class."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarra
     Raises
     ------
     SedcoreError
-        The run has no weights, or files are not audio: all that their headers show is told before the first score.
+        The run has no weights, or files are not valid audio; faults in headers are reported before the first score.
     """
     if run.info["kind"] != "trained":
         raise SedcoreError(f"run {run.name} is {run.info['kind']}: only a trained run can score audio")
@@ -63,7 +63,7 @@ def predict_files(run: Run, files: list[Path]) -> Iterator[tuple[Path, np.ndarra
 
 
 def _check_headers(run: Run, files: list[Path]) -> None:
-    """SedcoreError that names all files that cannot be scored, as far as headers tell."""
+    """Raise SedcoreError that names all files whose headers show that they cannot be scored."""
     problems = []
     for file in files:
         try:

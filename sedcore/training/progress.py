@@ -1,4 +1,4 @@
-"""How far a training has come: a record in the run folder for pages, and a bar on a terminal."""
+"""Progress of a training: a record in the run folder for pages, and a bar on a terminal."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Progress:
     """Writes progress.json at most twice a second and removes it at the end. Use it as a context manager.
 
     The record: phase ("training", "validating" or "scoring"), epoch and epochs, batch and batches, clips_per_s
-    in this epoch's training, seconds_left if all epochs are trained (early stopping may end sooner), memory_mb
-    (resident now).
+    (training of this epoch), seconds_left (for all epochs; early stopping may end sooner), memory_mb (resident
+    now).
     """
 
     def __init__(self, run: Run, bar: bool):
@@ -38,14 +38,14 @@ class Progress:
         self.end()
 
     def end(self) -> None:
-        """Take the record away."""
+        """Remove the record."""
         with contextlib.suppress(OSError):  # a disk that became read-only
             recording.write_progress(self._run, None)
         if self._bar is not None:
             self._bar.stop()
 
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
-        """Start an epoch; the time since the last start tells how long one takes with its validation."""
+        """Start an epoch; the time since the last start is that of an epoch with its validation."""
         now = time.monotonic()
         if self._epoch_began:
             self._epoch_s = now - self._epoch_began
@@ -54,7 +54,7 @@ class Progress:
         self._write()
 
     def step(self, batch: int, clips: int) -> None:
-        """Note a trained batch."""
+        """Record a trained batch."""
         self._clips += clips
         self._record["batch"] = batch
         if batch == self._record["batches"]:
@@ -69,13 +69,13 @@ class Progress:
         self._write()
 
     def phase(self, name: str) -> None:
-        """Note that something other than training goes on."""
+        """Record that the training is in phase `name`: validating or scoring."""
         self._record |= {"phase": name, "seconds_left": None}
         self._write()
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        with contextlib.suppress(SedcoreError):  # a disk that is full for a moment need not end the training
+        with contextlib.suppress(SedcoreError):  # a full disk must not end the training
             recording.write_progress(self._run, self._record | {"memory_mb": memory_mb()})
         if self._bar is not None:
             self._draw()
@@ -96,12 +96,12 @@ def _terminal_bar() -> Any:
     from rich.progress import BarColumn, Progress
 
     columns = ("{task.description}", BarColumn(), "{task.fields[words]}")
-    # Drawn when the record is written and by no thread of its own, which would take turns from the training.
+    # Drawn when the record is written: a thread for it would take time from the training.
     return Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)
 
 
 def memory_mb() -> float:
-    """Return the memory that this process has resident, in MB; the most it has had where the system tells no more."""
+    """Return this process's resident memory in MB; its peak where the system reports only that."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return round(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
@@ -110,6 +110,6 @@ def memory_mb() -> float:
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory this process has had resident, in MB."""
+    """Return this process's peak resident memory in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB on Linux, bytes on macOS
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)

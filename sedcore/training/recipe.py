@@ -1,4 +1,4 @@
-"""How a model learns, apart from the model: the batches as they are fed, the learning rate, the averaged weights."""
+"""The training recipe, apart from the model: batches, learning rate, averaged weights."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from sedcore.training import augment
 from sedcore.training.batches import RowReader, in_background, shuffled
 from sedcore.training.config import TrainConfig
 
-WARM_UP = 0.05  # share of all steps in which the rate rises
-LOWEST = 0.01  # of the rate, at the end of the cosine
+WARM_UP = 0.05  # share of all steps, in which the rate rises
+LOWEST = 0.01  # share of the rate left at the end of the cosine
 
 
 class TrainingBatches:
-    """The batches of the training split, epoch by epoch, as a configuration asks for them.
+    """The batches of the training split, epoch by epoch, shuffled and augmented as configured.
 
-    What is random follows from the seed and the epoch alone, so that a resumed training sees what an uninterrupted
-    one does.
+    All randomness follows from seed and epoch, so that a resumed training sees the batches of an uninterrupted one.
 
     Attributes
     ----------
-    number : of batches an epoch.
+    number : number of batches per epoch.
     """
 
     def __init__(self, dataset: DataSet, reader: RowReader, config: TrainConfig, steps: int | None = None):
@@ -39,7 +38,7 @@ class TrainingBatches:
         self.number = -(-len(self._rows) // config.batch_size)
 
     def __call__(self, epoch: int) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """Yield x (batch, frames, bands) and the target of each output of the model, prepared in the background."""
+        """Yield x (batch, frames, bands) and a target per output of the model, prepared in the background."""
         seed = [self._config.seed, epoch]
         order = shuffled(np.arange(len(self._rows)), self._config.batch_size, np.random.default_rng(seed))
         return in_background(self._batch(rows, [*seed, place]) for place, rows in enumerate(order))
@@ -64,12 +63,12 @@ class TrainingBatches:
 
 
 def learns_frames(dataset: DataSet, config: TrainConfig) -> bool:
-    """Whether a training uses when things sound: asked for, and said by the labels."""
+    """Whether a training uses the times of events: it is asked to, and the labels have times."""
     return bool(config.frame_labels) and has_times(dataset, "train")
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
-    """Return the learning rate of a step, numbered from 0, of so many."""
+    """Return the learning rate of a step, counted from 0, out of `steps`."""
     if config.schedule == "constant":
         return config.learning_rate
     warm = max(WARM_UP * steps, 1)
@@ -81,7 +80,7 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
 
 @contextlib.contextmanager
 def averaged(model: keras.Model) -> Iterator[None]:
-    """Put the moving averages of the weights in their place for a while, where the optimizer keeps them."""
+    """Replace the weights by their moving averages within the context, where the optimizer keeps these."""
     optimizer = model.optimizer
     if not optimizer.use_ema or not optimizer.built:
         yield

@@ -1,6 +1,6 @@
-"""From a model in training to the run's checkpoint and back: weights, optimizer, random state, what was best.
+"""Saving and restoring a run's checkpoint: weights, optimizer, random state, the best epoch.
 
-The order of clips follows seed and epoch alone, so that nothing of it has to be kept.
+The order of clips follows from seed and epoch, so it need not be saved.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from sedcore.artifacts.inputs import feature_settings, recorded_features
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
-_DEAREST = 0.1  # share of the time that writing checkpoints may take
+_DEAREST = 0.1  # largest share of time spent on writing checkpoints
 _ROUNDING = 0.01  # of a band's deviation: far above what machines differ by, far below what a model notices
 
 
 @dataclass
 class TrainingState:
-    """What a training has to remember beyond its model: epochs complete, seconds spent, peak memory, the best epoch.
+    """State of a training beyond its model: complete epochs, seconds spent, peak memory, the best epoch.
 
     The best weights are kept in memory: a model is far smaller than its data.
     """
@@ -39,7 +39,7 @@ class TrainingState:
 
 
 def save(run: Run, model: keras.Model, state: TrainingState) -> None:
-    """Write the run's checkpoint: where the training stands after a complete epoch."""
+    """Write the run's checkpoint after a complete epoch."""
     model_state = {f"model-{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     optimizer_state = {f"optimizer-{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
     note = {
@@ -53,12 +53,12 @@ def save(run: Run, model: keras.Model, state: TrainingState) -> None:
 
 
 def restore(run: Run, model: keras.Model) -> TrainingState:
-    """Bring a compiled model to the run's checkpoint and return what was remembered; a fresh start without one.
+    """Restore a compiled model from the run's checkpoint and return its state; without one, a new state.
 
     Raises
     ------
     SedcoreError
-        The checkpoint is damaged, or of another model.
+        The checkpoint is damaged or belongs to another model.
     """
     checkpoint = read_checkpoint(run)
     if checkpoint is None:
@@ -81,15 +81,15 @@ def restore(run: Run, model: keras.Model) -> TrainingState:
 
 
 def check_features(run: Run, dataset: str, now: Mapping[str, Any]) -> None:
-    """SedcoreError where features are no longer made as those were that the run was trained on so far.
+    """Raise SedcoreError where features have changed since the run was last trained on them.
 
-    The data's fingerprint covers clips and labels, and says nothing of how features were made. A run that kept
-    nothing of its features goes on.
+    The data's fingerprint covers clips and labels, not the settings of features. A run without a record of its
+    features passes.
 
     Parameters
     ----------
     dataset : the data set's name.
-    now : what it says of the run's kind of features, as `DataSet.feature_info`.
+    now : its present `DataSet.feature_info` of the run's kind of features.
     """
     then, differ = recorded_features(run.info), []
     made_now = feature_settings(now)
@@ -107,9 +107,9 @@ def check_features(run: Run, dataset: str, now: Mapping[str, Any]) -> None:
 
 
 def _other_values(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Say where mean or deviation of a band is another one: of features with the same settings and other values."""
+    """Return the differences in bands' mean or deviation: features of the same settings with other values."""
     if not all(np.shape(then.get(key)) == np.shape(now[key]) for key in ("mean", "std")):
-        return []  # not kept; another number of bands is a setting
+        return []  # not recorded, or another number of bands, which is a setting
     for key in ("mean", "std"):
         before = np.asarray(then[key], float)
         off = np.abs(np.asarray(now[key], float) - before) / np.asarray(then["std"], float)
@@ -120,14 +120,14 @@ def _other_values(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 class CheckpointPacer:
-    """Writes checkpoints after epochs, but so seldom that writing takes at most a tenth of the time."""
+    """Writes checkpoints after epochs, but only as often as takes at most a tenth of the time."""
 
     def __init__(self) -> None:
         self._written = -math.inf
         self._cost_s = 0.0
 
     def write(self, write: Callable[[], None]) -> None:
-        """Call `write` unless the last one is too near for what it cost."""
+        """Call `write` unless the last call was too recent for the time it took."""
         began = time.monotonic()
         if began - self._written < self._cost_s / _DEAREST:
             return
@@ -137,7 +137,7 @@ class CheckpointPacer:
 
 
 def make_deterministic() -> None:
-    """Let every operation give the same result each time, at the cost of speed.
+    """Make every operation give the same result each time, at the cost of speed.
 
     See https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism.
     """

@@ -1,4 +1,4 @@
-"""Scoring: from feature rows to one score a clip and class.
+"""Scoring: from feature rows to one score per clip and class.
 
 A clip longer than a window has several rows, and its score is their maximum.
 """
@@ -11,11 +11,11 @@ from sedcore.artifacts.predictions import Predictions
 from sedcore.data.store import DataSet
 from sedcore.training.batches import RowReader, in_background
 
-SCORING_BATCH = 32  # rows at a time where the model does not say how many, as in training
+SCORING_BATCH = 32  # rows at a time where the model has no preference, as in training
 
 
 class SplitScorer:
-    """Scores the clips of one split, or the same random part of it each time.
+    """Scores the clips of one split, or of a random part of it that stays the same.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class SplitScorer:
         self._starts = np.flatnonzero(np.diff(owner, prepend=-1))  # first row of each clip
 
     def __call__(self, model, goes_on=lambda: True) -> np.ndarray | None:
-        """Return scores (clips, classes) float32; None as soon as `goes_on` says no."""
+        """Return scores (clips, classes) float32; None as soon as `goes_on` returns False."""
         many = getattr(model, "rows", SCORING_BATCH)
         parts = [self._rows[i : i + many] for i in range(0, len(self._rows), many)]
         scores = []

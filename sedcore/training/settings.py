@@ -1,7 +1,7 @@
-"""What a training setting is, beside its name and default: options, forms, sweeps and figures follow from it.
+"""Description of a training setting, from which options, forms, sweeps and figures follow.
 
 The settings themselves are the fields of `sedcore.training.config.TrainConfig`. Both modules are plain data, so that
-the command line, jobs, figures and pages may read them.
+the command line, jobs, figures and pages can import them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from sedcore.errors import SedcoreError
 from sedcore.models.catalog import ModelCard
 
-# Where a form has a setting: chosen with the data, at first sight, folded away, among what the recipe says.
+# Where a form shows a setting: with the data, in the open, folded away, in the recipe.
 DATA, MAIN, MORE, RECIPE = "data", "main", "more", "recipe"
 _WORDS = {str: "text", float: "a number", int: "a whole number", bool: "true or false"}
 
@@ -27,18 +27,18 @@ class Setting:
 
     Attributes
     ----------
-    name, type, default : of the field, whose type is bool, int, float or str. Where the default is None, the model's
-        card brings one.
+    name, type, default : of the field, whose type is bool, int, float or str. A default of None is replaced by that
+        of the model's card.
     title : its name in forms, figures and tables.
-    help : what it does, a phrase.
+    help : a phrase on what it does.
     part : where a form shows it: DATA, MAIN, MORE or RECIPE.
-    short : its name where room is scarce.
-    choices : the words it may be.
-    low, high : its bounds, None without; `above`, `below`: the bound itself is out of range.
-    step : of a form's field.
+    short : its name where space is short.
+    choices : the allowed words.
+    low, high : its bounds, None where there is none; `above`, `below`: the bound itself is out of range.
+    step : step of the form's field.
     metavar : of the option.
-    plain : value for the models whose cards say nothing of it.
-    searched : whether a sweep may vary it, a number over a list or a range, all else over a list.
+    plain : value for models whose cards do not set it.
+    searched : whether a sweep may vary it: a number over a list or a range, others over a list.
     unfit : returns why a model cannot use it, None where it can.
     """
 
@@ -67,7 +67,7 @@ class Setting:
 
     @property
     def words(self) -> str:
-        """The title within a sentence."""
+        """The title for use within a sentence."""
         return self.title[0].lower() + self.title[1:]
 
     @property
@@ -77,7 +77,7 @@ class Setting:
 
     @property
     def required(self) -> bool:
-        """Whether a configuration must say it."""
+        """Whether a configuration must give it."""
         return self.default is MISSING
 
     @property
@@ -91,13 +91,13 @@ class Setting:
         Raises
         ------
         SedcoreError
-            It is of another type or out of range.
+            The value is of another type or out of range.
         """
         self._raise_unless(self._has_type(value) and self._is_allowed(value), self._range_words(), value)
         return self.type(value)
 
     def typed(self, value: Any) -> Any:
-        """Return a value in the setting's type, whatever its range. SedcoreError where it is of another type."""
+        """Return a value in the setting's type, whatever its range. Raises SedcoreError where it is of another type."""
         self._raise_unless(self._has_type(value), _WORDS[self.type], value)
         return self.type(value)
 
@@ -113,7 +113,7 @@ class Setting:
     def _is_allowed(self, value: Any) -> bool:
         if not self.numeric:
             return not self.choices or value in self.choices
-        if not abs(value) <= sys.float_info.max:  # nor is what is not a number
+        if not abs(value) <= sys.float_info.max:  # NaN fails this as well
             return False
         high_enough = self.low is None or value > self.low or (value == self.low and not self.above)
         return high_enough and (
@@ -131,20 +131,20 @@ class Setting:
         return f"{words} from {self.low} to {'below ' if self.below else ''}{self.high}"
 
 
-def setting(title: str, help: str, *, default: Any = None, **known: Any) -> Any:
-    """Return the field of a setting; `known` are attributes of `Setting`. Default MISSING: it must be given."""
-    return field(default=default, metadata={"setting": Setting(title=title, help=help, **known)})
+def setting(title: str, help: str, *, default: Any = None, **attributes: Any) -> Any:
+    """Return the field of a setting; `attributes` are those of `Setting`. Default MISSING: it must be given."""
+    return field(default=default, metadata={"setting": Setting(title=title, help=help, **attributes)})
 
 
 def settings_of(config: type) -> dict[str, Setting]:
-    """Return the settings of a dataclass by name, in order, each with what its field says."""
+    """Return the settings of a dataclass by name, in order, with name, type and default of the fields."""
     hints = typing.get_type_hints(config)
     return {
-        known.name: dataclasses.replace(
-            known.metadata["setting"],
-            name=known.name,
-            type=(typing.get_args(hints[known.name]) or (hints[known.name],))[0],  # int of int | None
-            default=known.default,
+        option.name: dataclasses.replace(
+            option.metadata["setting"],
+            name=option.name,
+            type=(typing.get_args(hints[option.name]) or (hints[option.name],))[0],  # int of int | None
+            default=option.default,
         )
-        for known in dataclasses.fields(config)
+        for option in dataclasses.fields(config)
     }

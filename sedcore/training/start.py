@@ -1,4 +1,4 @@
-"""From a configuration to a run, and from a run to the fit loop. Light until a training begins."""
+"""Starting trainings: from a configuration to a run, and from a run to the fit loop. Light until one begins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sedcore.training.supervision import TrainingContext, supervise
 
 
 def plan(root: Path, config: TrainConfig, run_id: str | None = None, name: str = "") -> dict[str, Any]:
-    """Check a configuration against its data set and return what run.json will say of the run.
+    """Check a configuration against its data set and return the contents of run.json.
 
     Raises
     ------
@@ -53,11 +53,11 @@ def train_now(
     announce: Callable[[str], None] | None = None,
     bar: bool = False,
 ) -> tuple[Run, str]:
-    """Train here and now, past the queue; return the run and its final state.
+    """Train in this process, without the queue; return the run and its final state.
 
-    The run is born running, under this process's lock, so that no worker takes it.
+    The run is created as running, under this process's lock, so that no worker takes it.
     """
-    need("tensorflow", "training")  # before there is a run
+    need("tensorflow", "training")  # before the run is created
     info, held = plan(root, config, run_id, name), []
     run = runs.create_run(
         root, info, "running", "begins", fill=lambda run: held.append(RunLock(run.path, note={}).acquire())
@@ -78,8 +78,9 @@ def train_run(
 
 def _learn(context: TrainingContext) -> tuple[str, str]:
     config = TrainConfig.from_json(context.run.info["config"])
-    check_fit(open_dataset(context.root, config.dataset), config)  # it may have waited for long
-    load_keras()  # after the run was claimed: it takes seconds
+    # the data may have changed while the run waited
+    check_fit(open_dataset(context.root, config.dataset), config)
+    load_keras()  # takes seconds, so only once the run is claimed
     from sedcore.training.fit import learn
 
     return learn(context)

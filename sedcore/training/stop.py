@@ -1,4 +1,4 @@
-"""Asking a training to end after the batch in hand: by the run's status, or by a signal to its process."""
+"""Stopping a training after the current batch: by the run's status, or by a signal to its process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LOOK_EVERY_S = 0.25
 
 
 class StopRequest:
-    """Whether somebody wants this training to end. Use it as a context manager around the training.
+    """Whether this training was asked to end. Use it as a context manager around the training.
 
-    The first SIGINT or SIGTERM is a request like that of a page; a second one ends the process at once.
+    The first SIGINT or SIGTERM is a request, as a page would make; a second one ends the process at once.
     """
 
     def __init__(self, run: Run):
@@ -25,7 +25,7 @@ class StopRequest:
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
-        # Python delivers signals to the main thread only; elsewhere the status alone counts.
+        # Python delivers signals only to the main thread; in others only the status counts.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[number] = signal.signal(number, self._on_signal)
@@ -40,7 +40,7 @@ class StopRequest:
         signal.signal(number, signal.SIG_DFL)
 
     def wanted(self) -> bool:
-        """Say whether to end now. Cheap: looks at the file four times a second at most."""
+        """Whether to end now. Cheap: reads the status at most four times a second."""
         if not self._wanted and time.monotonic() - self._looked > _LOOK_EVERY_S:
             self._looked = time.monotonic()
             self._wanted = read_json(self._status_file, "run").get("state") == "cancelling"

@@ -1,8 +1,8 @@
-"""The frame of a training: from claiming a run to its last word. Light; the training itself is a function given to it.
+"""Supervising a training, from claiming the run to recording its end. Light: the training is a function passed in.
 
-The process that trains holds the run's lock all the way. Whatever happens, the run's status says how it ended,
-in a sentence: finished, cancelled or failed. Only a process that is killed says nothing; then the lock is free,
-and readers see *interrupted*.
+The training process holds the run's lock throughout. Whatever happens, it records the run's end in its status, with a
+reason: finished, cancelled or failed. Only a killed process records nothing; then the lock is free, and readers see
+*interrupted*.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from sedcore.errors import SedcoreError, errnos
 from sedcore.training.progress import Progress
 from sedcore.training.stop import StopRequest
 
-WORKER = "SEDCORE_WORKER"  # the variable by which a worker tells its trainers its name
-TAKEN = 3  # exit status of a trainer that found its run taken, or no longer waiting
+WORKER = "SEDCORE_WORKER"  # environment variable with the worker's name, set for its trainers
+TAKEN = 3  # exit status of a trainer whose run was taken or no longer queued
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What a training is handed by who supervises it.
+    """Context that `supervise` passes to a training.
 
     Attributes
     ----------
     root, run : the artifact root, and the run to train.
-    stop : whether somebody wants it to end.
-    progress : where it says how far it is.
+    stop : whether it was asked to end.
+    progress : receives its progress.
     say : writes a line to the run's log.
     """
 
@@ -51,7 +51,7 @@ class TrainingContext:
     say: Say
 
 
-# Trains, and returns the state that the run ends in (finished or cancelled) and the reason in words.
+# Trains, and returns the run's final state (finished or cancelled) and the reason.
 Learn = Callable[[TrainingContext], tuple[str, str]]
 
 
@@ -65,22 +65,22 @@ def supervise(
 ) -> str:
     """Train a queued run to its end and return its final state: finished, cancelled or failed.
 
-    What goes wrong ends in the run's status as a sentence (and, where it was not foreseen, in log.txt as a
-    traceback), never as an exception.
+    An error in training is recorded in the run's status as a sentence (and, if unexpected, in log.txt as a
+    traceback), never raised.
 
     Parameters
     ----------
-    learn : the training proper.
+    learn : function that trains.
     root : artifact root that holds the data set.
-    run : a queued run, claimed here by its lock; or with `lock`, one that was made running under that lock.
+    run : a queued run, whose lock is taken here; or with `lock`, a run created as running under that lock.
     announce : called with each line of the log as well.
     bar : draw a progress bar on stderr.
 
     Raises
     ------
     SedcoreError
-        Another process trains this run (a LockTaken), it is not waiting to be trained (a NotQueued), or its state
-        could not be written.
+        Another process trains this run (a LockTaken), it is not queued (a NotQueued), or its state could not be
+        written.
     """
 
     def say(line: str) -> None:
@@ -108,12 +108,12 @@ def supervise(
         progress.end()
         set_status(run.path, state, reason, only_from=LIVE_STATES)
         if state == "finished":
-            remove_checkpoint(run)  # not before it is said: who is killed in between would begin again
+            remove_checkpoint(run)  # only after the status: killed in between, the run would begin again
     return state
 
 
 class NotQueued(SedcoreError):
-    """The run does not wait to be trained: somebody cancelled it, or trained it, first."""
+    """The run is not queued: it was cancelled or trained in the meantime."""
 
 
 def _claimed(run: Run) -> RunLock:
@@ -125,7 +125,7 @@ def _claimed(run: Run) -> RunLock:
     except LockTaken:
         raise
     except SedcoreError:
-        recording.drop_reserve(run)  # on a full disk there is no room for its note
+        recording.drop_reserve(run)  # on a full disk this makes room for the lock's note
         lock.acquire()
     return lock
 
@@ -147,7 +147,7 @@ def _why_failed(run: Run, error: Exception) -> str:
 
 
 def with_remedy(run: Run, reason: str, error: BaseException) -> str:
-    """Return the reason of a failure with what a person can do about its error, where that is known."""
+    """Return the reason of a failure, with a remedy where one is known."""
     again = "resume it" + (" to go on from its last checkpoint" if has_checkpoint(run) else "")
     numbers = errnos(error)
     if numbers & {errno.ENOSPC, errno.EDQUOT}:
@@ -158,10 +158,10 @@ def with_remedy(run: Run, reason: str, error: BaseException) -> str:
 
 
 def trainer_main(train_run: Callable[[Path, Run], str], arguments: list[str] | None = None) -> int:
-    """Answer the command line of a trainer: ``RUN_ID --artifacts DIR``; return its exit status.
+    """Run a trainer with its command line ``RUN_ID --artifacts DIR``; return its exit status.
 
-    0: the run was trained, or cancelled; 1: it failed and says why; 2: it could not be claimed or its state not
-    be written, with the reason on stderr; TAKEN: another process has it, or it waits no more.
+    0: the run was trained or cancelled; 1: it failed, with the reason in its status; 2: it could not be claimed or its
+    state not written, with the reason on stderr; TAKEN: another process has it, or it is no longer queued.
     """
     parser = argparse.ArgumentParser(description="Train one queued run.")
     parser.add_argument("run")
@@ -173,7 +173,7 @@ def trainer_main(train_run: Callable[[Path, Run], str], arguments: list[str] | N
         run = Run(root / "runs" / safe_name(args.run, "run id"))
         return 1 if train_run(root, run) == "failed" else 0
     except (LockTaken, NotQueued) as error:
-        if WORKER not in os.environ:  # two workers are no news, and this is the log of the one that trains
+        if WORKER not in os.environ:  # a worker's trainer writes stderr to the log of the run taken
             print(error, file=sys.stderr)
         return TAKEN
     except SedcoreError as error:
