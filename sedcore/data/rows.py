@@ -139,9 +139,7 @@ def fill(
 def _results(job: _Job, tasks: list[list[_Clip]], workers: int) -> Iterable[list[Filled]]:
     """Run the tasks here or in a pool, yielding results as they come."""
     if workers == 1:
-        with threadpoolctl.threadpool_limits(
-            1
-        ):  # the products are small: more threads only wait for each other
+        with threadpoolctl.threadpool_limits(1):  # small products: more threads only wait for each other
             for task in tasks:
                 yield _fill_clips(job, task)
         return

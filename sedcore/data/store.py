@@ -163,9 +163,7 @@ class DataSet:
         column, clip_s = {name: i for i, name in enumerate(self.classes)}, float(self.info["clip_s"])
         for event in events.itertuples(index=False):
             position = place[event.clip_id]
-            last = (
-                counts[position] - 1
-            )  # it also stands for the few milliseconds after it, too short for a window of their own
+            last = counts[position] - 1  # also covers the milliseconds after it, too short for a window
             begin = min(int(round(event.onset_s / clip_s, 9)), last)  # 0.3 / 0.1 is 2.9999999999999996
             end = min(max(int(np.ceil(round(event.offset_s / clip_s, 9))) - 1, begin), last)
             out[starts[position] + begin : starts[position] + end + 1, column[event.label]] = True

@@ -1,8 +1,8 @@
 """Writing a data set folder: completed under a hidden name beside its place, then renamed.
 
-`write_dataset` is the one function that writes a data set; imports and the demo set both use it. An
-error in a clip, Ctrl-C, a lost connection or a full disk leaves nothing behind; what a killed process leaves is
-removed by the next import (see `sedcore.data.building`).
+`write_dataset` is the one function that writes a data set; imports and the demo set both use it. An error
+in a clip, Ctrl-C, a lost connection or a full disk leaves nothing behind; what a killed process leaves is removed by
+the next import (see `sedcore.data.building`).
 """
 
 from __future__ import annotations
