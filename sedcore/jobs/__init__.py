@@ -1,1 +1,1 @@
-"""Starting and stopping training processes. Light: TensorFlow runs in the children."""
+"""Queue, workers, Ray clusters and sweeps. Light: TensorFlow runs only in child processes."""

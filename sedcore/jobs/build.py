@@ -1,7 +1,7 @@
-"""Building the demo data set from a page, as a process of its own that outlives the page.
+"""Building the demo data set from a page, in a separate process that outlives the page.
 
-Whether it still runs is told by a lock that the process inherits: the kernel drops it when the process ends,
-whatever ended it. Its words are in ``datasets/.build-NAME.log``.
+The process inherits a lock, which shows whether it still runs: the kernel releases it however the process ends. Its
+output is in ``datasets/.build-NAME.log``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEMO = "demo"
 
 @dataclass(frozen=True)
 class Build:
-    """State of a build: none, running or ended; since when (seconds since 1970), and its last words."""
+    """State of a build: none, running or ended; its start (seconds since 1970) and last output."""
 
     state: str
     since: float = 0.0
@@ -32,12 +32,12 @@ class Build:
 
 
 def is_demo(dataset: DataSet) -> bool:
-    """Whether a data set was made from code, so that its features can be computed again anywhere."""
+    """Whether a data set was synthesised by code, so that its features can be computed again anywhere."""
     return dataset.info.get("source", {}).get("kind") == DEMO
 
 
 def demo_command(dataset: DataSet | None = None) -> list[str]:
-    """Return the arguments of `sedcore` that build the demo set, or the features of one that lacks them."""
+    """Return the arguments of `sedcore` that build the demo set, or the missing features of one."""
     return ["demo-data"] + (["--name", dataset.name] if dataset and dataset.name != DEMO else [])
 
 
@@ -73,7 +73,7 @@ def start_demo(root: Path, dataset: DataSet | None = None) -> None:
                 stdout=words,
                 stderr=words,
                 start_new_session=True,
-                pass_fds=(descriptor,),  # the lock lives as long as the process
+                pass_fds=(descriptor,),  # the process holds the lock as long as it lives
                 cwd=Path(__file__).resolve().parents[2],
             )
     except BlockingIOError:
@@ -85,7 +85,7 @@ def start_demo(root: Path, dataset: DataSet | None = None) -> None:
 
 
 def build_state(root: Path, name: str = DEMO) -> Build:
-    """Say how the build of a data set stands."""
+    """Return the state of a data set's build."""
     lock, log = _files(root, name)
     try:
         since = lock.stat().st_mtime

@@ -1,10 +1,10 @@
-"""Runs on a Ray cluster: handing one over, learning from Ray how it stands, stopping it.
+"""Runs on a Ray cluster: submitting one, asking Ray for its state, stopping it.
 
-The trainer on the node is the same as here, and writes the same files: the artifact root is a path that all nodes
-share. What differs is who knows that it lives. A lock need not reach from one machine to another, so the run's status
-names its Ray job, and where Ray says that this job has ended while the run still trains, the run is *interrupted*.
+The trainer on the node is the same as here and writes the same files: the artifact root is a path that all nodes share.
+Only the sign of life differs. Locks may not work across machines, so the run's status names its Ray job; where Ray says
+that this job has ended while the status still says that the run trains, the run is *interrupted*.
 
-Nothing here is remembered: whoever asks next, a new worker too, finds all of it in the run folders and at Ray.
+This module keeps no state: everything is in the run folders and at Ray, for a new worker as well.
 """
 
 from __future__ import annotations
@@ -49,26 +49,26 @@ from sedcore.jobs.workers import PROJECT
 RUNTIME_ENV = "SEDCORE_RAY_RUNTIME_ENV"  # variable that names a JSON file: Ray's runtime_env for every job
 TRAINER = "sedcore.training"
 ASK_S = 3.0  # how long a page or a command waits for a cluster
-# A job that Ray does not know may still be on its way there for so long: longer than any call that makes one waits.
+# A job that Ray does not know may still be on its way for so long, which is longer than any submitting call waits.
 _ON_ITS_WAY_S = 30.0
-_STOP_S, _LOOK_S = 15.0, 0.3  # how long a stopped job may take to go, and how often to look
-_REST_S = 60.0  # a run whose files have not changed for so long shows no sign of life
+_STOP_S, _LOOK_S = 15.0, 0.3  # how long a stopped job may take to end, and how often to check
+_REST_S = 60.0  # a run whose files have not changed for so long counts as dead
 _RAYS_LINE = re.compile(r"\S+ \S+\tINFO job_manager\.py:|Running entrypoint for job ")
-_SIGNAL_EXIT = 128  # a shell's exit status of a process that a signal ended is this and the signal
+_SIGNAL_EXIT = 128  # a shell reports a process ended by a signal as this plus the signal's number
 
 
 def start(run: Run, root: Path, cluster: RayJobs, trainer: str = TRAINER) -> bool:
-    """Hand a run that waits over to a cluster; say whether it was still there to be handed over.
+    """Submit a queued run to a cluster; return whether it was still queued.
 
-    The run names its Ray job first, and then the job is made: should this process die in between, the next worker
-    finds a job that Ray does not know, and after a while puts the run back. Where somebody did so before Ray had
-    taken the job, the job is stopped again: the run is there for another.
+    The run's status names the Ray job before the job is submitted: should this process die in between, the next worker
+    finds a job that Ray does not know and puts the run back after a while. Where that happened before Ray took the
+    job, the job is stopped again, since the run may be trained elsewhere.
 
     Raises
     ------
     SedcoreError
-        Ray refuses the job; the run waits as before. A ClusterSilent: the job may have been made or not, `settle`
-        will tell.
+        Ray refuses the job; the run is queued as before. A ClusterSilent: whether the job was made is unknown, and
+        `settle` finds out.
     """
     asked = run.info["job"] or {}
     job_id = f"{run.run_id}-{secrets.token_hex(2)}"
@@ -103,7 +103,7 @@ def start(run: Run, root: Path, cluster: RayJobs, trainer: str = TRAINER) -> boo
 
 
 def _names(run: Run, job_id: str) -> bool:
-    """Say whether a run is still handed over as this job; also where its status cannot be read just now."""
+    """Whether a run's status names this job; True also where the status cannot be read at the moment."""
     try:
         return (stored_status(run.path).remote or {}).get("job") == job_id
     except SedcoreError:
@@ -111,9 +111,9 @@ def _names(run: Run, job_id: str) -> bool:
 
 
 def runtime_env(cores: int, gpus: float) -> dict[str, Any]:
-    """Return Ray's runtime_env of a job: that of the file in the environment, and what keeps the job to its resources.
+    """Return Ray's runtime_env of a job: that of the file named in the environment, with limits to the job's resources.
 
-    Ray reserves cores and GPUs but holds nobody to them; TensorFlow takes all that it sees.
+    Ray reserves cores and GPUs but enforces nothing; TensorFlow uses all that it sees.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def runtime_env(cores: int, gpus: float) -> dict[str, Any]:
                 f"{RUNTIME_ENV} names {file}; wanted in it is an object as Ray's runtime_env is"
             )
     own = {
-        "PYTHONPATH": str(PROJECT),  # where the code lies on a shared path too; elsewhere it changes nothing
+        "PYTHONPATH": str(PROJECT),  # finds the code where it lies on a shared path; harmless elsewhere
         "OMP_NUM_THREADS": str(cores),
         "TF_NUM_INTRAOP_THREADS": str(cores),
         "TF_NUM_INTEROP_THREADS": str(cores),
@@ -143,10 +143,10 @@ def runtime_env(cores: int, gpus: float) -> dict[str, Any]:
 
 
 def settle(run: Run, cluster: RayJobs) -> str:
-    """Ask Ray for the job of a run that was handed over, write what follows from it, and return how the job stands.
+    """Ask Ray for the job of a submitted run, update the run's status, and return the state of the job.
 
-    "waiting": for room on a node, or on its way to Ray; "running"; "ended": it is not handed over any more, whatever
-    became of it.
+    "waiting": for room on a node, or on its way to Ray; "running"; "ended": the run has left the cluster, however it
+    ended.
 
     Raises
     ------
@@ -160,9 +160,7 @@ def settle(run: Run, cluster: RayJobs) -> str:
     job = cluster.look(job_id)
     if job and not job.ended:
         return "waiting" if job.state == WAITING else "running"
-    if is_locked(
-        run.path
-    ):  # where locks reach this far, they are faster than Ray: the trainer has its last words
+    if is_locked(run.path):  # the trainer still lives, and records its end itself
         return "running"
     if job is None and _on_its_way(status):
         return "waiting"
@@ -174,14 +172,14 @@ def settle(run: Run, cluster: RayJobs) -> str:
 
 
 def _on_its_way(status: Status) -> bool:
-    """Say whether who hands a run over may still wait for Ray to take the job."""
+    """Whether the submitting process may still be waiting for Ray to take the job."""
     return status.state == "queued" and abs(status.handed_over_s_ago) < _ON_ITS_WAY_S
 
 
 def _never_began(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) -> None:
-    """Say what becomes of a run whose job has ended before its trainer claimed it."""
+    """Update a run whose job ended before its trainer claimed it."""
     if job is None or job.error == NO_ROOM:
-        # At its place still where Ray lost it; behind the others where there was no room for it all the time.
+        # At its old place where Ray lost the job; at the end where the cluster had no room for it.
         place = stored_status(run.path).place if job is None else next_place(run.path.parents[1])
         why = (
             "the cluster did not know its job; waits again"
@@ -196,7 +194,7 @@ def _never_began(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) ->
 
 
 def _broke_off(run: Run, job_id: str, job: RayJob | None, cluster: RayJobs) -> None:
-    """Say how a run ended whose trainer could not say it any more."""
+    """Record the end of a run whose trainer died without doing so."""
     failed = job is not None and job.state == FAILED
     if job is None:
         why = f"the Ray cluster at {cluster.address} does not know its job any more; was it restarted?"
@@ -223,7 +221,7 @@ def _write(
 
 
 def _last_words(job_id: str, job: RayJob, cluster: RayJobs) -> str:
-    """Return why a job ended, as well as it can be told from what it and Ray have printed."""
+    """Return why a job ended, as far as its output and Ray's show."""
     try:
         own = own_lines(cluster.log(job_id))
     except SedcoreError:
@@ -240,13 +238,13 @@ def _last_words(job_id: str, job: RayJob, cluster: RayJobs) -> str:
 
 
 def own_lines(log: str) -> list[str]:
-    """Return what a job itself has printed, without Ray's lines before it and empty ones."""
+    """Return the lines that a job itself has printed, without Ray's first lines and empty ones."""
     lines = (line.rstrip() for line in log.splitlines())
     return [line for line in lines if line and not _RAYS_LINE.match(line)]
 
 
 def stop(run: Run, cluster: RayJobs | None = None) -> str:
-    """Kill the training of a run that was handed over: stop its Ray job, and wait until it is gone.
+    """Kill the training of a submitted run: stop its Ray job, and wait until it has ended.
 
     Returns "killed", or "" where it ended by itself meanwhile.
 
@@ -280,9 +278,9 @@ def stop(run: Run, cluster: RayJobs | None = None) -> str:
 
 
 def forget(run: Run) -> None:
-    """Take a run that was cancelled before it began away from the cluster too, where that answers.
+    """Remove a run that was cancelled before it began from the cluster, if that answers.
 
-    Where it does not, no harm is done: its trainer will find that it is not queued, and go.
+    If not, no harm is done: its trainer will find that the run is not queued, and exit.
     """
     status = stored_status(run.path)
     if status.remote is not None:
@@ -293,17 +291,17 @@ def forget(run: Run) -> None:
 
 
 def seconds_at_rest(run: Run) -> float:
-    """Return how long ago the trainer last wrote: progress, history, log or checkpoint."""
+    """Return the seconds since the trainer last wrote progress, history, log or checkpoint."""
     files = [run.path / name for name in ("progress.json", "history.jsonl", "checkpoint/state.npz", "lock")]
     times = [file.stat().st_mtime for file in files if file.exists()]
     return max(time.time() - max(times), 0.0) if times else float("inf")
 
 
 def refresh(root: Path) -> list[str]:
-    """Bring every run that was handed over up to what Ray says; return a sentence for each cluster that is silent.
+    """Update every submitted run by what Ray says; return a sentence for each cluster that does not answer.
 
-    A worker of the cluster does this all the time; a page and ``queue`` do it where none lives. Waits a few seconds
-    for each cluster at most.
+    A cluster's worker does this all the time; a page and ``queue`` do it where none lives. Waits at most a few seconds
+    per cluster.
     """
     silent: dict[str, str] = {}
     for name, status in stored_states(root).items():
@@ -314,5 +312,5 @@ def refresh(root: Path) -> list[str]:
         except ClusterSilent as error:
             silent[status.remote["address"]] = f"{error} What is said of its runs may be old."
         except SedcoreError:
-            continue  # deleted meanwhile, or broken: `runs` tells of those
+            continue  # deleted meanwhile, or broken, which `runs` reports
     return list(silent.values())

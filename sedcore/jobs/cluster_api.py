@@ -1,8 +1,8 @@
-"""Ray's jobs over HTTP: submit, look, stop, read the log. Light, and every call ends within seconds.
+"""Ray's jobs over HTTP: submit, look up, stop, read the log. Light, and every call ends within seconds.
 
 This is the REST interface behind Ray's own JobSubmissionClient
 (https://docs.ray.io/en/latest/cluster/running-applications/job-submission/api.html). The client itself waits for
-ever where a cluster does not answer, and costs an import of Ray in every process that only wants to ask.
+ever where a cluster does not answer, and needs an import of Ray in every process that asks.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from urllib.parse import quote
 from sedcore.errors import SedcoreError
 
 WAITING, RUNNING, STOPPED, SUCCEEDED, FAILED = "PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"
-NO_ROOM = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"  # Ray gives up on a job that has waited for 15 minutes
-_TOKEN = "RAY_AUTH_TOKEN"  # Ray's own variable, for clusters that ask who is there
+NO_ROOM = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"  # Ray's error for a job that has waited for 15 minutes
+_TOKEN = "RAY_AUTH_TOKEN"  # Ray's own variable, for clusters with authentication
 _MOST_BYTES = 64_000_000  # of a log
 
 
 class ClusterSilent(SedcoreError):
-    """The cluster does not answer, so that nothing is known of its jobs."""
+    """The cluster does not answer, so the state of its jobs is unknown."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class RayJob:
     Attributes
     ----------
     state : WAITING, RUNNING, STOPPED, SUCCEEDED or FAILED.
-    message : Ray's words about it.
-    error : Ray's kind of error, "" where there is none.
-    exit_code : of the process, None where there was none or it has not ended.
+    message : Ray's message.
+    error : Ray's type of error, "" without one.
+    exit_code : of the process, None where it never started or has not ended.
     """
 
     state: str
@@ -48,7 +48,7 @@ class RayJob:
 
     @property
     def ended(self) -> bool:
-        """Whether Ray is done with it."""
+        """Whether the job has ended."""
         return self.state not in (WAITING, RUNNING)
 
 
@@ -65,7 +65,7 @@ class RayJobs:
         self.address, self._timeout_s = address, timeout_s
 
     def version(self) -> str:
-        """Return the cluster's version of Ray; the quickest way to see that it answers."""
+        """Return the cluster's version of Ray; the quickest check that it answers."""
         return str((self._ask("GET", "/api/version") or {}).get("ray_version", ""))
 
     def submit(
@@ -82,8 +82,8 @@ class RayJobs:
         Raises
         ------
         SedcoreError
-            Ray refuses it (its words are in the message), or does not answer (ClusterSilent): then it may have been
-            submitted or not, and `look` tells later.
+            Ray refuses the job (the message quotes it), or does not answer (ClusterSilent): then the job may have been
+            submitted or not, and `look` shows later.
         """
         self._ask(
             "POST",
@@ -111,11 +111,11 @@ class RayJobs:
         )
 
     def stop(self, job_id: str) -> None:
-        """Ask for the end of a job: SIGTERM, and SIGKILL 3 s later. Nothing where it is not known or has ended."""
+        """Ask Ray to end a job: SIGTERM, and SIGKILL 3 s later. Does nothing where it is unknown or has ended."""
         self._ask("POST", f"/api/jobs/{quote(job_id, safe='')}/stop")
 
     def log(self, job_id: str) -> str:
-        """Return what the job has printed; "" where the cluster does not know it."""
+        """Return the job's output; "" where the cluster does not know it."""
         return str((self._ask("GET", f"/api/jobs/{quote(job_id, safe='')}/logs") or {}).get("logs", ""))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""A command of sedcore run as a job of a Ray cluster, followed to its end: for work that belongs beside the data."""
+"""Running a sedcore command as a job of a Ray cluster, near the data, and following it to its end."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from sedcore.errors import SedcoreError
 from sedcore.jobs.cluster import own_lines, runtime_env
 from sedcore.jobs.cluster_api import SUCCEEDED, ClusterSilent, RayJobs
 
-_LOOK_S, _PATIENCE_S = 1.0, 300.0  # how often to look, and for how long a cluster may be silent on the way
+_LOOK_S, _PATIENCE_S = 1.0, 300.0  # how often to ask, and how long the cluster may not answer
 
 
 def run_command(address: str, root: Path, words: list[str], announce: Callable[[str], None]) -> str:
     """Run ``python -m sedcore WORDS`` on the head node of a cluster; return the last line that it printed.
 
-    It asks for no cores of its own: what it does in parallel it does by Ray's tasks. The lines before the last are
-    announced as they come. Ctrl-C stops the job.
+    The job reserves no cores: its parallel work is done in Ray tasks. The lines before the last are announced as they
+    come. Ctrl-C stops the job.
 
     Raises
     ------
     SedcoreError
-        The command failed (its own last line says why), or the cluster does not answer.
+        The command failed (the message is its last line), or the cluster does not answer.
     """
     jobs = RayJobs(address)
-    what = "-".join(re.sub(r"[^A-Za-z0-9]", "", word) for word in words[:2])
-    job_id = f"{what}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    label = "-".join(re.sub(r"[^A-Za-z0-9]", "", word) for word in words[:2])
+    job_id = f"{label}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
     command = ["python", "-m", "sedcore", "--artifacts", str(Path(root).resolve()), *words]
     jobs.submit(job_id, shlex.join(command), runtime_env=runtime_env(1, 0))
     announce(f"handed over to the Ray cluster at {address} as job {job_id}")

@@ -1,4 +1,4 @@
-"""Many small computations as tasks of the Ray cluster that this process runs on: the one place that imports Ray."""
+"""Small computations as tasks of the Ray cluster that this process runs on; the only module that imports Ray."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from sedcore.errors import SedcoreError
 
-_AHEAD = 2  # tasks a core on the way: enough that none waits, few enough that results do not pile up
+_AHEAD = 2  # tasks per core under way: enough to keep it busy, few enough that results do not pile up
 
 
 class RayTasks:
@@ -17,7 +17,7 @@ class RayTasks:
 
     Parameters
     ----------
-    address : as Ray's own `ray.init` takes it; "auto": the cluster that this machine is a node of.
+    address : as for `ray.init`; "auto": the cluster that this machine is a node of.
 
     Raises
     ------
@@ -40,15 +40,15 @@ class RayTasks:
     def __call__(
         self, function: Callable[[Any, Any], Any], common: Any, tasks: Sequence[Any]
     ) -> Iterable[Any]:
-        """Yield ``function(common, task)`` of every task, in the order in which they are done.
+        """Yield ``function(common, task)`` of every task, in order of completion.
 
-        The function, found by its module's name on the nodes, and all values must be picklable. A task whose node dies
-        is done again on another, three times at most.
+        The function, which nodes import by its module's name, and all values must be picklable. A task whose node dies
+        is repeated on another, at most three times.
 
         Raises
         ------
         SedcoreError
-            A task failed, with its own words.
+            A task failed; the message is its own.
         """
         ray = self._ray
         call, shared = ray.remote(num_cpus=1, max_retries=3)(_call), ray.put(common)
@@ -70,7 +70,7 @@ class RayTasks:
                 ray.cancel(task)
 
     def _cores(self) -> int:
-        """Cores of the cluster now: it may grow."""
+        """Return the cluster's present number of cores: it may grow."""
         return max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
 
 

@@ -1,8 +1,8 @@
-"""The worker of a Ray cluster: hands queued runs over to it, and keeps what is said of them true.
+"""The worker of a Ray cluster: submits queued runs to it and keeps their status up to date.
 
-It trains nothing and schedules nothing: Ray finds the node. One run at a time waits at the cluster for room, the others
-in the queue, where their order can still be changed (and Ray gives up on what waits at it for 15 minutes). Should this
-worker die, its runs go on; the next one finds them by their status.
+It trains and schedules nothing: Ray finds the node. Only one run at a time waits at the cluster for room, since Ray
+gives up on a job after 15 minutes; the others wait in the queue, where their order can still be changed. Should this
+worker die, its runs go on, and the next worker finds them by their status.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ClusterWorker(Worker):
     Parameters
     ----------
     address : of the cluster's dashboard, http://HOST:8265.
-    jobs : runs handed over at once, at most; None: as many as the cluster has room for.
+    jobs : most runs at the cluster at once; None: as many as it has room for.
     """
 
     look_every_s = 1.0
@@ -50,10 +50,9 @@ class ClusterWorker(Worker):
     ):
         super().__init__(root, MOST_JOBS if jobs is None else jobs, until_empty, if_none, trainer, announce)
         self._limit = jobs
-        self._cluster = RayJobs(
-            checked_address(address), timeout_s=20
-        )  # a young cluster is slow to take its first job
-        self._handed: dict[str, str] = {}  # run id to how its job stands
+        # a new cluster is slow to take its first job
+        self._cluster = RayJobs(checked_address(address), timeout_s=20)
+        self._handed: dict[str, str] = {}  # run id to the state of its job
         self._silence = ""
 
     def _note(self) -> dict[str, Any]:
@@ -63,7 +62,7 @@ class ClusterWorker(Worker):
         return bool(self._handed)
 
     def _reap(self) -> None:
-        """Ask Ray for every run that was handed over to it, by whichever worker."""
+        """Ask Ray about every run submitted to it, by whichever worker."""
         mine = [
             name
             for name, status in stored_states(self._root, self._seen).items()
@@ -135,7 +134,7 @@ def train_on_cluster(
     name: str = "",
     announce: Callable[[str], None] = print,
 ) -> tuple[Run, str]:
-    """Train on a cluster, past the queue, and wait for the end; return the run and its final state.
+    """Train on a cluster, without the queue, and wait for the end; return the run and its final state.
 
     Raises
     ------
@@ -143,7 +142,7 @@ def train_on_cluster(
         The cluster does not answer or refuses the job, or the configuration does not fit.
     """
     jobs = RayJobs(address)
-    jobs.version()  # before there is a run
+    jobs.version()  # before the run is created
     run = submit(root, config, run_id, name, job)
     try:
         cluster.start(run, root, jobs)  # a worker of this cluster may have been faster
@@ -156,9 +155,9 @@ def train_on_cluster(
 
 
 def follow(run: Run, address: str, announce: Callable[[str], None]) -> str:
-    """Wait for the end of a run that was handed over, telling its log line by line; return its final state.
+    """Wait for the end of a submitted run, announcing its log line by line; return its final state.
 
-    Ctrl-C asks it to end after the batch in hand, a second one kills it, as with a training on this machine.
+    Ctrl-C asks it to end after the current batch, a second one kills it, as with a training on this machine.
     """
     jobs, told, presses = RayJobs(address), 0, 0
     while True:

@@ -1,8 +1,8 @@
-"""Where a run is to be trained: on this machine, or on a Ray cluster, and what it asks of that cluster.
+"""Where a run is trained: on this machine, or on a Ray cluster with the resources it asks for.
 
 A run's ``job`` in run.json is None (this machine) or
-``{"engine": "ray", "address": URL or None, "cores": n, "gpus": n}``. A worker has one engine, and takes the runs that
-ask for it; a cluster's worker has an address too, and leaves alone the runs that name another one.
+``{"engine": "ray", "address": URL or None, "cores": n, "gpus": n}``. A worker has one engine and takes
+the runs that ask for it; a cluster's worker also has an address, and does not take runs that name another one.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from sedcore.errors import SedcoreError
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
-ADDRESS = "SEDCORE_RAY_ADDRESS"  # variable that names the cluster where no address is given
+ADDRESS = "SEDCORE_RAY_ADDRESS"  # environment variable with the cluster's address, where none is given
 MOST_CORES, MOST_GPUS = 1024, 64
-_PORT = 8265  # of Ray's dashboard, which answers for its jobs
+_PORT = 8265  # of Ray's dashboard, which serves the jobs API
 
 
 def ray_job(cores: int = 1, gpus: float = 0, address: str | None = None) -> dict[str, Any]:
-    """Return what a run asks for that is to be trained on a Ray cluster.
+    """Return the `job` of a run to be trained on a Ray cluster.
 
     Parameters
     ----------
-    cores, gpus : what Ray reserves for it on one node; a part of a GPU is fine.
+    cores, gpus : resources that Ray reserves for it on one node; a part of a GPU is allowed.
     address : of the cluster's dashboard (http://HOST:8265); None: of whichever worker takes the run.
 
     Raises
     ------
     SedcoreError
-        A number is out of range, or the address is none.
+        A number is out of range, or the address is not one of a dashboard.
     """
     if isinstance(cores, bool) or not isinstance(cores, int) or not 1 <= cores <= MOST_CORES:
         raise SedcoreError(f"cores of a job are a whole number from 1 to {MOST_CORES}; given {cores!r}")
@@ -58,7 +58,7 @@ def _dict(job: Any) -> dict[str, Any]:
 
 
 def takes(worker: dict[str, Any], job: dict[str, Any] | None) -> bool:
-    """Say whether a worker, by its note (engine, address), takes runs with this `job`."""
+    """Whether a worker, by its note (engine, address), takes runs with this `job`."""
     wanted = _dict(job).get("address")
     return worker.get("engine", LOCAL) == engine_of(job) and wanted in (None, worker.get("address"))
 
@@ -69,7 +69,7 @@ def checked_address(text: str) -> str:
     Raises
     ------
     SedcoreError
-        It is no such address; says which of Ray's addresses is wanted.
+        It is not such an address; the message says which of Ray's addresses is wanted.
     """
     text = text.strip()
     try:
@@ -88,7 +88,7 @@ def checked_address(text: str) -> str:
 
 
 def ray_address(given: str | None) -> str:
-    """Return the address that was given, or else the one in the environment.
+    """Return the given address, or else the one in the environment.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The last word on a run whose trainer died without one: what state it ends in, and why."""
+"""How a run ended whose trainer died without recording it: final state and reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sedcore.artifacts.status import KILL_REQUESTED, KILLED, STOP_REQUESTED, Sta
 
 @dataclass(frozen=True)
 class LastWord:
-    """How a run ended whose trainer could not say it: state and reason, and the state and attempt that it is about."""
+    """End of a run whose trainer died: state and reason, and the state and attempt that they apply to."""
 
     state: str
     reason: str
@@ -21,9 +21,9 @@ class LastWord:
 
 
 def last_word(run: Run, status: Status, code: int, log_from: int) -> LastWord:
-    """Return how a run ended whose trainer left it with a status that is none of an end.
+    """Return how a run ended whose trainer left it in a state that is not final.
 
-    code : exit status of the trainer, negative for a signal; log_from : where its words begin in log.txt.
+    code : exit status of the trainer, negative for a signal; log_from : where its lines begin in log.txt.
     """
     if code < 0:
         how = f"the training process was ended by {_signal_name(-code)}"

@@ -1,4 +1,4 @@
-"""Starting trainings from a page: they are queued, and a worker that outlives the page takes them."""
+"""Starting trainings from a page: they are queued for a worker that outlives the page."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from sedcore.training.settings import DATA
 
 
 def start_training(root: Path, config: TrainConfig, name: str = "", job: dict[str, Any] | None = None) -> Run:
-    """Queue a training from a page and see that a worker lives to take it; return at once.
+    """Queue a training from a page and start a worker unless one takes it; return at once.
 
-    `job` says where it is to be trained (see `sedcore.jobs.engine`); None: on this machine.
+    `job` says where it is trained (see `sedcore.jobs.engine`); None: on this machine.
 
     Raises
     ------
@@ -34,20 +34,20 @@ def start_training(root: Path, config: TrainConfig, name: str = "", job: dict[st
 
 
 def resume_training(root: Path, run: Run) -> None:
-    """Queue a run again from a page and see that a worker lives to take it. Raises as `queue.resume` does."""
+    """Queue a run again from a page and start a worker unless one takes it. Raises as `queue.resume` does."""
     need_training()
     resume(root, run)
     ensure_worker(root, run.info["job"])
 
 
 def need_training() -> None:
-    """SedcoreError where this server may not write."""
+    """Raise SedcoreError where this server may not write."""
     if not training_enabled():
         raise SedcoreError(f"training is switched off here; the server's owner can set {SWITCH}=on")
 
 
 def command_line(config: TrainConfig, job: dict[str, Any] | None = None) -> str:
-    """Return the shell command that trains the same there, with the settings that differ from the defaults."""
+    """Return the shell command for the same training, with the settings that differ from the defaults."""
     parts = [
         "python",
         "-m",
@@ -74,7 +74,7 @@ def command_line(config: TrainConfig, job: dict[str, Any] | None = None) -> str:
 
 
 def shell_command(config: TrainConfig, job: dict[str, Any] | None = None, name: str = "") -> str:
-    """Return `command_line` for a shell that knows nothing of this server's settings, a line an option."""
+    """Return `command_line` for a shell without this server's environment, one option per line."""
     words = shlex.split(command_line(config, job)) + (["--name", name] if name else [])
     root = os.environ.get("SEDCORE_ARTIFACTS")
     if root and Path(root) != Path("artifacts"):

@@ -13,7 +13,7 @@ from sedcore.jobs.queue import queued_runs, waiting_in_order
 
 
 def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
-    """Return the runs that train, the oldest first, then those that wait, the next one first."""
+    """Return the runs in training, the oldest first, then the queued ones, the next first."""
     states = stored_states(root, seen)
     training = sorted(
         (status.since, name) for name, status in states.items() if status.state in TRAINING_STATES
@@ -23,7 +23,7 @@ def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
 
 
 def _trains(run: Run) -> bool:
-    """Say whether a process trains it: without one it was interrupted, and is no part of the queue."""
+    """Whether a process trains the run; without one it was interrupted and is not part of the queue."""
     try:
         return run.status().state in TRAINING_STATES
     except SedcoreError:
@@ -31,8 +31,8 @@ def _trains(run: Run) -> bool:
 
 
 def queue_rows(root: Path) -> list[dict[str, Any]]:
-    """Return a row a run: position (None while it trains), run_id, name, state, since, reason, place, model,
-    features, dataset, sweep, and how far it is: epoch, epochs, seconds_left (None where unknown)."""
+    """Return a row per run: position (None while it trains), run_id, name, state, since, reason, place, model,
+    features, dataset, sweep, and its progress: epoch, epochs, seconds_left (None where unknown)."""
     rows: list[dict[str, Any]] = []
     waiting = 0
     for run in live_runs(root):
@@ -62,7 +62,7 @@ def _row(run: Run, status: Status, info: dict, progress: dict, position: int | N
 
 
 def whereabouts(root: Path, run: Run) -> str:
-    """Return where a run is, as what follows its name: "is next", "is 3rd in the queue", "trains now"."""
+    """Return where a run is, in words that follow its name: "is next", "is 3rd in the queue", "trains now"."""
     waiting = [other.run_id for other in queued_runs(root)]
     if run.run_id not in waiting:
         words = {"running": "trains now", "cancelling": "is being cancelled"}

@@ -1,4 +1,4 @@
-"""What trains and waits in a root at one look, and what of it no living worker takes."""
+"""The runs that train or wait in a root, and which of them no living worker takes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sedcore.jobs.engine import takes
 from sedcore.jobs.listing import live_runs
 from sedcore.jobs.workers import living_workers
 
-STARTING_S = 15.0  # a worker may take so long to come
-MOST_ASKED = 20  # runs that wait whose wishes are read at each look
+STARTING_S = 15.0  # time for a worker to start
+MOST_ASKED = 20  # queued runs whose job is read at each look
 
 
 @dataclass(frozen=True)
@@ -35,33 +35,33 @@ class LiveRun:
 
 @dataclass(frozen=True)
 class Look:
-    """All that is live: what trains, the oldest first, then what waits, the next one first."""
+    """All live runs: those in training, the oldest first, then the queued ones, the next first."""
 
     runs: tuple[LiveRun, ...]
-    jobs: tuple[dict[str, Any] | None, ...] = ()  # what runs that wait ask for and no living worker takes
-    unattended: bool = False  # ... and a worker should have come by now
+    jobs: tuple[dict[str, Any] | None, ...] = ()  # jobs of queued runs that no living worker takes
+    unattended: bool = False  # ... for longer than a worker needs to start
 
     @property
     def training(self) -> list[LiveRun]:
-        """Runs that a process trains."""
+        """Runs in training."""
         return [live for live in self.runs if not live.waits]
 
     @property
     def waiting(self) -> list[LiveRun]:
-        """Runs that wait, in order."""
+        """Queued runs, in order."""
         return [live for live in self.runs if live.waits]
 
     @property
     def outline(self) -> tuple:
-        """What a page is built from, beside progress: where it is another, the page is out of date."""
+        """What a page shows apart from progress: once it changes, the page is out of date."""
         return (bool(self.jobs), self.unattended, *((r.run.run_id, r.status.state) for r in self.runs))
 
 
 def look_at(root: Path, broken: Iterable[str], seen: dict) -> Look:
-    """Return what is live.
+    """Return the live runs.
 
     broken : ids of runs that cannot be read; they are left out.
-    seen : what earlier looks read of each run folder, as `live_runs` fills it.
+    seen : cache of what earlier calls read of each run folder, filled by `live_runs`.
     """
     broken, live = set(broken), []
     for run in live_runs(root, seen):
@@ -72,8 +72,8 @@ def look_at(root: Path, broken: Iterable[str], seen: dict) -> Look:
             live.append(LiveRun(run, status, (status.state != "queued" and run.progress()) or {}))
         except SedcoreError:
             continue  # deleted meanwhile
-    runs = tuple(one for one in live if one.status.live)
-    in_vain = _in_vain(root, [one for one in runs if one.waits][:MOST_ASKED])
+    runs = tuple(run for run in live if run.status.live)
+    in_vain = _in_vain(root, [run for run in runs if run.waits][:MOST_ASKED])
     jobs = [
         job for place, (job, _) in enumerate(in_vain) if job not in [other for other, _ in in_vain[:place]]
     ]
@@ -81,7 +81,7 @@ def look_at(root: Path, broken: Iterable[str], seen: dict) -> Look:
 
 
 def _in_vain(root: Path, waiting: Iterable[LiveRun]) -> list[tuple[dict[str, Any] | None, float]]:
-    """Return what each run asks for that no living worker takes, and for how many seconds it has waited."""
+    """Return job and seconds of waiting of each run that no living worker takes."""
     workers, asked = living_workers(root), []
     for live in waiting:
         try:

@@ -1,8 +1,8 @@
-"""The queue: the run folders whose state is ``queued``, by their place. There is no second list of them.
+"""The queue: the run folders whose state is ``queued``, by their place. There is no other list of them.
 
-A run is taken from the queue by its trainer, which holds the lock in the folder from then on; so two workers
-never train one run. Steps that look at all that wait (a new place, another order) are serialised by a guard on
-the folder of all runs.
+A run is taken from the queue by its trainer, which holds the lock in the folder from then on, so two workers never
+train one run. Changes that depend on all queued runs (a new place, another order) are serialised by a guard on the
+folder of all runs.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
 from sedcore.training.start import plan
 
-_DEATH_S, _LOOK_S = 10.0, 0.05  # how long a killed process may take to go, and how often to look
+_DEATH_S, _LOOK_S = 10.0, 0.05  # how long a killed process may take to end, and how often to check
 
 
 def queued_runs(root: Path, seen: Seen | None = None) -> list[Run]:
-    """Return the runs that wait, the next one first. `seen` as for `stored_states`."""
+    """Return the queued runs, the next one first. `seen` as for `stored_states`."""
     return waiting_in_order(root, stored_states(root, seen))
 
 
 def waiting_in_order(root: Path, states: dict[str, Status]) -> list[Run]:
-    """Return those of `states` that wait, the next one first."""
+    """Return the queued runs among `states`, the next one first."""
     waiting = sorted((s.place or 0, s.since, name) for name, s in states.items() if s.state == "queued")
     return [Run(Path(root) / "runs" / name) for _, _, name in waiting]
 
@@ -63,7 +63,7 @@ def submit(
 
     Parameters
     ----------
-    job : engine and resources that it asks for; None: this machine.
+    job : engine and resources that the run asks for; None: this machine.
     sweep : the sweep and trial that it belongs to.
 
     Raises
@@ -79,12 +79,12 @@ def submit(
 
 
 def move(root: Path, run: Run, position: int) -> None:
-    """Give a run that waits another position, 1 for the next to be trained.
+    """Give a queued run another position, 1 for the next to be trained.
 
     Raises
     ------
     SedcoreError
-        It does not wait.
+        The run is not queued.
     """
     with folder_guard(_runs_folder(root)):
         order = queued_runs(root)
@@ -102,12 +102,12 @@ def move(root: Path, run: Run, position: int) -> None:
 
 
 def edit(root: Path, run: Run, config: TrainConfig, name: str | None = None) -> None:
-    """Replace the configuration, and the name if given, of a run that waits and has not begun.
+    """Replace the configuration, and the name if given, of a queued run that has not begun.
 
     Raises
     ------
     SedcoreError
-        It waits no more, it has a checkpoint to go on from, or the configuration does not fit.
+        The run is no longer queued, has a checkpoint to go on from, or the configuration does not fit.
     """
     info = plan(root, config, run.run_id, run.info["name"] if name is None else name)
     taken = f"run {run.name} has begun; cancel it, or clone it with other settings"
@@ -121,9 +121,13 @@ def edit(root: Path, run: Run, config: TrainConfig, name: str | None = None) -> 
 def cancel(run: Run, at_once: bool = False) -> str:
     """Ask a run to end and return what happened: "cancelled", "cancelling", "killed", or "" where nothing ran.
 
-    A run that waits is cancelled. One that trains ends after the batch in hand and keeps what it has learned; asked
-    for a second time, or with `at_once`, it is killed and keeps its last checkpoint. Raises SedcoreError for a run that
-    another program logs: it can only be ended there.
+    A queued run is cancelled. One in training ends after the current batch and keeps what it has learned; on a second
+    call, or with `at_once`, it is killed and keeps its last checkpoint.
+
+    Raises
+    ------
+    SedcoreError
+        Another program logs the run: it can only be ended there.
     """
     if logged(run):
         raise SedcoreError(
@@ -141,12 +145,12 @@ def cancel(run: Run, at_once: bool = False) -> str:
 
 
 def logged(run: Run) -> bool:
-    """Whether a run is one that somebody's own program logs, so that no trainer of ours has it."""
+    """Whether a run is logged by the user's own program, not trained by a trainer of ours."""
     return run.info["kind"] == "imported"
 
 
 def leave_queue(run: Run, reason: str) -> bool:
-    """Take a run that waits out of the queue; return whether it did wait."""
+    """Take a run out of the queue; return whether it was queued."""
     if not set_status(run.path, "cancelled", reason, only_from=("queued",)):
         return False
     recording.drop_reserve(run)
@@ -157,7 +161,7 @@ def leave_queue(run: Run, reason: str) -> bool:
 def _kill(run: Run) -> str:
     if stored_status(run.path).remote:
         return cluster.stop(run)
-    # Said first: should this process die before its last line, the worker still knows that it was on request.
+    # Recorded first: should this process die on the way, the worker still knows that the kill was requested.
     set_status(run.path, "cancelling", KILL_REQUESTED, only_from=TRAINING_STATES)
     lock, end = run.path / "lock", time.monotonic() + _DEATH_S
     while is_locked(run.path) and stored_status(run.path).state == "cancelling":
@@ -172,7 +176,7 @@ def _kill(run: Run) -> str:
         time.sleep(_LOOK_S)
     if set_status(run.path, "cancelled", KILLED, only_from=(*TRAINING_STATES, "interrupted")):
         recording.append_log(run, f"cancelled: {KILLED}")
-    # Its worker may have said so first; or it ended by itself meanwhile.
+    # Its worker may have recorded that first, or it ended by itself meanwhile.
     return "killed" if stored_status(run.path).reason == KILLED else ""
 
 
@@ -184,7 +188,7 @@ def resume(root: Path, run: Run) -> None:
     Raises
     ------
     SedcoreError
-        It is trained or waits already, it has finished, or its data set no longer fits.
+        The run is in training or queued, has finished, or its data set no longer fits.
     """
     status = run.status()
     if run.info["kind"] != "trained" or status.state not in RESUMABLE_STATES:
@@ -196,7 +200,7 @@ def resume(root: Path, run: Run) -> None:
     check_fit(open_dataset(root, config.dataset), config)
     with RunLock(run.path), folder_guard(_runs_folder(root)):
         recording.keep_reserve(run)
-        # The lock is ours: whatever the file says, nobody trains it.
+        # We hold the lock: whatever the file says, nobody trains the run.
         only_from = (*RESUMABLE_STATES, *TRAINING_STATES)
         again = "goes on from its checkpoint" if has_checkpoint(run) else "begins again"
         if not set_status(run.path, "queued", f"resumed; {again}", only_from, next_place(root)):

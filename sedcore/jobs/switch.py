@@ -1,4 +1,4 @@
-"""Whether pages may write. Imports nothing heavy: the dashboard asks before it has loaded anything."""
+"""Whether pages may write. Light: the dashboard asks before it has loaded anything."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ SWITCH = "SEDBOARD_TRAINING"
 
 
 def training_enabled() -> bool:
-    """Say whether this server may write: start trainings, rename, delete. Off unless switched on."""
+    """Whether this server may write: start trainings, rename, delete. Off unless switched on."""
     return os.environ.get(SWITCH) == "on"

@@ -1,7 +1,7 @@
-"""The worker: takes runs from the queue, up to so many at once, each in a process of its own.
+"""The worker: takes runs from the queue, a limited number at once, and trains each in its own process.
 
-It decides nothing that is not in the run folders: a trainer claims its run by itself, and says itself how it
-ended. The worker only speaks for a trainer that died without a word. Should the worker die, its trainings go on.
+All state is in the run folders: a trainer claims its run and records its end by itself. The worker records the end only
+of a run whose trainer died without doing so. Should the worker die, its trainings go on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TRAINER = "sedcore.training"
 
 @dataclass(frozen=True)
 class _Child:
-    """A trainer that was started: its process, the attempt it was started for, and where its words begin in log.txt."""
+    """A started trainer: its process, the attempt it was started for, and where its lines begin in log.txt."""
 
     process: subprocess.Popen
     attempt: int
@@ -50,11 +50,11 @@ class Worker:
     Parameters
     ----------
     root : artifact root.
-    jobs : trainings at once; those that a dead worker left running count too.
-    until_empty : end when nothing waits and nothing runs.
+    jobs : most trainings at once; those that a dead worker left running count as well.
+    until_empty : end when no run is queued or in training.
     if_none : end at once where another worker lives.
     trainer : module that trains one run, started as ``python -m MODULE RUN_ID --artifacts DIR``.
-    announce : called with a line for each thing that happens.
+    announce : called with a line for each event.
     """
 
     look_every_s = 0.3
@@ -73,7 +73,7 @@ class Worker:
         self._root, self._jobs, self._trainer = Path(root).resolve(), jobs, trainer
         self._until_empty, self._if_none, self._announce = until_empty, if_none, announce
         self._children: dict[str, _Child] = {}
-        self._owed: dict[str, LastWord] = {}  # what could not be written yet: a full or read-only disk
+        self._owed: dict[str, LastWord] = {}  # ends not yet written because of a full or read-only disk
         self._seen: Seen = {}
         self._asked: dict[str, dict | None] = {}  # run id to the job that the run asks for
         self._sweeps = Sweeps(self._root, self._say, lambda job: takes(self._note(), job))
@@ -83,10 +83,10 @@ class Worker:
         self._trouble = ""
 
     def work(self) -> None:
-        """Take runs until told to go: by a signal, or by an empty queue if so asked.
+        """Take runs until a signal, or with `until_empty` an empty queue, ends the worker.
 
-        The first SIGINT or SIGTERM: take no more, and go when the running ones have ended. The second: go at once;
-        they go on by themselves.
+        On the first SIGINT or SIGTERM it takes no more runs and ends after those in training; on the second it ends at
+        once, and they go on by themselves.
         """
         lock = register(self._root, self._note(), alone=self._if_none)
         if lock is None:
@@ -106,7 +106,7 @@ class Worker:
                 signal.signal(number, handler)
 
     def _tidy(self, runs_known: Iterable[str]) -> None:
-        """Take away checkpoints of finished runs: of those whose trainer was killed after its last word."""
+        """Remove checkpoints of finished runs whose trainer was killed before it removed them."""
         for name in runs_known:
             run = Run(self._root / "runs" / name)
             with contextlib.suppress(LockTaken, SedcoreError):
@@ -115,11 +115,11 @@ class Worker:
                         remove_checkpoint(run)
 
     def _note(self) -> dict[str, Any]:
-        """Return what this worker says of itself."""
+        """Return this worker's note for other processes."""
         return {"jobs": self._jobs, "engine": LOCAL}
 
     def _busy(self) -> bool:
-        """Say whether runs train that this worker looks after."""
+        """Whether runs that this worker is responsible for are in training."""
         return bool(self._children)
 
     def _mine(self) -> list[Run]:
@@ -134,11 +134,11 @@ class Worker:
                 if takes(note, self._asked[run.run_id]):
                     waiting.append(run)
             except SedcoreError:
-                continue  # deleted meanwhile, or broken: `runs` tells of those
+                continue  # deleted meanwhile, or broken, which `runs` reports
         return waiting
 
     def _listen(self) -> dict[int, object]:
-        """Take SIGINT and SIGTERM; return what was there before. Python delivers them to the main thread only."""
+        """Handle SIGINT and SIGTERM, which reach only the main thread; return the previous handlers."""
         if threading.current_thread() is not threading.main_thread():
             return {}
         return {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -148,7 +148,7 @@ class Worker:
         self._wake.set()
 
     def _round(self, lock: FileLock) -> bool:
-        """Look once at children and queue; say whether to go. What goes wrong on the disk ends no worker."""
+        """Look once at children and queue; return whether to end. No error of the disk ends a worker."""
         try:
             self._reap()
             for name, word in list(self._owed.items()):
@@ -157,7 +157,7 @@ class Worker:
                 self._sweeps.advance()
                 self._start()
             elif lock.held:
-                lock.release()  # who queues a run from now on finds no worker and starts another
+                lock.release()  # a run queued from now on finds no worker, and another is started
                 if self._busy():
                     self._say("takes no more, ends with the running ones; a second signal: ends now")
             self._trouble = ""
@@ -180,7 +180,7 @@ class Worker:
         self._sweeps.advance(now=True)
         if self._sweeps.busy:
             return False
-        # Under the guard: who submits after this look finds no worker and starts one.
+        # Under the guard: a run submitted after this look finds no worker, and one is started.
         with workers_guard(self._root):
             if self._mine():
                 return False
@@ -197,15 +197,15 @@ class Worker:
                 room -= self._start_one(run)
 
     def _room(self) -> int:
-        """Return how many more trainings may begin."""
+        """Return how many more trainings may start."""
         return self._jobs - len(self._children) - len(self._orphans())
 
     def _started(self, run: Run) -> bool:
-        """Say whether this worker has started a run that still says it waits."""
+        """Whether this worker has started a run whose status is still queued."""
         return run.run_id in self._children
 
     def _start_one(self, run: Run) -> bool:
-        """Start a run that waits; say whether it takes room."""
+        """Start a queued run; return whether it takes up a place."""
         command = [sys.executable, "-m", self._trainer, run.run_id, "--artifacts", str(self._root)]
         try:
             attempt = stored_status(run.path).attempt
@@ -231,12 +231,12 @@ class Worker:
         return True
 
     def _fail(self, run: Run, reason: str, attempt: int) -> None:
-        """Say that a run that waited could not be started."""
+        """Record that a queued run could not be started."""
         if run.path.exists():
             self._write(run, LastWord("failed", reason, "queued", attempt))
 
     def _orphans(self) -> list[str]:
-        """Return the runs that train on this machine for a worker that is gone."""
+        """Return the ids of runs in training on this machine whose worker has died."""
         running = [
             name
             for name, status in stored_states(self._root, self._seen).items()
@@ -261,7 +261,7 @@ class Worker:
             run = Run(self._root / "runs" / run_id)
             try:
                 status = stored_status(run.path)
-                # Where it waits for another attempt, or another trainer has it, there is nothing to say.
+                # Nothing to record where it is queued for another attempt, or another trainer has it.
                 if code != TAKEN and status.state in LIVE_STATES and status.attempt == child.attempt:
                     self._write(run, last_word(run, status, code, child.log_from))
                 else:
@@ -272,8 +272,8 @@ class Worker:
                     self._say(f"{run_id}: {error}")
 
     def _write(self, run: Run, word: LastWord) -> None:
-        """Say how a run ended; keep the word where it cannot be written yet."""
-        known = self._owed.pop(run.run_id, None)
+        """Record how a run ended; keep that for later where it cannot be written yet."""
+        announced = self._owed.pop(run.run_id, None)
         try:
             recording.drop_reserve(run)
             with RunLock(run.path):
@@ -289,5 +289,5 @@ class Worker:
             if not run.path.exists():
                 return
             self._owed[run.run_id] = word
-            if not known:
+            if not announced:
                 self._say(f"{run.run_id} {word.state}: {word.reason}; this could not be written yet: {error}")

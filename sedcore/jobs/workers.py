@@ -1,7 +1,7 @@
-"""Which workers live on an artifact root, and starting one on demand.
+"""The living workers of an artifact root, and starting one on demand.
 
-A worker is a file in ``workers/`` that it holds locked while it lives; what it wrote there tells who it is. Files
-of workers that are gone are removed by the next one.
+A worker has a file in ``workers/`` with its note, which it holds locked while it lives. The next worker removes the
+files of dead ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def same_work(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Say whether two workers, by their notes, take the same runs."""
+    """Whether two workers, by their notes, take the same runs."""
     return all(
         one.get(key, usual) == other.get(key, usual) for key, usual in (("engine", LOCAL), ("address", None))
     )
@@ -33,7 +33,7 @@ def same_work(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 @contextmanager
 def workers_guard(root: Path) -> Iterator[Path]:
-    """Serialise coming and going of workers on a root; yields their folder."""
+    """Serialise starts and ends of workers on a root; yield their folder."""
     folder = Path(root) / "workers"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,14 +44,14 @@ def workers_guard(root: Path) -> Iterator[Path]:
 
 
 def living_workers(root: Path) -> list[dict[str, Any]]:
-    """Return what each living worker says of itself: worker (its name), pid, host, jobs, engine."""
+    """Return the note of each living worker: worker (its name), pid, host, jobs, engine."""
     folder = Path(root) / "workers"
     files = sorted(folder.glob("[!.]*.lock")) if folder.is_dir() else []
     return [note for note in map(lock_holder, files) if note]
 
 
 def register(root: Path, note: dict[str, Any], alone: bool = False) -> FileLock | None:
-    """Enter this process as a worker and return its lock; None where `alone` is asked for and its like lives."""
+    """Enter this process as a worker and return its lock; None if `alone` and another takes the same runs."""
     with workers_guard(root) as folder:
         for file in folder.glob("[!.]*.lock"):
             if not lock_holder(file):
@@ -64,14 +64,14 @@ def register(root: Path, note: dict[str, Any], alone: bool = False) -> FileLock 
 
 
 def ensure_worker(root: Path, job: dict[str, Any] | None = None) -> None:
-    """Start a worker on this machine, detached, unless one lives that takes `job`; it goes when its queue is empty.
+    """Start a detached worker on this machine unless a living one takes `job`; it ends when its queue is empty.
 
-    The worker of a cluster runs on this machine too: it hands runs over, and asks for no cores.
+    A cluster's worker runs on this machine too: it only submits runs.
 
     Raises
     ------
     SedcoreError
-        It could not be started; what waits goes on waiting.
+        The worker could not be started; runs stay queued.
     """
     with workers_guard(root) as folder:
         if any(takes(worker, job) for worker in living_workers(root)):
@@ -83,7 +83,7 @@ def ensure_worker(root: Path, job: dict[str, Any] | None = None) -> None:
         if engine_of(job) == RAY
         else []
     )
-    # Should two be started at once, the second sees the first and goes.
+    # Of two started at once, the second sees the first and ends (--if-none).
     command = [
         sys.executable,
         "-m",
@@ -97,7 +97,7 @@ def ensure_worker(root: Path, job: dict[str, Any] | None = None) -> None:
     ]
     try:
         with open(log_file, "ab") as log:
-            # A session of its own: Ctrl-C in the dashboard's terminal does not reach it.
+            # Its own session, so that Ctrl-C in the dashboard's terminal does not reach it.
             subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -1,2 +1,2 @@
 """Sweeps: searches over models, features and hyperparameters, whose trainings are queued runs. Optuna samples,
-prunes and remembers; it is loaded only where a sweep is worked on."""
+prunes and stores points; it is loaded only to advance or read a study."""

@@ -1,7 +1,7 @@
-"""The sweeps of a root: which are due for a look, what ends or holds up one of them, and stopping one.
+"""Advancing the sweeps of a root: which are due, which have ended or are held up, and stopping one.
 
-The sweep's lock keeps two workers from looking at once. What a look does is `sedcore.jobs.sweeps.step`; it brings
-Optuna, and is not loaded while no sweep lives.
+A sweep's lock keeps two workers from advancing it at once. The step itself is in `sedcore.jobs.sweeps.step`, which
+imports Optuna and is loaded only while a sweep is live.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Sweeps:
     Parameters
     ----------
     root : artifact root.
-    say : called with a line for each sweep that ends, or that the disk holds up.
-    mine : whether the worker takes runs with this job. Other sweeps are left to the workers that take theirs: this one
-        would wait for runs that it cannot train.
+    say : called with a line for each sweep that ends or is held up by the disk.
+    mine : whether the worker takes runs with this job. Other sweeps are left to the workers that do: this one would
+        wait for runs that it cannot train.
     """
 
     def __init__(self, root: Path, say: Say = lambda line: None, mine: Callable[[Job], bool] = _any):
@@ -50,17 +50,17 @@ class Sweeps:
         self._looked = -math.inf
         self._busy = False
         self._seen: Seen = {}
-        self._members: dict[str, dict[str, Any] | None] = {}  # what run.json says of a run's sweep
+        self._members: dict[str, dict[str, Any] | None] = {}  # run id to the sweep in its run.json
         self._studies: dict[str, Study] = {}
-        self._held_up: set[str] = set()  # by the disk, which was told
+        self._held_up: set[str] = set()  # by the disk, as already announced
 
     def advance(self, now: bool = False) -> None:
-        """Take the steps that are due; at most one look a second, unless `now`."""
+        """Take the steps that are due; at most once a second, unless `now`."""
         if not now and time.monotonic() - self._looked < LOOK_EVERY_S:
             return
         self._looked, self._busy = time.monotonic(), False
-        known = [(sweep, sweep.read()) for sweep in list_sweeps(self._root)]
-        live = [s for s, info in known if info["state"] in LIVE_STATES and self._mine(info["job"])]
+        sweeps = [(sweep, sweep.read()) for sweep in list_sweeps(self._root)]
+        live = [s for s, info in sweeps if info["state"] in LIVE_STATES and self._mine(info["job"])]
         if not live:
             self._studies.clear()
             return
@@ -69,7 +69,7 @@ class Sweeps:
                 self._busy |= self._advance_one(sweep)
                 self._held_up.discard(sweep.name)
             except LockTaken:
-                self._busy = True  # another worker is at it
+                self._busy = True  # another worker advances it
             except OSError as error:  # of Optuna's journal
                 self._hold_up(sweep, error.strerror or str(error))
             except SedcoreError as error:
@@ -82,13 +82,13 @@ class Sweeps:
 
     @property
     def busy(self) -> bool:
-        """Whether, at the last look, a sweep had more to do without anybody's help."""
+        """Whether, at the last look, a sweep had more to do by itself."""
         return self._busy
 
     def _given_runs(self, sweep: Sweep) -> dict[tuple[int, int], Run]:
         """Return the runs of a sweep by trial and seed; where there are several, the newest.
 
-        To be called with the sweep's lock: else another worker gives runs meanwhile, and they look like deleted ones.
+        The caller holds the sweep's lock: otherwise runs that another worker gives meanwhile would look deleted.
         """
         newest: dict[tuple[int, int], Run] = {}
         for run_id in sorted(stored_states(self._root, self._seen)):
@@ -119,18 +119,18 @@ class Sweeps:
             step = SweepStep(self._root, sweep, spec, study, runs, gives, info["job"])
             busy, done = step.take()
             if step.gives != gives:
-                return True  # it was stopped meanwhile: the next look takes away what it left
+                return True  # stopped meanwhile: the next step removes the rest
             if not done:
                 return busy
             ending = ("finished", step.summary()) if gives else ("stopped", STOP_REQUESTED)
             if not set_sweep_state(sweep, *ending, only_from=(state,)):
-                return True  # it was stopped just now
+                return True  # stopped just now
             self._say(f"sweep {sweep.name} {sweep.read()['state']}")
             return False
 
     def _hold_up(self, sweep: Sweep, reason: str) -> None:
-        """Leave a sweep that the disk fails open for a later look: a full one has room again some day."""
-        self._studies.pop(sweep.name, None)  # what was written of its journal last may be torn
+        """Leave a sweep open for a later attempt after a disk error: a full disk may have room again."""
+        self._studies.pop(sweep.name, None)  # the journal's last line may be incomplete
         self._busy = True
         if sweep.name not in self._held_up:
             self._held_up.add(sweep.name)
@@ -146,14 +146,14 @@ class Sweeps:
 
 
 def stop_sweep(root: Path, sweep: Sweep) -> int:
-    """Let a sweep give no more points and take its waiting runs from the queue; return how many these were.
+    """Stop a sweep from giving points and take its queued runs from the queue; return their number.
 
-    What trains goes on to its end.
+    Runs in training go on to their end.
 
     Raises
     ------
     SedcoreError
-        It has ended already.
+        The sweep has ended already.
     """
     if not set_sweep_state(sweep, "stopping", STOP_REQUESTED, only_from=("open",)):
         raise SedcoreError(f"sweep {sweep.name} is {sweep.read()['state']}; there is nothing to stop")

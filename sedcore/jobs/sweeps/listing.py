@@ -1,4 +1,4 @@
-"""A line a sweep, for lists."""
+"""A row per sweep, for lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep has found, from its runs alone: a table of runs, and one of points. No Optuna here."""
+"""Results of a sweep, from its runs alone: a table of runs, and one of points. No Optuna here."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ def best_score(run: Run) -> float | None:
 def runs_of(root: Path, name: str, members: Members | None = None) -> list[Run]:
     """Return the runs of a sweep, the oldest first.
 
-    With `members`, kept by the caller from call to call, only the files of new runs are read: a run never changes
-    its sweep.
+    With `members`, kept by the caller between calls, only the files of new runs are read: a run never changes its
+    sweep.
     """
-    known = {} if members is None else members
+    members = {} if members is None else members
     runs = []
     for run_id in sorted(known_run_ids(root)):
         run = Run(Path(root) / "runs" / run_id)
-        if run_id not in known:
+        if run_id not in members:
             try:
-                known |= members_of([run])
+                members |= members_of([run])
             except SedcoreError:
                 continue
-        if known[run_id] == name:
+        if members[run_id] == name:
             runs.append(run)
     return runs
 
 
 def members_of(runs: Sequence[Run]) -> Members:
-    """Return the sweep of each run, None where it belongs to none: what `runs_of` keeps from call to call."""
+    """Return the sweep of each run, None where it belongs to none; the `members` of `runs_of`."""
     return {run.run_id: (run.info["sweep"] or {}).get("name") for run in runs}
 
 
@@ -63,9 +63,9 @@ def known_run_ids(root: Path) -> list[str]:
 def run_table(
     runs: Sequence[Run], spec: Spec, score: Callable[[Run], float | None] = best_score
 ) -> pd.DataFrame:
-    """Return a row a run, by trial and seed: OWN_COLUMNS and a column for each setting that varies.
+    """Return a row per run, by trial and seed: OWN_COLUMNS and a column for each setting that varies.
 
-    `value` is validation macro AP of the best epoch so far, NaN where there is none; `score` finds it.
+    `value` is validation macro AP of the best epoch so far, NaN where there is none; `score` returns it.
     """
     rows = []
     for run in runs:
@@ -73,7 +73,7 @@ def run_table(
             info, status = run.info, run.status()
             value = score(run)
         except SedcoreError:
-            continue  # deleted meanwhile, or damaged: the pages of runs tell
+            continue  # deleted meanwhile, or damaged, which the pages of runs report
         member = info["sweep"]
         row = {
             "run_id": run.run_id,
@@ -89,10 +89,10 @@ def run_table(
 
 
 def point_table(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """Return a row a point, in the order given: trial, settings, mean, sd, runs (with a value), run_ids, ended.
+    """Return a row per point, in the order given: trial, settings, mean, sd, runs (with a value), run_ids, ended.
 
-    Runs that failed have no value; those that still train count with their best so far. `sd` is the standard
-    deviation over seeds, NaN with one run; `ended` says whether none of its runs waits or trains.
+    Failed runs have no value; those in training count with their best so far. `sd` is the standard
+    deviation over seeds, NaN with one run; `ended` is true where none of its runs is queued or in training.
     """
     rows = []
     for trial, part in table.groupby("trial", sort=True):

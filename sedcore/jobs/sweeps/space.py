@@ -1,4 +1,4 @@
-"""The search space: which settings of a training vary, over lists of choices or ranges. No Optuna here."""
+"""The search space: settings of a training that vary over lists of choices or ranges. No Optuna here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Range:
-    """A setting lies in [low, high]: on a logarithmic scale with `log`, at low + k * step with `step`."""
+    """A setting lies in [low, high]: on a log scale with `log`, at low + k * step with `step`."""
 
     low: float
     high: float
@@ -39,12 +39,12 @@ class Range:
     step: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        known = {"low": self.low, "high": self.high}
-        return known | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
+        bounds = {"low": self.low, "high": self.high}
+        return bounds | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
 
     @property
     def values(self) -> tuple[float, ...] | None:
-        """Return all values of a range in steps, None where there is no end of them."""
+        """Return all values of a range with steps, None for a continuous one."""
         if self.step is None:
             return None
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
@@ -60,7 +60,7 @@ def parse_space(given: Any) -> dict[str, Choices | Range]:
     Raises
     ------
     SedcoreError
-        It names no setting or an unknown one, or a list or a range makes no sense; the sentence says which.
+        It names no setting or an unknown one, or a list or a range is invalid.
     """
     if not isinstance(given, Mapping) or not given:
         raise SedcoreError(
@@ -110,17 +110,17 @@ def _range(key: str, given: Mapping[str, Any]) -> Range:
     if log and low <= 0:
         raise SedcoreError(f"space.{key} is logarithmic, so low must be above 0; given {low}")
     if step is not None:
-        high = kind(Range(low, high, step=step).values[-1])  # what the steps reach
+        high = kind(Range(low, high, step=step).values[-1])  # the last value that the steps reach
     return Range(low, high, log, None if step is None else kind(step))
 
 
 def parse_values(text: str, kind: Callable[[str], float]) -> list[float] | dict[str, object]:
-    """Return the numbers of "1, 2, 3" as a list, of "1 to 9" as a logarithmic range.
+    """Return "1, 2, 3" as a list of numbers, "1 to 9" as a logarithmic range.
 
     Raises
     ------
     ValueError
-        It is neither.
+        The text is neither.
     """
     ends = text.split(" to ")
     if len(ends) == 2:
@@ -129,21 +129,21 @@ def parse_values(text: str, kind: Callable[[str], float]) -> list[float] | dict[
 
 
 def typed(key: str, value: Any) -> Any:
-    """Return a value of a setting in its type. SedcoreError where it is of another, or out of range."""
+    """Return a value of a setting in its type. Raises SedcoreError where it is of another, or out of range."""
     value = SETTINGS[key].typed(value)
-    # the training's own words for a model that does not exist or a value out of range
+    # raises with the training's message for an unknown model or a value out of range
     TrainConfig("any", **({"model": "compact"} | {key: value})).resolved()
     return value
 
 
 def check_setting(key: str, where: str) -> None:
-    """SedcoreError, naming the nearest, where training has no such setting that a sweep could use."""
+    """Raise SedcoreError, with the nearest name, where no such setting exists for sweeps."""
     if key not in SETTINGS:
         raise SedcoreError(f"{where} knows no setting {key!r}; {suggestion(key, SETTINGS)}")
 
 
 def size(space: Space) -> int | None:
-    """Return the number of points of a space, None where there is no end of them."""
+    """Return the number of points of a space, None where it has a continuous range."""
     counts = [None if d.values is None else len(d.values) for d in space.values()]
     return None if None in counts else math.prod(counts)
 
@@ -172,12 +172,12 @@ def grid(space: Space) -> list[dict[str, Any]]:
 
 
 def config_of(dataset: str, fixed: Mapping[str, Any], point: Mapping[str, Any], seed: int) -> TrainConfig:
-    """Return the training at a point of the space with a seed, defaults of its model filled in."""
+    """Return the configuration at a point of the space with a seed, its model's defaults filled in."""
     return TrainConfig(dataset, **(dict(fixed) | dict(point)), seed=seed).resolved()
 
 
 def combinations(fixed: Mapping[str, Any], space: Space) -> list[tuple[str, str]]:
-    """Return the pairs of model and features that a sweep can meet."""
+    """Return the pairs of model and features that a sweep can contain."""
     options = [
         space[key].values if key in space else (fixed.get(key, SETTINGS[key].default),)
         for key in ("model", "features")

@@ -1,13 +1,13 @@
-"""What a sweep is told: a TOML file, or the same from a page's form. Kept as JSON in sweep.json.
+"""The specification of a sweep: a TOML file, or the same from a page's form. Stored as JSON in sweep.json.
 
-    name = "ann-rate-batch"     # optional; else it is made of what varies
+    name = "ann-rate-batch"     # optional; by default made of what varies
     dataset = "demo"
     model = "ann"               # settings that stay the same, as those of `train`
     epochs = 20
     sampler = "grid"            # grid (every point), random, or tpe (learns from the points before); default grid
-    trials = 30                 # points to try; random and tpe need it, a grid has its own number
-    seeds = 2                   # runs a point: 2 means seeds 0 and 1; or a list; default 1
-    pruner = "none"             # none, median or hyperband: end points early that fall behind; default none
+    trials = 30                 # points to try; required by random and tpe, fixed for a grid
+    seeds = 2                   # runs per point: 2 means seeds 0 and 1; or a list; default 1
+    pruner = "none"             # none, median or hyperband: end points that fall behind; default none
 
     [space]                     # settings that vary: a list of choices, or a range
     learning_rate = [1e-5, 1e-4, 1e-3]
@@ -57,7 +57,7 @@ _OWN = ("name", "dataset", "sampler", "pruner", "trials", "seeds", "space")
 
 @dataclass(frozen=True)
 class Spec:
-    """A sweep as it was asked for.
+    """The specification of a sweep.
 
     Attributes
     ----------
@@ -81,11 +81,11 @@ class Spec:
 
     @property
     def runs(self) -> int:
-        """Return how many runs the sweep takes at most."""
+        """Return the largest number of runs of the sweep."""
         return self.trials * len(self.seeds)
 
     def config(self, point: Mapping[str, Any], seed: int) -> TrainConfig:
-        """Return the training at a point with a seed."""
+        """Return the configuration at a point with a seed."""
         return config_of(self.dataset, self.fixed, point, seed)
 
     def title(self) -> str:
@@ -95,14 +95,14 @@ class Spec:
         return self.name or "-".join([first, *rest]).replace("_", "-")
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `parse_spec` makes the same of."""
+        """Return the table from which `parse_spec` makes an equal one."""
         own = {"name": self.name, "dataset": self.dataset, "sampler": self.sampler, "pruner": self.pruner}
         space = {key: dimension.to_json() for key, dimension in self.space.items()}
         return own | {"trials": self.trials, "seeds": list(self.seeds)} | dict(self.fixed) | {"space": space}
 
 
 def read_spec(file: Path) -> Spec:
-    """Read a sweep from a TOML file. SedcoreError says what is wrong in it, and where."""
+    """Read a sweep from a TOML file. Raises SedcoreError where it cannot be read or is not valid."""
     try:
         given = tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
@@ -121,7 +121,7 @@ def parse_spec(given: Mapping[str, Any]) -> Spec:
     Raises
     ------
     SedcoreError
-        A key is unknown (the nearest is named), missing or makes no sense.
+        A key is unknown (the nearest is named), missing or has an invalid value.
     """
     for key in given:
         if key not in _OWN and key not in SETTINGS:
@@ -189,9 +189,9 @@ def _seeds(given: Any) -> tuple[int, ...]:
 
 
 def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
-    """Return the pairs of model and features that a sweep meets and that cannot train, each with the reason.
+    """Return the sweep's pairs of model and features that cannot train, each with the reason.
 
-    They do not fit the data, or what the sweep sets for the model does not suit it at any point.
+    They do not fit the data, or the sweep's settings suit the model at no point.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
 def _never_suits(spec: Spec, model: str, features: str) -> str | None:
     """Return why no point of a sweep suits a model, None where one does.
 
-    Only of what not all models have does it hang on the model; every other value is right or wrong by itself.
+    Only settings that not all models can use depend on the model; any other value is valid or not by itself.
     """
     hanging = {key: dimension for key, dimension in spec.space.items() if SETTINGS[key].unfit}
     why = None
@@ -236,28 +236,28 @@ def _never_suits(spec: Spec, model: str, features: str) -> str | None:
 
 
 def seconds_a_run(spec: Spec, times: Callable[[str], Mapping[str, Estimate]]) -> float:
-    """Return the mean time that a run of a sweep takes over its models and features.
+    """Return the mean time of a run of a sweep, over its models and features.
 
-    times : returns what is expected of each model on features.
+    times : returns the estimate for each model on given features.
     """
     pairs, epochs = combinations(spec.fixed, spec.space), spec.fixed.get("epochs", 1)
     return sum(times(features)[model].total_s(epochs) for model, features in pairs) / len(pairs)
 
 
 def make_sweep(root: Path, spec: Spec, job: dict[str, Any] | None = None) -> Sweep:
-    """Check a sweep against its data set and make its folder; a worker that takes its `job` then gives its runs.
+    """Check a sweep against its data set and create its folder; a worker that takes its `job` then queues its runs.
 
     Raises
     ------
     SedcoreError
-        The data set or its features do not exist, or no model can be trained on them as the sweep says.
+        The data set or its features do not exist, or no model can be trained on them with the sweep's settings.
     """
     misfits(open_dataset(root, spec.dataset), spec)
     return create_sweep(root, spec.to_json(), spec.title(), job)
 
 
 def to_toml(spec: Spec) -> str:
-    """Return the TOML file that describes the same sweep, without what is as usual."""
+    """Return the text of a TOML file for the same sweep, defaults left out."""
     given = spec.to_json()
     usual = {"name": "", "sampler": SAMPLERS[0], "pruner": PRUNERS[0]}
     space = given.pop("space")
@@ -275,5 +275,5 @@ def _toml(value: Any) -> str:
         return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # JSON's text and numbers are TOML's too; of what Python writes as 1e-05, TOML takes that as well.
+    # JSON's strings and numbers are valid TOML, also 1e-05 as Python writes it.
     return json.dumps(value, ensure_ascii=False)

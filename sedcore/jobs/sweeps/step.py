@@ -1,10 +1,10 @@
-"""One look at one sweep: give points while few runs wait, follow the runs, tell Optuna how they did.
+"""One step of a sweep: give points while few runs wait, follow the runs, tell Optuna their results.
 
-Each step looks at what is there and does what is missing: a worker may be killed between any two, and the next
-look, of this worker or another, goes on.
+A step compares the sweep with its files and does what is missing: a worker may be killed at any moment, and the next
+step, by this worker or another, goes on.
 
-With a pruner the first seed of a point is its scout: it is judged epoch by epoch against the other points, and the
-other seeds train only where it was not pruned. The one module beside `study` that knows Optuna's trials.
+With a pruner the first seed of a point is its scout: it is compared with other points epoch by epoch, and the other
+seeds train only if it was not pruned. Only this module and `study` use Optuna's trials.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from sedcore.jobs.sweeps.spec import Spec, misfits
 from sedcore.jobs.sweeps.study import PRUNED, RUN, WHY, complete, handle, next_point
 from sedcore.jobs.workers import living_workers
 
-_AHEAD = 8  # runs that wait at least, where what they are does not hang on how others do
-_MOST_ASKED = 4  # trials at most, as a multiple of the points wanted: skipped and repeated ones are no points
+_AHEAD = 8  # least number of queued runs, where points do not depend on earlier results
+_MOST_ASKED = 4  # most trials, as a multiple of the points wanted: skipped and repeated ones do not count
 
 
 class SweepStep:
-    """What is due of one sweep at one look, under its lock.
+    """One step of one sweep, under its lock.
 
     Parameters
     ----------
     runs : the newest run by trial and seed, so far.
     gives : whether the sweep gave points when it was read.
-    job : what its runs ask for.
+    job : engine and resources of its runs.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class SweepStep:
 
     @property
     def gives(self) -> bool:
-        """Whether the sweep gives points; asked anew each time, since stopping it takes no lock."""
+        """Whether the sweep gives points; read each time, since a sweep is stopped without its lock."""
         if self._gives:
             self._gives = self._sweep.read()["state"] == "open"
         return self._gives
 
     def take(self) -> tuple[bool, bool]:
-        """Do what is due; say whether more will be without anybody's help, and whether the sweep is at its end."""
+        """Do what is due; return whether more will be due by itself, and whether the sweep is at its end."""
         for trial in self._trials(TrialState.RUNNING):
             self._follow(trial)
         while self.gives and self._wants_more():
@@ -77,7 +77,7 @@ class SweepStep:
         return more, not more and not self._trials(TrialState.RUNNING)
 
     def summary(self) -> str:
-        """Return how the points ended, in words."""
+        """Return in words how the points ended."""
         points = self._points()
         names = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
         counts = {word: sum(t.state.name == name for t in points) for name, word in names.items()}
@@ -87,7 +87,7 @@ class SweepStep:
         return self._study.get_trials(deepcopy=False, states=states or None)
 
     def _points(self) -> list[FrozenTrial]:
-        """Return the trials that count: those that were neither skipped nor repeats of others."""
+        """Return the trials that count: neither skipped nor repeats of others."""
         return [t for t in self._trials() if "skipped" not in t.user_attrs and "same-as" not in t.user_attrs]
 
     def _points_left(self) -> bool:
@@ -134,7 +134,7 @@ class SweepStep:
         self._tell(trial.number, runs)
 
     def _set_aside(self, trial: FrozenTrial) -> bool:
-        """Tell a point that needs no runs: it cannot train, or it was tried before."""
+        """End a point that needs no runs, because it cannot train or was tried before; return whether it is one."""
         if why := self._unfit(trial):
             self._note(trial, "skipped", why)
             self._study.tell(trial.number, state=TrialState.FAIL)
@@ -143,8 +143,8 @@ class SweepStep:
         if twin is None:
             return False
         self._note(trial, "same-as", twin.number)
-        known = twin.value if twin.state == TrialState.COMPLETE else None
-        self._study.tell(trial.number, known, None if known is not None else TrialState.FAIL)
+        value = twin.value if twin.state == TrialState.COMPLETE else None
+        self._study.tell(trial.number, value, None if value is not None else TrialState.FAIL)
         return True
 
     def _unfit(self, trial: FrozenTrial) -> str | None:
@@ -158,7 +158,7 @@ class SweepStep:
         return self._misfits.get((config.model, config.features))
 
     def _give(self, trial: FrozenTrial, seed: int) -> Run:
-        """Queue the run of a seed. Killed right after, the run itself tells that it was given."""
+        """Queue the run of a seed; its run.json names trial and seed, so nothing else need be recorded."""
         config = self._spec.config(trial.params, seed)
         run_id = new_run_id(config.model)
         while (self._root / "runs" / run_id).exists():
@@ -171,7 +171,7 @@ class SweepStep:
         return run
 
     def _judge(self, trial: FrozenTrial, scout: Run | None) -> None:
-        """Report the scout's epochs that are not known yet, and end it where it falls behind."""
+        """Report the scout's new epochs to Optuna, and end it where it falls behind."""
         if scout is None or PRUNED in trial.user_attrs:
             return
         reporter, known = handle(self._study, trial), trial.intermediate_values
@@ -182,7 +182,7 @@ class SweepStep:
             self._note(trial, PRUNED, _scores(scout)[-1][0])
 
     def _tell(self, number: int, runs: dict[int, Run | None]) -> None:
-        """Tell how a point did, once all of its runs have ended. Where the sweep gives no more, none of them waits."""
+        """Report a point once all its runs have ended; queued runs of a stopped sweep are cancelled."""
         trial = self._study.get_trials(deepcopy=False)[number]
         pruned, gives = PRUNED in trial.user_attrs, self.gives
         if not runs:
@@ -195,7 +195,7 @@ class SweepStep:
             self._tell_end(trial, runs, states)
 
     def _state_now(self, run: Run | None, pruned: bool, gives: bool) -> str:
-        """Return the state of a run, ended here where its point was pruned or its sweep gives no more."""
+        """Return the state of a run, which is ended here if its point was pruned or its sweep stopped."""
         if run is None:
             return "cancelled"
         state = run.status().state
@@ -207,7 +207,7 @@ class SweepStep:
         return state
 
     def _tell_end(self, trial: FrozenTrial, runs: dict[int, Run | None], states: dict[int, str]) -> None:
-        """Tell how a point did whose runs have all ended, in these states by seed."""
+        """Report a point whose runs have all ended, in `states` by seed."""
         pruned = trial.user_attrs.get(PRUNED)
         if pruned is not None and "cancelled" in states.values():
             for seed, run in runs.items():
@@ -247,12 +247,12 @@ def _scores(run: Run) -> list[tuple[int, float]]:
     history = run.history()
     if not {"epoch", "validation.mAP"} <= set(history.columns):
         return []
-    known = history[["epoch", "validation.mAP"]].dropna()
-    return [(int(epoch), float(score)) for epoch, score in known.to_numpy()]
+    scored = history[["epoch", "validation.mAP"]].dropna()
+    return [(int(epoch), float(score)) for epoch, score in scored.to_numpy()]
 
 
 def _mark_pruned(run: Run, epoch: int) -> None:
-    """Say in the run's status that the sweep ended it, not a person."""
+    """Record in the run's status that the sweep ended it, not a user."""
     reason = f"pruned after epoch {epoch}: other points of its sweep did better by then"
     if run.status().reason != reason and set_status(run.path, "cancelled", reason, only_from=("cancelled",)):
         append_log(run, reason)

@@ -1,8 +1,8 @@
 """The Optuna side of a sweep: its study, kept as Optuna's own journal ``optuna.log`` in the sweep's folder.
 
-The journal is Optuna's storage for file systems that machines share, and its tools open it. Only who holds the
-sweep's lock writes to it (`sedcore.jobs.sweeps.step`); so a lock of the journal's own, which a killed process
-would leave behind for half a minute, is not needed.
+The journal is Optuna's storage for file systems shared by machines, and Optuna's tools open it. Only the holder of the
+sweep's lock writes to it (`sedcore.jobs.sweeps.step`), so it needs no lock of its own, which a killed process would
+leave behind for half a minute.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from sedcore.jobs.sweeps.spec import Spec
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-# What this project notes at a trial, beside what Optuna knows.
-RUN = "run-{}"  # of a seed: the id of its run
+# User attributes of a trial.
+RUN = "run-{}"  # per seed: the id of its run
 PRUNED, WHY = "pruned", "why"  # the epoch after which it fell behind; why it has no runs or failed
 
-LEAST_POINTS = 8  # that importance is made from
+LEAST_POINTS = 8  # below which no importance is given
 
 
 class _NoLock:
@@ -47,18 +47,18 @@ class _NoLock:
 
 
 def open_study(sweep: Sweep, spec: Spec) -> optuna.Study:
-    """Return the study, made where there is none yet, to be written to. The caller holds the sweep's lock."""
+    """Return the study for writing, created if there is none. The caller holds the sweep's lock."""
     _mend(sweep)
     storage = JournalStorage(JournalFileBackend(str(sweep.journal), lock_obj=_NoLock()))
-    known = {"study_name": sweep.name, "storage": storage, "pruner": _pruner(spec)}
+    options = {"study_name": sweep.name, "storage": storage, "pruner": _pruner(spec)}
     try:
-        return optuna.load_study(**known)
+        return optuna.load_study(**options)
     except KeyError:
-        return optuna.create_study(direction="maximize", **known)
+        return optuna.create_study(direction="maximize", **options)
 
 
 def read_study(sweep: Sweep) -> optuna.Study | None:
-    """Return the study, to be read; None before the first point was given.
+    """Return the study for reading; None before the first point was given.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def read_study(sweep: Sweep) -> optuna.Study | None:
 
 
 def _mend(sweep: Sweep) -> None:
-    """Cut off what a killed writer left of a line, which the next line would be glued to."""
+    """Cut off an incomplete last line, left by a killed writer, to which the next line would be appended."""
     with contextlib.suppress(FileNotFoundError), open(sweep.journal, "rb+") as file:
         end = file.seek(0, os.SEEK_END)
         position, last = end, b""
@@ -90,7 +90,7 @@ def _mend(sweep: Sweep) -> None:
 
 def _pruner(spec: Spec) -> optuna.pruners.BasePruner:
     if spec.pruner == "median":
-        # One epoch says little of a model that begins slowly; five points are a median worth the name.
+        # One epoch says little about a slow starter; a median needs some five points.
         return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1)
     if spec.pruner == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=_most_epochs(spec))
@@ -98,7 +98,7 @@ def _pruner(spec: Spec) -> optuna.pruners.BasePruner:
 
 
 def _most_epochs(spec: Spec) -> int:
-    """Return the most epochs that a run of the sweep may train."""
+    """Return the largest number of epochs of a run of the sweep."""
     points = [{}]
     for key in ("model", "epochs"):
         dimension = spec.space.get(key)
@@ -131,8 +131,8 @@ def _distribution(key: str, dimension: Choices | Range) -> BaseDistribution:
 def next_point(study: optuna.Study, spec: Spec) -> FrozenTrial | None:
     """Give the next point and return its trial; None where a grid has no more.
 
-    The sampler begins anew at each point, from the number of points given: a worker that takes over goes on as the
-    one before would have.
+    The sampler is seeded anew for each point by the number of points given, so that a worker that takes over goes on as
+    the one before would have.
     """
     number = len(study.get_trials(deepcopy=False))
     if spec.sampler == "grid":
@@ -155,7 +155,7 @@ def next_point(study: optuna.Study, spec: Spec) -> FrozenTrial | None:
 
 
 def complete(study: optuna.Study, spec: Spec, trial: FrozenTrial) -> FrozenTrial:
-    """Return a running trial with all its parameters, drawn now where a worker was killed before it drew them."""
+    """Return a running trial with all its parameters; those that a killed worker had not drawn are drawn now."""
     if set(trial.params) < set(spec.space):
         study.sampler = optuna.samplers.RandomSampler(seed=trial.number)
         rest = handle(study, trial)
@@ -171,15 +171,15 @@ def complete(study: optuna.Study, spec: Spec, trial: FrozenTrial) -> FrozenTrial
 
 
 def handle(study: optuna.Study, trial: FrozenTrial) -> Trial:
-    """Return what reports to a running trial, whichever process began it."""
+    """Return the `Trial` that reports to a running trial, whichever process began it."""
     return Trial(study, trial._trial_id)
 
 
 def importances(study: optuna.Study) -> Mapping[str, float]:
     """Return how much of the spread of values each setting accounts for, as shares of 1, the largest first (f-ANOVA).
 
-    Empty while fewer than LEAST_POINTS are complete or only one setting varies: then there is little to say. Optuna's
-    default, PED-ANOVA, looks at the best tenth of the points alone, which of a small grid is a single one.
+    Empty while fewer than LEAST_POINTS are complete or only one setting varies. Optuna's default, PED-ANOVA, would
+    consider only the best tenth of the points, in a small grid a single one.
     Source: Hutter, Hoos and Leyton-Brown 2014, https://proceedings.mlr.press/v32/hutter14.html.
     """
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
