@@ -15,7 +15,7 @@ from pages.widgets.compare.mismatch import names_of
 from pages.widgets.runs.scene import Scene
 from sedcore.comparison.contenders import caution, class_intervals
 from sedcore.comparison.selection import Scored
-from sedcore.evaluation.baselines import below_by_class, of_classes
+from sedcore.evaluation.baselines import all_positive_scores, below_by_class
 from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
 from sedcore.evaluation.measures import PICKED
 
@@ -107,7 +107,7 @@ def trivial_values(scene: Scene, measure: str) -> np.ndarray:
     """Return (classes,) what one gets in each class without listening, from the first run that has the class."""
     found: dict[str, float] = {}
     for s in (s for group in scene.groups for s in group):
-        for name, value in zip(s.evaluation.classes, of_classes(s.evaluation, measure)):
+        for name, value in zip(s.evaluation.classes, all_positive_scores(s.evaluation, measure)):
             if np.isnan(found.get(name, np.nan)):
                 found[name] = float(value)
     return np.array([found[name] for name in scene.classes])
