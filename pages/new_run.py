@@ -10,7 +10,8 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import link_to
 from pages.widgets.data.dataset_choice import PARAM as DATA
-from pages.widgets.data.dataset_choice import choose_dataset, opened
+from pages.widgets.data.dataset_choice import choose_dataset
+from pages.widgets.runs import cached
 from pages.widgets.runs.address import BY_PAGE
 from pages.widgets.runs.cached import look
 from pages.widgets.runs.guarded import guarded
@@ -89,7 +90,7 @@ def expect(dataset: DataSet, runs: list[Run]) -> Expected:
         info = dataset.feature_info(kind)
         frames, bands = int(info["frames"]), int(info["bands"])
     root = artifact_root()
-    datasets = {found.name: opened(root, found.name) for found in list_datasets(root)}
+    datasets = {found.name: cached.opened(root, found.name) for found in list_datasets(root)}
     speeds = speeds_by_model(runs, datasets)
     return Expected(
         {name: estimate(card, clips, frames, bands, speeds.get(name, [])) for name, card in MODELS.items()},

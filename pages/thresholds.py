@@ -19,8 +19,9 @@ from pages.widgets.thresholds.saved_thresholds import vector_controls
 from pages.widgets.thresholds.threshold_report import thresholds_worth
 from pages.widgets.thresholds.tuning_form import tuning_form
 from sedcore.comparison.selection import Scored
+from sedcore.evaluation.grid import over_thresholds
 from sedcore.figures import style
-from sedcore.figures.thresholds import Curve, over_thresholds, threshold_figure
+from sedcore.figures.thresholds import Curve, threshold_figure
 
 MEASURES = {"F1": "f1", "Precision": "precision", "Recall": "recall"}
 AVERAGES = {

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.widgets.base.format import escape_markdown, plural
 from pages.widgets.base.messages import empty_state
 from pages.widgets.data.build_button import build_button
+from pages.widgets.runs import cached
 from pages.widgets.runs.address import quoted, say_link
 from sedcore.artifacts.root import artifact_root
 from sedcore.data.store import DataSet, datasets_folder, list_datasets
@@ -50,19 +51,13 @@ def choose_dataset(on_change: Callable[[], None] | None = None) -> DataSet | Non
     name = st.selectbox("Data set", names, key=_WIDGET, on_change=take, width=320)
     if wanted in names or len(names) > 1:
         _write(name)
-    return opened(root, name)
+    return cached.opened(root, name)
 
 
 def choose(name: str) -> None:
     """Take a data set for all pages that ask, before `choose_dataset` shows it."""
     st.session_state[_CHOSEN] = name
     _write(name)
-
-
-def opened(root: Path, name: str) -> DataSet:
-    """Return a data set, read once for each state of its folder."""
-    path = datasets_folder(root) / name
-    return _opened(str(path), _time(path / "dataset.json"), _time(path / "features"))
 
 
 def no_datasets(root: Path) -> None:
@@ -81,14 +76,9 @@ def no_datasets(root: Path) -> None:
         build_button(root, None)
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _opened(path: str, time: int, features_time: int) -> DataSet:
-    return DataSet(Path(path))
-
-
 def _first(root: Path, names: list[str]) -> str:
     """Return the data set to begin with: the newest that somebody imported, else the demo set."""
-    found = [opened(root, name) for name in names]
+    found = [cached.opened(root, name) for name in names]
     own = [dataset for dataset in found if not is_demo(dataset)] or found
     return max(own, key=lambda dataset: str(dataset.info.get("created", ""))).name
 
@@ -111,10 +101,3 @@ def _write(name: str) -> None:
     st.session_state[_WRITTEN] = name
     if st.query_params.get(PARAM) != name:
         st.query_params[PARAM] = name
-
-
-def _time(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

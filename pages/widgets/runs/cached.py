@@ -29,8 +29,11 @@ from sedcore.comparison.common_clips import Common
 from sedcore.comparison.recent import Recent
 from sedcore.comparison.scores import HeldScores, Scores, Stamp
 from sedcore.comparison.selection import Scored
+from sedcore.data import summary
+from sedcore.data.store import DataSet, datasets_folder
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import tuning, tuning_intervals
+from sedcore.evaluation.audit import Audit, audit, read_document, report_document
 from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.objectives import Objective
 from sedcore.evaluation.tuning import Tuned
@@ -294,11 +297,8 @@ def _cluster_silences(root: str) -> list[str]:
 
 def best_validation(run: Run) -> float | None:
     """Return validation macro AP of the run's best epoch so far, read once for each state of its history."""
-    try:
-        time = (run.path / "history.jsonl").stat().st_mtime_ns
-    except OSError:
-        return None
-    return _best_validation(str(run.path), time)
+    time = _time(run.path / "history.jsonl")
+    return _best_validation(str(run.path), time) if time else None
 
 
 @st.cache_data(max_entries=5000, show_spinner=False)
@@ -308,11 +308,7 @@ def _best_validation(path: str, time: int) -> float | None:
 
 def importances(sweep: Sweep) -> Mapping[str, float]:
     """Return the share of each setting in what makes the points of a sweep differ, {} before there are any."""
-    try:
-        time = sweep.journal.stat().st_mtime_ns
-    except OSError:
-        time = 0
-    return _importances(str(sweep.path), time)
+    return _importances(str(sweep.path), _time(sweep.journal))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -321,3 +317,47 @@ def _importances(path: str, time: int) -> Mapping[str, float]:
 
     study = read_study(Sweep(Path(path)))
     return {} if study is None else dict(importances(study))
+
+
+# ---- data sets and printed results -----------------------------------------------------------------------------
+
+
+def opened(root: Path, name: str) -> DataSet:
+    """Return a data set, read once for each state of its folder."""
+    path = datasets_folder(root) / name
+    return _opened(str(path), _time(path / "dataset.json"), _time(path / "features"))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _opened(path: str, time: int, features_time: int) -> DataSet:
+    return DataSet(Path(path))
+
+
+def label_shifts(dataset: DataSet, balance: pd.DataFrame) -> pd.DataFrame:
+    """Return the label shift of each class, given the data set's `summary.balance_table`."""
+    return _label_shifts(dataset.fingerprint, balance)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _label_shifts(fingerprint: str, _balance: pd.DataFrame) -> pd.DataFrame:
+    return summary.shift_table(_balance)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def audited(text: str, clips: int | None, classes: int | None) -> Audit:
+    """Return the audit of printed results. Raises SedcoreError where they cannot be read."""
+    return audit(read_document(text, clips, classes))
+
+
+@st.cache_data(show_spinner=False)
+def audited_report() -> Audit:
+    """Return the audit of the course report's tables."""
+    return audit(report_document())
+
+
+def _time(path: Path) -> int:
+    """Return when a file or folder changed, 0 where it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

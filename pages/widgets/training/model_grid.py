@@ -9,7 +9,6 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import go_to
-from pages.widgets.data.dataset_choice import opened
 from pages.widgets.runs import cached
 from pages.widgets.training.estimates import estimate, speeds_by_model
 from pages.widgets.training.train_form import FEATURE_WORDS
@@ -135,7 +134,7 @@ def _cell(
 
 def _about(root: Path, dataset: DataSet, card: ModelCard, kind: str, runs: list[Run]) -> str:
     info = dataset.feature_info(kind)
-    datasets = {found.name: opened(root, found.name) for found in list_datasets(root)}
+    datasets = {found.name: cached.opened(root, found.name) for found in list_datasets(root)}
     clips = dataset.info["splits"].get("train", {}).get("clips", 0)
     speeds = speeds_by_model(runs, datasets).get(card.name, [])
     known = estimate(card, clips, int(info["frames"]), int(info["bands"]), speeds)

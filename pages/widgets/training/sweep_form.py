@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import show_error, show_note
-from pages.widgets.data.dataset_choice import opened
+from pages.widgets.runs import cached
 from pages.widgets.training.engine_fields import engine_choice
 from pages.widgets.training.estimates import estimate, speeds_by_model
 from pages.widgets.training.train_form import FEATURE_WORDS
@@ -53,7 +53,7 @@ def sweep_form(root: Path, runs: list[Run], begun: Callable[[str], None]) -> Non
     if not problem:
         try:
             spec = parse_spec(given)
-            unfit = misfits(opened(root, spec.dataset), spec)
+            unfit = misfits(cached.opened(root, spec.dataset), spec)
         except SedcoreError as error:
             problem = str(error)
     if spec and not problem:
@@ -93,7 +93,7 @@ def _fields(root: Path, names: list[str]) -> tuple[dict, str]:
             "Batch sizes", _USUAL["batch_size"], key="sweep-batches", help="A list, or a range: 8 to 128."
         )
     with right:
-        built = opened(root, dataset).feature_names() or ["logmel"]
+        built = cached.opened(root, dataset).feature_names() or ["logmel"]
         features = st.multiselect(
             "Features", built, built[:1], key="sweep-features", format_func=lambda k: FEATURE_WORDS.get(k, k)
         )
@@ -173,7 +173,7 @@ def listed(text: str, kind: Callable[[str], float]) -> list[float] | dict[str, o
 
 def _what_it_takes(root: Path, spec: Spec, runs: list[Run], unfit: dict[tuple[str, str], str]) -> None:
     """Say how many runs the sweep is, and about how long they take here one after the other."""
-    dataset = opened(root, spec.dataset)
+    dataset = cached.opened(root, spec.dataset)
     seconds = _seconds_a_run(root, dataset, spec, runs)
     points = fmt.plural(spec.trials, "point")
     words = f"{points}, {fmt.plural(len(spec.seeds), 'seed')} each: **{fmt.plural(spec.runs, 'run')}**"
@@ -186,7 +186,7 @@ def _what_it_takes(root: Path, spec: Spec, runs: list[Run], unfit: dict[tuple[st
 
 def _seconds_a_run(root: Path, dataset: DataSet, spec: Spec, runs: list[Run]) -> float:
     """Return the mean expected time of a run over the sweep's models."""
-    datasets = {found.name: opened(root, found.name) for found in list_datasets(root)}
+    datasets = {found.name: cached.opened(root, found.name) for found in list_datasets(root)}
     speeds = speeds_by_model(runs, datasets)
     clips = dataset.info["splits"].get("train", {}).get("clips", 0)
     models = spec.space["model"].values if "model" in spec.space else [spec.fixed["model"]]
