@@ -32,6 +32,7 @@ bench: $(VENV)/installed-tests chromium
 	$(RUN) -m benchmarks.tensorboard_curves
 	$(RUN) -m benchmarks.board
 	$(RUN) -m benchmarks.large_pages
+	$(RUN) -m benchmarks.importing
 
 # The report's models in plain Keras against the one to begin with, on a data set of yours: hours; what is done is kept.
 bench-quality: $(VENV)/installed

@@ -120,8 +120,8 @@ def _import(folder: Path, kind: str) -> float:
     """Import ``source`` with one kind of features; returns seconds."""
     import shutil
 
-    from sedcore.data.features import FeatureParams, mel_basis
     from sedcore.data.importing import import_dataset
+    from sedcore.data.mel import FeatureParams, mel_basis
 
     params = FeatureParams()
     mel_basis(
@@ -179,7 +179,7 @@ def logmel_loop(folder: Path, files: int) -> float:
 def _librosa_mel(samples):
     import librosa
 
-    from sedcore.data.features import FeatureParams
+    from sedcore.data.mel import FeatureParams
 
     params = FeatureParams()
     return librosa.feature.melspectrogram(
@@ -196,7 +196,7 @@ def logmel_difference(folder: Path, files: int) -> float:
     import librosa
     import numpy as np
 
-    from sedcore.data.features import FeatureParams, mel_power
+    from sedcore.data.mel import FeatureParams, mel_power
 
     params, worst = FeatureParams(), 0.0
     for file in sorted((folder / "source").glob("*.wav"))[:10]:

@@ -51,7 +51,7 @@ def make_data(folder: Path, clips: int, frames: int):
     import numpy as np
     import pandas as pd
 
-    from sedcore.data.features import FeatureParams
+    from sedcore.data.mel import FeatureParams
     from sedcore.data.writing import write_dataset
 
     names, rng = [f"class_{c}" for c in range(CLASSES)], np.random.default_rng(0)

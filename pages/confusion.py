@@ -86,7 +86,11 @@ def matrices(scene: Scene) -> list[Matrices]:
     """Return the matrices of all chosen runs; printed ones where a reported run has them."""
     found = [
         Matrices(
-            s.label, run_mark(scene, s.run), scene.ink(s.run), s.evaluation.classes, _confusion(s).matrices()
+            s.label,
+            run_mark(scene, s.run),
+            scene.ink(s.run),
+            s.evaluation.classes,
+            s.evaluation.confusion.matrices(),
         )
         for s in scene.scored
     ]
@@ -101,11 +105,6 @@ def matrices(scene: Scene) -> list[Matrices]:
                 Matrices(scene.labels[run.run_id], run_mark(scene, run), scene.ink(run), classes, cells, note)
             )
     return found
-
-
-def _confusion(s: Scored) -> Confusion:
-    e = s.evaluation
-    return Confusion(tp=e.tp, fp=e.fp, fn=e.fn, tn=e.tn)
 
 
 def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:

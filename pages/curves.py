@@ -137,9 +137,9 @@ def why_no_history(run: Run) -> str:
     """Return why a run has no curves."""
     if run.info["kind"] == "reported":
         return "printed results have no history"
-    if run.info["kind"] == "imported":
-        return "imported scores have no history"
     state = run.status().state
+    if run.info["kind"] == "imported" and state == "finished":
+        return "imported scores have no history"
     return {"queued": "it waits to be trained", "running": "its first epoch is not over"}.get(
         state, f"it is {state}, without an epoch"
     )

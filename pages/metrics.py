@@ -11,7 +11,7 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.navigation import open_run
-from pages.widgets.compare.class_table import MEASURES, class_table
+from pages.widgets.compare.class_table import class_table
 from pages.widgets.compare.context_bar import compare_page
 from pages.widgets.compare.intervals import draws_for, interval_note
 from pages.widgets.compare.resample_offer import about, resample_button
@@ -23,7 +23,6 @@ from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
 from sedcore.comparison.classes import class_support, class_values, spread
 from sedcore.comparison.contenders import (
-    RANKING,
     caution,
     class_intervals,
     seconds_to_resample,
@@ -34,17 +33,11 @@ from sedcore.data.summary import train_priors
 from sedcore.evaluation.baselines import of_classes
 from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.measures import AVERAGE_HELP, AVERAGES, OF_DECISIONS, PICKED, Measure
 from sedcore.figures import style
 from sedcore.figures.classes import dot_plot
 
-AVERAGES = {
-    "micro": "Micro: counts of all classes pooled; frequent classes weigh most.",
-    "macro": "Macro: mean over classes; a rare class weighs as much as a frequent one.",
-    "weighted": "Weighted: mean over classes by their number of positive clips.",
-    "samples": "Samples: mean over clips; a clip without truth and prediction counts 0.",
-}
 MOST_ROWS = 40  # classes in the dot plot
-PARTS = {"precision": "P", "recall": "R", "f1": "F1"}
 
 
 def main() -> None:
@@ -77,8 +70,13 @@ def answer(scene: Scene) -> str:
     return f"{text}. The runs differ most on **{name}**: their F1 spans {fmt.score(spreads[widest])}."
 
 
+def columns_of(average: str) -> dict[str, Measure]:
+    """Return the columns of an average: heading and measure."""
+    return {f"{average} {m.short}": m for m in OF_DECISIONS if average in m.averages}
+
+
 def averages(scene: Scene) -> bool:
-    """Show a row a run: averages of precision, recall and F1. Returns whether intervals are wanted."""
+    """Show a row a run: averages of what is measured of decisions. Returns whether intervals are wanted."""
     printed = [
         (run, run.reported()["tables"][scene.split])
         for run, _ in scene.unscored
@@ -141,10 +139,13 @@ def averages_table(
     """
     frame = averages_frame(scene, printed, trivial, names)
     numbers = list(frame.columns[2:])
-    parts = list(PARTS) if len(names) == 1 else ["f1"]
-    shown = (
-        with_ends(scene, frame, draws, [(name, part) for name in names for part in parts]) if draws else frame
-    )
+    wanted = [
+        (name, column, m)
+        for name in names
+        for column, m in columns_of(name).items()
+        if len(names) == 1 or m.name == "f1"
+    ]
+    shown = with_ends(scene, frame, draws, wanted) if draws else frame
     runs = [s.run for s in scene.scored] + [run for run, _ in printed]
     click = "metrics-open"
     st.dataframe(
@@ -164,16 +165,16 @@ def averages_table(
             "Run": tables.name_column("Run", "Click a name to open the run.", click, open_run, runs, click),
         }
         | {
-            f"{name} {short}": tables.number_column(f"{name.title()} {short}", help=meaning)
-            for name, meaning in AVERAGES.items()
-            for short in PARTS.values()
+            column: tables.number_column(f"{name.title()} {m.short}", help=f"{AVERAGE_HELP[name]} {m.help}")
+            for name in AVERAGES
+            for column, m in columns_of(name).items()
         }
         | {
-            f"{name} {short} 95 %": st.column_config.TextColumn(
-                "95 %", help=f"Marginal interval of {name} {short}: of this number alone."
+            f"{column} 95 %": st.column_config.TextColumn(
+                "95 %", help=f"Marginal interval of {column}: of this number alone."
             )
             for name in AVERAGES
-            for short in PARTS.values()
+            for column in columns_of(name)
         },
     )
     if trivial:
@@ -191,13 +192,15 @@ def averages_table(
 
 
 def with_ends(
-    scene: Scene, frame: pd.DataFrame, draws: Mapping[str, Draws], wanted: Sequence[tuple[str, str]]
+    scene: Scene,
+    frame: pd.DataFrame,
+    draws: Mapping[str, Draws],
+    wanted: Sequence[tuple[str, str, Measure]],
 ) -> pd.DataFrame:
-    """Return the averages with an interval beside each (average, part) that is wanted."""
+    """Return the averages with an interval beside each (average, column, measure) that is wanted."""
     shown = frame.copy()
-    for name, part in wanted:
-        text = [fmt.interval(*draws[s.run.run_id].interval(f"{name}_{part}")) for s in scene.scored]
-        column = f"{name} {PARTS[part]}"
+    for name, column, m in wanted:
+        text = [fmt.interval(*draws[s.run.run_id].interval(f"{name}_{m.name}")) for s in scene.scored]
         blank = [""] * (len(frame) - len(text))
         shown.insert(shown.columns.get_loc(column) + 1, f"{column} 95 %", text + blank)
     return shown
@@ -211,18 +214,17 @@ def averages_frame(
     for s in scene.scored:
         row = {tables.MARK: [s.run.run_id], "Run": s.label}
         for name in names:
-            prf = s.evaluation.averages[name]
-            row |= {f"{name} {short}": getattr(prf, part) for part, short in PARTS.items()}
+            row |= {column: s.evaluation.averages[name][m.name] for column, m in columns_of(name).items()}
         rows.append(row)
     for run, table in printed:
         row = {tables.MARK: [run.run_id], "Run": f"{scene.labels[run.run_id]}, reported"}
         for name in names:
-            row |= {f"{name} {short}": table.get(part, {}).get(name) for part, short in PARTS.items()}
+            row |= {column: table.get(m.name, {}).get(name) for column, m in columns_of(name).items()}
         rows.append(row)
     for label, e in trivial.items():
         row = {tables.MARK: [], "Run": label}
         for name in names:
-            row |= {f"{name} {short}": getattr(e.averages[name], part) for part, short in PARTS.items()}
+            row |= {column: e.averages[name][m.name] for column, m in columns_of(name).items()}
         rows.append(row)
     frame = pd.DataFrame(rows)
     return frame.astype({column: "float64" for column in frame.columns[2:]})
@@ -242,9 +244,12 @@ def averages_csv(scene: Scene, draws: Mapping[str, Draws] | None) -> pd.DataFram
     found = []
     for s in scene.scored:
         table = s.evaluation.averages_table()
-        for part in PARTS if draws else ():
-            ends = [draws[s.run.run_id].interval(f"{name}_{part}") for name in table["average"]]
-            table[f"{part}_low"], table[f"{part}_high"] = np.array(ends, np.float64).T
+        for m in OF_DECISIONS if draws else ():
+            ends = [
+                draws[s.run.run_id].interval(f"{name}_{m.name}") if name in m.averages else (np.nan, np.nan)
+                for name in table["average"]
+            ]
+            table[f"{m.name}_low"], table[f"{m.name}_high"] = np.array(ends, np.float64).T
         found.append(_named(s, table, scene))
     return pd.concat(found)
 
@@ -277,9 +282,9 @@ def classes(scene: Scene, with_intervals: bool) -> None:
         file = st.container(width="content")
     measure = st.segmented_control(
         "Measure",
-        list(MEASURES),
+        list(PICKED),
         default="f1",
-        format_func=lambda name: MEASURES[name][0],
+        format_func=lambda name: PICKED[name].title,
         required=True,
         key="measure",
         bind="query-params",
@@ -287,7 +292,7 @@ def classes(scene: Scene, with_intervals: bool) -> None:
     )
     draws = class_draws(scene, measure) if with_intervals else None
     note = f" {interval_note(scene, measure)} Open marks: few positives." if draws else ""
-    st.caption(f"{MEASURES[measure][1]}{note}")
+    st.caption(f"{PICKED[measure].help}{note}")
     with file:
         frame = classes_csv(scene, measure, draws)
         tables.csv_button(frame, f"classes-{scene.split}.csv", "metrics-classes-csv")
@@ -299,7 +304,7 @@ def class_draws(scene: Scene, measure: str) -> dict[str, Draws] | None:
     """Return the draws of a measure; what takes long for large runs waits for a button: None until then."""
     large = [s for s in scene.scored if s.scores.large]
     seconds = seconds_to_resample(large, decisions=False)
-    if measure in RANKING and seconds and not may_resample(scene.scored):
+    if not PICKED[measure].needs_threshold and seconds and not may_resample(scene.scored):
         resample_button(scene.scored, "metrics-resample", seconds)
         return None
     with st.spinner("Resampling clips"):
@@ -323,7 +328,7 @@ def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
         [s.label for s in scene.scored],
         values[rows],
         [scene.ink(s.run) for s in scene.scored],
-        MEASURES[measure][0],
+        PICKED[measure].title,
         compared,
         class_intervals(scene.scored, draws, measure, names) if draws else None,
         [bool(word) for word in caution(support[rows])] if draws else None,
@@ -335,6 +340,6 @@ guarded(
     main,
     {
         "average": [name.title() for name in ("all", *AVERAGES)],
-        "measure": [title for title, _ in MEASURES.values()],
+        "measure": [one.title for one in PICKED.values()],
     },
 )

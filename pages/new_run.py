@@ -13,13 +13,11 @@ from pages.widgets.data.dataset_choice import PARAM as DATA
 from pages.widgets.data.dataset_choice import choose_dataset
 from pages.widgets.runs import cached
 from pages.widgets.runs.address import BY_PAGE
-from pages.widgets.runs.cached import look
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.trainings import trained_runs
-from pages.widgets.training.estimates import best_results, estimate, speeds_by_model
 from pages.widgets.training.prefill import EDIT, LIKE, edit_part, take_link
+from pages.widgets.training.setting_fields import key_of
 from pages.widgets.training.train_form import (
-    EPOCHS,
     FEATURES,
     MODEL,
     RECOMMENDED,
@@ -28,20 +26,21 @@ from pages.widgets.training.train_form import (
     choose_model,
     settings,
     take_defaults,
-    where_it_is,
 )
 from pages.widgets.training.watch import watch
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
 from sedcore.comparison.selection import unique_labels
 from sedcore.data import summary
-from sedcore.data.store import DataSet, list_datasets
+from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.data import balance_bar
+from sedcore.jobs.listing import whereabouts
 from sedcore.jobs.live import Look
 from sedcore.jobs.switch import training_enabled
 from sedcore.models.catalog import MODELS, ModelCard
+from sedcore.training.estimates import estimates
 
 TITLE = "New run"
 MOST_CLASSES = 20  # in the small figure
@@ -59,7 +58,7 @@ def main() -> None:
         st.markdown("Training is switched off on this server; the command line trains all the same.")
         return
     root = artifact_root()
-    runs, shown = trained_runs(root), look(root)
+    runs, shown = trained_runs(root), cached.look(root)
     top = st.container()
     with top:
         edited = take_link(root)
@@ -74,7 +73,7 @@ def main() -> None:
             model_cards(expected)
         with right:
             end = None if edited is None else functools.partial(edit_part, root, edited)
-            settings(root, dataset, expected, shown, end)
+            settings(root, dataset, shown, end)
         with top:
             st.markdown(answer(dataset, expected, unique_labels(runs)) if edited is None else editing(edited))
             started(root)
@@ -85,18 +84,23 @@ def main() -> None:
 def expect(dataset: DataSet, runs: list[Run]) -> Expected:
     """Return what is known of the models before one is trained."""
     kind = st.session_state.get(FEATURES)
-    frames, bands, clips = 1000, 64, dataset.info["splits"].get("train", {}).get("clips", 0)
-    if kind in dataset.feature_names():
-        info = dataset.feature_info(kind)
-        frames, bands = int(info["frames"]), int(info["bands"])
-    root = artifact_root()
-    datasets = {found.name: cached.opened(root, found.name) for found in list_datasets(root)}
-    speeds = speeds_by_model(runs, datasets)
+    info = dataset.feature_info(kind) if kind in dataset.feature_names() else {"bands": 64, "frames": 1000}
     return Expected(
-        {name: estimate(card, clips, frames, bands, speeds.get(name, [])) for name, card in MODELS.items()},
-        {name: card.misfit(bands, frames) for name, card in MODELS.items()},
+        estimates(dataset, kind, cached.training_speeds(artifact_root(), runs)),
+        {name: card.misfit(info["bands"], info["frames"]) for name, card in MODELS.items()},
         best_results(runs, dataset.name),
     )
+
+
+def best_results(runs: list[Run], dataset: str) -> dict[str, tuple[float, Run]]:
+    """Return the best macro AP on validation of each model on a data set, with its run."""
+    best: dict[str, tuple[float, Run]] = {}
+    some = [run for run in runs if run.info["dataset"] == dataset]
+    for run, value in zip(some, cached.macro_aps(some, "validation")):
+        model = run.info["model"]
+        if not fmt.is_missing(value) and (model not in best or value > best[model][0]):
+            best[model] = (value, run)
+    return best
 
 
 def answer(dataset: DataSet, expected: Expected, labels: dict[str, str]) -> str:
@@ -104,7 +108,7 @@ def answer(dataset: DataSet, expected: Expected, labels: dict[str, str]) -> str:
     card, name = MODELS[st.session_state[MODEL]], fmt.escape_markdown(dataset.name)
     if not dataset.feature_names():
         return f"**{name}** has no features here yet, so nothing can be trained on it."
-    epochs = st.session_state.get(EPOCHS) or card.epochs
+    epochs = st.session_state.get(key_of("epochs")) or card.epochs
     time = _about(expected.epochs[card.name].total_s(epochs))
     words = (
         f"**{fmt.escape_markdown(card.title)}** on **{name}** takes {time} here for "
@@ -142,7 +146,7 @@ def started(root: Path) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="new-notice"):
         st.markdown(
-            f":material/check_circle: **{name}** {where_it_is(root, run)}. It goes on when you leave this page.",
+            f":material/check_circle: **{name}** {whereabouts(root, run)}. It goes on when you leave this page.",
             width="stretch",
         )
         link_to("queue", "Queue", icon=":material/queue:")
@@ -221,7 +225,7 @@ def model_card(card: ModelCard, expected: Expected) -> None:
             facts.append("does not fit these features")
         else:
             known = expected.epochs[card.name]
-            epochs = (st.session_state.get(EPOCHS) if chosen else None) or card.epochs
+            epochs = (st.session_state.get(key_of("epochs")) if chosen else None) or card.epochs
             mark = "" if known.runs else "\\*"
             facts.append(f"{_about(known.total_s(epochs))}{mark} for {epochs} epochs")
         if card.name in expected.best:

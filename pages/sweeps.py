@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -30,11 +31,12 @@ from pages.widgets.training.sweep_form import sweep_form
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.sweeps import LIVE_STATES, Sweep, broken_sweeps, list_sweeps
 from sedcore.errors import SedcoreError
-from sedcore.figures.sweeps import SETTING_TITLES, setting_text
+from sedcore.figures.sweeps import setting_text
 from sedcore.jobs.sweeps.advance import stop_sweep
 from sedcore.jobs.sweeps.results import Members, members_of, point_table, run_table, runs_of
 from sedcore.jobs.sweeps.spec import Spec, parse_spec
 from sedcore.jobs.switch import training_enabled
+from sedcore.training.config import SETTINGS, setting_words
 
 POLL_S = 2.0
 PARAM, _WIDGET, _LIVE, _MEMBERS = "sweep", "sweep-select", "sweep-live", "sweep-members"
@@ -135,44 +137,43 @@ def body(root: Path, sweep: Sweep) -> None:
     info = sweep.read()
     if (info["state"] in LIVE_STATES) != st.session_state.get(_LIVE):
         st.rerun()  # it has ended: the page around follows, and stops polling
-    spec, settings = parse_spec(info["spec"]), list(info["spec"]["space"])
+    spec = parse_spec(info["spec"])
+    titles = {name: SETTINGS[name].title for name in spec.space}
     if _MEMBERS not in st.session_state:  # the index knows most: a run never changes its sweep
         st.session_state[_MEMBERS] = members_of(cached.listed_runs(root))
     members: Members = st.session_state[_MEMBERS]
     table = run_table(runs_of(root, sweep.name, members), spec, cached.best_validation)
     points = point_table(table, spec)
-    st.markdown(answer(sweep.name, points, settings))
+    st.markdown(answer(sweep.name, points, titles))
     standing(root, sweep, info, spec, table)
     if not len(points):
         st.caption("The first runs are on their way: a worker gives them.")
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown("**" + " × ".join(SETTING_TITLES[s] for s in map_settings(settings)) + "**")
-        map_part(points, settings, f"sweep-{sweep.name}")
-        picked_runs(table, settings)
-        importance_part(sweep)
+        st.markdown("**" + " × ".join(titles[s] for s in map_settings(titles)) + "**")
+        map_part(points, titles, f"sweep-{sweep.name}")
+        picked_runs(table, titles)
+        importance_part(sweep, titles)
     with right:
-        points_table(points, settings)
-    charts_part(points, settings, info["created"], f"sweep-{sweep.name}")
+        points_table(points, titles)
+    charts_part(points, titles, info["created"], f"sweep-{sweep.name}")
 
 
-def map_settings(settings: list[str]) -> list[str]:
+def map_settings(settings: Iterable[str]) -> list[str]:
     """Return the settings that the map begins with."""
     first = [s for s in ("learning_rate", "batch_size") if s in settings]
     return (first + [s for s in settings if s not in first])[:2]
 
 
-def answer(name: str, points: pd.DataFrame, settings: list[str]) -> str:
+def answer(name: str, points: pd.DataFrame, settings: Iterable[str]) -> str:
     """Return the page's answer in words: the best point, and whether its lead exceeds what seeds change."""
     known = points[points["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
     title = f"**{fmt.escape_markdown(name)}**"
     if known.empty:
         return f"{title} has no result yet."
     best = known.iloc[0]
-    where = ", ".join(
-        f"{SETTING_TITLES[s].lower()} {fmt.escape_markdown(setting_text(best[s]))}" for s in settings
-    )
+    where = ", ".join(f"{setting_words(s)} {fmt.escape_markdown(setting_text(best[s]))}" for s in settings)
     words = f"{title} does best at **{where}**: macro AP {fmt.score(best['mean'])} on validation"
     if not fmt.is_missing(best["sd"]):
         words += f", ±{fmt.score(best['sd'])} over {fmt.plural(int(best['runs']), 'seed')}"

@@ -20,10 +20,10 @@ from pages.widgets.thresholds.threshold_report import thresholds_worth
 from pages.widgets.thresholds.tuning_form import tuning_form
 from sedcore.comparison.selection import Scored
 from sedcore.evaluation.grid import over_thresholds
+from sedcore.evaluation.measures import PICKED_DECISIONS
 from sedcore.figures import style
 from sedcore.figures.thresholds import Curve, threshold_figure
 
-MEASURES = {"F1": "f1", "Precision": "precision", "Recall": "recall"}
 AVERAGES = {
     "macro": "Macro average",
     "micro": "Micro average",
@@ -98,14 +98,15 @@ def curves(scene: Scene) -> None:
             label_visibility="collapsed",
             width=260,
         )
-        views = [*MEASURES] if subject in AVERAGES else [*MEASURES, *VIEWS]
+        measures = {m.title: m for m in PICKED_DECISIONS.values() if subject in (*m.averages, *scene.classes)}
+        views = [*measures] if subject in AVERAGES else [*measures, *VIEWS]
         view = st.segmented_control(
             "Curve", views, default="F1", required=True, key="thresholds-view", label_visibility="collapsed"
         )
     if view in VIEWS:
         curve_panel(scene, subject, view)
         return
-    lines = measure_curves(scene, subject, MEASURES[view])
+    lines = measure_curves(scene, subject, measures[view].name)
     name = subjects[subject]
     own = dict(scene.choice.by_class).get(subject, scene.choice.threshold)
     st.plotly_chart(
@@ -123,11 +124,11 @@ def measure_curves(scene: Scene, subject: str, measure: str) -> list[Curve]:
     own = dict(scene.choice.by_class).get(subject, scene.choice.threshold)
     for s in scene.scored:
         if subject in AVERAGES:
-            value = getattr(s.evaluation.averages[subject], measure)
+            value = s.evaluation.averages[subject][measure]
             column: str | int = subject
         elif subject in s.evaluation.classes:
             column = s.evaluation.classes.index(subject)
-            value = getattr(s.evaluation, measure)[column]
+            value = s.evaluation.by_class[measure][column]
         else:
             continue
         line = over_thresholds(s.scores.on_grid(grid), s.evaluation.support, measure, column)

@@ -11,7 +11,6 @@ from pages.widgets.base import tables
 from pages.widgets.compare.context_bar import compare_page
 from pages.widgets.compare.ranking_shift import ranks_section, seeds_section, shift_section
 from pages.widgets.compare.standings import (
-    MEASURES,
     measure_in_force,
     pair_frame,
     resampling_note,
@@ -22,12 +21,12 @@ from pages.widgets.runs.resampling import resampled
 from pages.widgets.runs.scene import Scene
 from pages.widgets.thresholds.threshold_report import thresholds_worth
 from sedcore.comparison.contenders import Contender, contributions, has_seeds
-from sedcore.comparison.verdicts import by_value, class_differences, class_measure, every_pair
+from sedcore.comparison.verdicts import by_value, class_differences, every_pair
+from sedcore.evaluation.measures import RUN_MEASURES, measure_behind
 from sedcore.evaluation.verdicts import BETTER, NOT_PROVEN, WORSE, Differences
 from sedcore.figures import style
 from sedcore.figures.verdicts import forest_plot, waterfall
 
-TITLES = {"ap": "AP", "roc_auc": "ROC AUC", "f1": "F1"}
 MOST_ROWS = 40  # classes in the forest plot
 
 
@@ -38,9 +37,9 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         measure = st.segmented_control(
             "Measure",
-            list(MEASURES),
+            list(RUN_MEASURES),
             default="macro_ap",
-            format_func=lambda name: MEASURES[name][0],
+            format_func=lambda name: RUN_MEASURES[name].title,
             required=True,
             key="judge",
             bind="query-params",
@@ -72,8 +71,7 @@ def rivals_of(scene: Scene) -> list[Contender]:
 def answer(scene: Scene) -> str:
     """Return the page's answer in words."""
     measure = measure_in_force()
-    title = MEASURES[measure][0]
-    lower = title[0].lower() + title[1:]
+    lower = RUN_MEASURES[measure].words
     rivals = by_value(rivals_of(scene), measure)
     first = rivals[0]
     name = fmt.escape_markdown(first.label)
@@ -117,7 +115,7 @@ def pair(scene: Scene, rivals: list[Contender], measure: str) -> None:
         others = [rival for rival in rivals if rival is not first]
         second = pick("Second", others, 0, "pair-second")
     found, frame = class_differences(first, second, measure), pair_frame(first, second, measure)
-    name = TITLES[class_measure(measure)]
+    name = measure_behind(measure).title
     st.markdown(pair_answer(first, second, found, frame, name))
     left, right = st.columns([3, 2], gap="medium")
     order = np.argsort(-np.nan_to_num(found.difference, nan=-np.inf), kind="stable")
@@ -179,7 +177,7 @@ def steps(first: Contender, second: Contender, measure: str) -> None:
     """Draw which classes make the difference of the average."""
     parts = contributions(first, second, measure)
     if parts is None:
-        st.caption("The samples average has no parts a class; where macro F1 differs is shown.")
+        st.caption(f"{RUN_MEASURES[measure].title} has no parts a class; where macro F1 differs is shown.")
         measure = "macro_f1"
         parts = contributions(first, second, measure)
     if np.isnan(parts).any():
@@ -187,10 +185,10 @@ def steps(first: Contender, second: Contender, measure: str) -> None:
         return
     names = [fmt.class_title(name) for name in first.classes]
     ends = (float(first.value(measure)), float(second.value(measure)))
-    figure = waterfall(names, parts, ends, (first.label, second.label), MEASURES[measure][0])
+    figure = waterfall(names, parts, ends, (first.label, second.label), RUN_MEASURES[measure].title)
     st.plotly_chart(figure, key="verdicts-waterfall", config=style.CONFIG)
     st.caption(
-        f"Where the difference in {MEASURES[measure][0]} comes from; the steps add up to it"
+        f"Where the difference in {RUN_MEASURES[measure].title} comes from; the steps add up to it"
         + (": a class also counts by its false alarms." if measure == "micro_f1" else ".")
     )
 
@@ -199,10 +197,10 @@ def pair_table(
     scene: Scene, first: Contender, second: Contender, frame: pd.DataFrame, found: Differences, measure: str
 ) -> None:
     """Show every number of the pair."""
-    name = TITLES[class_measure(measure)]
+    name = measure_behind(measure).title
     file = f"verdicts-{scene.split}.csv"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(resampling_note(first, found, class_measure(measure)))
+        st.caption(resampling_note(first, found, measure_behind(measure).name))
         tables.csv_button(frame, file, "verdicts-pair-csv")
     shown = frame.drop(columns=["Low", "High"])
     place = shown.columns.get_loc("Difference") + 1
@@ -251,4 +249,4 @@ def pair_table(
     )
 
 
-guarded(main, {"judge": [title for title, _ in MEASURES.values()]})
+guarded(main, {"judge": [one.title for one in RUN_MEASURES.values()]})

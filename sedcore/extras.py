@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from sedcore.errors import SedcoreError
 
-# library: (its name in a sentence, the extra that brings it), as in pyproject.toml
+# library: (its name in a sentence, the extra that brings it), as in pyproject.toml; "": it is installed by itself
 EXTRAS = {
     "tensorflow": ("TensorFlow", "train"),
     "keras": ("Keras", "train"),
@@ -16,14 +16,19 @@ EXTRAS = {
     "plotly": ("Plotly", "dashboard"),
     "streamlit": ("Streamlit", "dashboard"),
     "ray": ("Ray", "cluster"),
+    "lightning": ("Lightning", ""),
     "sed_scores_eval": ("sed_scores_eval", "events"),
 }
 
 
+class NotInstalled(SedcoreError, ImportError):
+    """A library is missing that only a part of the package needs."""
+
+
 def need(library: str, what: str) -> None:
-    """Raise SedcoreError with the way to get a library of EXTRAS, where it is not installed; `what` needs it."""
+    """Raise NotInstalled with the way to get a library of EXTRAS, where it is not installed; `what` needs it."""
     if find_spec(library) is None:
-        raise SedcoreError(_sentence(library, what))
+        raise NotInstalled(_sentence(library, what))
 
 
 def missing(error: ModuleNotFoundError, what: str = "this") -> str:
@@ -34,4 +39,5 @@ def missing(error: ModuleNotFoundError, what: str = "this") -> str:
 
 def _sentence(library: str, what: str) -> str:
     name, extra = EXTRAS[library]
-    return f"{what} needs {name}, which is not installed: pip install 'sedcore[{extra}]'"
+    wanted = f"'sedcore[{extra}]'" if extra else library
+    return f"{what} needs {name}, which is not installed: pip install {wanted}"

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import bootstrap as module
 from sedcore.evaluation.align import aligned, paired
+from sedcore.evaluation.baselines import value_of
 from sedcore.evaluation.bootstrap import (
     bootstrap_decisions,
     bootstrap_ranking,
@@ -26,6 +27,7 @@ from sedcore.evaluation.evaluate import evaluate
 from tests.support.awkward_scores import thresholds, truth_and_scores
 
 AVERAGES, PARTS = ("micro", "macro", "weighted", "samples"), ("precision", "recall", "f1")
+MCC = ("micro_mcc", "macro_mcc")
 
 
 def soundscapes(clips: int, seed: int, shares=(0.1, 0.3, 0.5), quality=1.0):
@@ -76,7 +78,9 @@ def test_decisions_equal_a_loop_over_the_same_resamples():
                 for part in PARTS:
                     expected = getattr(e.averages[name], part)
                     assert found[run].draws[f"{name}_{part}"][row] == pytest.approx(expected, abs=1e-12)
-            for part in PARTS:
+            for name in MCC:
+                assert found[run].draws[name][row] == pytest.approx(value_of(e, name), abs=1e-12)
+            for part in (*PARTS, "mcc"):
                 np.testing.assert_allclose(found[run].draws[part][row], getattr(e, part), atol=1e-7)
 
 
@@ -95,7 +99,7 @@ def test_awkward_inputs_equal_a_loop_with_classes_kept_where_a_resample_lacks_th
         clips = repeated(weights)
         e = evaluate(truth[clips], scores[clips], names, threshold)
         present = truth[clips].any(axis=0)
-        for measure in ("precision", "recall", "f1", "ap"):
+        for measure in ("precision", "recall", "f1", "mcc", "ap"):
             expected = np.where(present, getattr(e, measure), getattr(whole, measure))
             np.testing.assert_allclose(found.draws[measure][row], expected, atol=1e-6)
             macro = f"macro_{measure}"
@@ -106,6 +110,7 @@ def test_awkward_inputs_equal_a_loop_with_classes_kept_where_a_resample_lacks_th
         np.testing.assert_allclose(found.draws["roc_auc"][row], expected, atol=1e-6)
         micro = e.averages["micro"] if present.any() else whole.averages["micro"]
         assert found.draws["micro_f1"][row] == pytest.approx(micro.f1, abs=1e-12, nan_ok=True)
+        assert found.draws["micro_mcc"][row] == pytest.approx(micro.mcc, abs=1e-12, nan_ok=True)
         samples = e.averages["samples"].f1
         assert found.draws["samples_f1"][row] == pytest.approx(samples, abs=1e-12)
 
@@ -147,8 +152,10 @@ def test_the_full_split_has_the_values_of_evaluate():
     e = evaluate(truth, scores, "abc", 0.5)
     for name in AVERAGES:
         assert found.full[f"{name}_f1"] == e.averages[name].f1
+    for name in MCC:
+        assert found.full[name] == value_of(e, name)
     assert (found.full["macro_ap"], found.full["macro_roc_auc"]) == (e.mAP, e.macro_roc_auc)
-    for measure in (*PARTS, "ap", "roc_auc"):
+    for measure in (*PARTS, "mcc", "ap", "roc_auc"):
         np.testing.assert_array_equal(found.full[measure], getattr(e, measure))
         assert np.isnan(found.draws["f1"][:, 2]).all() and np.isnan(found.interval("f1")[0][2])
 

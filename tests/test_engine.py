@@ -18,7 +18,7 @@ from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.manage import delete_run
 from sedcore.artifacts.status import hand_over, set_place, set_status, stored_status
 from sedcore.cli import main
-from sedcore.data.features import FeatureParams
+from sedcore.data.mel import FeatureParams
 from sedcore.data.store import open_dataset
 from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError

@@ -40,7 +40,12 @@ def test_json_has_null_where_undefined_and_nothing_that_json_cannot_hold():
     shown = evaluate(TRUTH, SCORES, CLASSES, 0.5).to_json("test", 0.5)
     assert json.loads(json.dumps(shown, allow_nan=False)) == shown
     assert (shown["split"], shown["threshold"]) == ("test", 0.5)
-    assert shown["micro"] == {"precision": 0.5, "recall": pytest.approx(1 / 3), "f1": pytest.approx(0.4)}
+    assert shown["micro"] == {
+        "precision": 0.5,
+        "recall": pytest.approx(1 / 3),
+        "f1": pytest.approx(0.4),
+        "mcc": pytest.approx((1 * 12 - 1 * 2) / math.sqrt(2 * 3 * 14 * 13)),
+    }
     fired, silent = shown["classes"]["Speech"], shown["classes"]["Blender"]
     assert (fired["precision"], fired["recall"], fired["f1"], fired["ap"]) == (0, None, None, None)
     assert (silent["precision"], silent["support"], silent["tn"]) == (None, 0, 4)

@@ -420,7 +420,8 @@ def test_who_is_killed_after_the_finish_was_said_has_finished(tiny, monkeypatch)
     run = submit(tiny, small())
     states = []
     monkeypatch.setattr(
-        "sedcore.training.course.remove_checkpoint", lambda run: states.append(stored_status(run.path).state)
+        "sedcore.training.supervision.remove_checkpoint",
+        lambda run: states.append(stored_status(run.path).state),
     )
     small_trainer.train_run(tiny, run)
     assert states == ["finished"]

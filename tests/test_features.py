@@ -5,20 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sedcore.data.features import (
-    FeatureParams,
-    band_statistics,
-    check_kinds,
-    clip_features,
-    empty_bands,
-    log_mel,
-    mel_basis,
-    mel_power,
-    mfcc,
-    mfcc_report,
-    split_windows,
-    window_count,
-)
+from sedcore.data.features import band_statistics, check_kinds, clip_features, log_mel, mfcc, mfcc_report
+from sedcore.data.mel import FeatureParams, empty_bands, mel_basis, mel_power, split_windows, window_count
 from sedcore.data.npy_pairs import fold_bands
 from sedcore.errors import SedcoreError
 

@@ -85,8 +85,11 @@ def test_scores_of_any_size_are_counted_beside_others(tmp_path):
     assert set(index.look_up("test")[0]) == {"huge", "tiny", "usual"}
 
 
-@pytest.mark.parametrize("measure", ["f1", "precision", "recall"])
-@pytest.mark.parametrize("subject", ["macro", "micro", "weighted", 0, 2])
+@pytest.mark.parametrize(
+    ("measure", "subject"),
+    [(m, s) for m in ("f1", "precision", "recall") for s in ("macro", "micro", "weighted", 0, 2)]
+    + [("mcc", s) for s in ("macro", "micro", 0, 2)],
+)
 def test_curve_over_thresholds_is_the_evaluation_at_each(measure, subject):
     generator = np.random.default_rng(0)
     truth = generator.random((40, 3)) < 0.3

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sedcore.data.features import FeatureParams, clip_features, log_mel, mel_power
+from sedcore.data.features import clip_features, log_mel
 from sedcore.data.importing import import_dataset
+from sedcore.data.mel import FeatureParams, mel_power
 from sedcore.data.npy_pairs import REPORT_CLASSES, fold_bands, load_mel
 from sedcore.errors import SedcoreError
 

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from sedcore.data.features import FeatureParams
 from sedcore.data.frame_truth import FrameTruth, has_times
+from sedcore.data.mel import FeatureParams
 from sedcore.errors import SedcoreError
 from sedcore.models.registry import build, with_frames
 from sedcore.training import augment
@@ -37,6 +37,17 @@ def test_mixing_takes_features_and_labels_by_the_same_share():
     np.testing.assert_allclose(mixed_frames, np.repeat(mixed_y[:, None], 4, axis=1), rtol=1e-6)
     np.testing.assert_allclose(mixed_y.sum(axis=1), 1, rtol=1e-6)
     assert (np.diag(mixed_y) >= 0.5).all() and (np.diag(mixed_y) < 1).any()  # each stays mostly itself
+
+
+def test_smoothed_labels_move_towards_one_half():
+    labels = np.array([[0, 1, 0.25], [1, 0.5, 0]], "f4")  # mixed labels are no whole ones
+    smoothed = augment.smoothed(labels, 0.2)
+    np.testing.assert_allclose(smoothed, [[0.1, 0.9, 0.3], [0.9, 0.5, 0.1]], rtol=1e-6)
+    assert smoothed.dtype == np.float32
+    clips, scores = np.eye(3, dtype="f4"), np.array([[0.7, 0.2, 0.4]] * 3, "f4")
+    ours = keras.losses.BinaryCrossentropy()(augment.smoothed(clips, 0.3), scores)
+    theirs = keras.losses.BinaryCrossentropy(label_smoothing=0.3)(clips, scores)
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-6)
 
 
 def test_masks_put_out_whole_stretches_and_no_more_than_they_may():
@@ -126,6 +137,17 @@ def test_batches_follow_from_seed_and_epoch_alone(birds):
     plain = batches(1, mixup=0.0, masking=False, filtering=False, shifting=0)
     assert set(np.unique(plain[1])) == {0, 1}  # each is a switch: without them labels are whole
     np.testing.assert_array_equal(batches(1, mixup=0.0)[1], plain[1])
+    smoothed = batches(
+        1, label_smoothing=0.2
+    )  # labels of clips and of frames, after they are mixed; nothing else
+    for x, clips, frames, smooth_x, smooth_clips, smooth_frames in zip(
+        *[iter(first)] * 3, *[iter(smoothed)] * 3
+    ):
+        np.testing.assert_array_equal(smooth_x, x)
+        np.testing.assert_allclose(smooth_clips, 0.8 * clips + 0.1, rtol=1e-6)
+        np.testing.assert_allclose(smooth_frames, 0.8 * frames + 0.1, rtol=1e-6)
+    for without, as_before in zip(batches(1, label_smoothing=0.0), first):
+        np.testing.assert_array_equal(without, as_before)
 
 
 def test_the_rate_rises_and_falls_along_half_a_cosine():

@@ -44,9 +44,9 @@ def cut_after(monkeypatch):
     """Make the process "die" right after the checkpoint of an epoch."""
 
     def arm(epoch: int | None) -> None:
-        def save_and_die(run, model, so_far):
-            save(run, model, so_far)
-            if so_far.epoch == epoch:
+        def save_and_die(run, model, state):
+            save(run, model, state)
+            if state.epoch == epoch:
                 raise Killed
 
         monkeypatch.setattr(fit, "save", save_and_die)

@@ -20,6 +20,16 @@ def test_runs_group_by_configuration_without_the_seed(tmp_path):
     assert names == [["s0", "s1"], ["faster"], ["s1-again"], ["ia"], ["ib"]]
 
 
+def test_settings_that_are_off_are_as_those_of_runs_before_they_existed(tmp_path):
+    old = make_run(tmp_path, "old", 0)
+    new = make_run(tmp_path, "new", 1, label_smoothing=0.0, masking=False, shifting=0)
+    other = make_run(tmp_path, "other", 2, label_smoothing=0.1)
+    assert [[run.run_id for run in group] for group in seed_groups([old, new, other])] == [
+        ["old", "new"],
+        ["other"],
+    ]
+
+
 def test_runs_on_features_that_were_made_otherwise_are_no_seeds_of_each_other(tmp_path):
     def made(kind="logmel", **params):
         return {"features": {"kind": kind, "params": {"n_fft": 1024, "n_mfcc": 20} | params, "mean": [0.0]}}

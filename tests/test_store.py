@@ -14,10 +14,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sedcore import cli
 from sedcore.artifacts.files import read_json, write_json
 from sedcore.data.adding import build_features
 from sedcore.data.checks import Problem
-from sedcore.data.features import FeatureParams, clip_features, split_windows
+from sedcore.data.features import (
+    FEATURE_KINDS,
+    FeatureKind,
+    check_kinds,
+    clip_features,
+    derivable,
+    feature_title,
+)
+from sedcore.data.mel import FeatureParams, split_windows
 from sedcore.data.store import list_datasets, open_dataset
 from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError
@@ -141,6 +150,36 @@ def test_derived_features_equal_those_of_an_import(tmp_path):
     )
 
 
+def test_a_further_kind_is_one_row_of_the_table(tmp_path, monkeypatch):
+    def root_of(mel, _):
+        return np.sqrt(mel).astype(np.float32)
+
+    kind = FeatureKind("root", "root of mel power", np.float32, {"mel": root_of}, scale="power")
+    monkeypatch.setitem(FEATURE_KINDS, "root", kind)
+    imported = write(tmp_path, "once", features=("mel", "root"))
+    np.testing.assert_array_equal(imported.open_features("root"), np.sqrt(imported.open_features("mel")))
+    assert imported.feature_info("root")["normalise"] and imported.feature_info("root")["bands"] == 20
+    write(tmp_path, "later", features=("mel",))
+    assert derivable(["mel"]) == ["logmel", "mfcc", "mfcc_report", "root"] and "root" not in derivable(
+        ["logmel"]
+    )
+    assert cli.main(["data", "features", "later", "--features", "root", "--artifacts", str(tmp_path)]) == 0
+    later = open_dataset(tmp_path, "later").open_features("root")
+    np.testing.assert_array_equal(later, imported.open_features("root"))
+    assert (
+        feature_title("root") == "root of mel power"
+        and feature_title("of a later version") == "of a later version"
+    )
+    with pytest.raises(SedcoreError, match="there are mel, .*, root; did you mean 'root'"):
+        check_kinds("rooot")
+
+
+def test_kinds_know_each_other_and_what_they_are():
+    for name, kind in FEATURE_KINDS.items():
+        assert kind.name == name and kind.title and set(kind.sources) <= set(FEATURE_KINDS) - {name}
+        assert kind.sources or name == "mel"  # what sound itself is turned into
+
+
 def test_what_cannot_be_derived_says_why(tmp_path):
     write(tmp_path)
     for kind, words in (("mel", "cannot give mel"), ("mfcc_report", "computed from mel")):
@@ -174,7 +213,7 @@ def test_workers_end_with_their_parent(tmp_path):
     The script that starts them has no guard against being imported by them, and needs none.
     """
     code = (
-        "import os, time; from sedcore.data.features import FeatureParams; from sedcore.data.rows import fill;"
+        "import os, time; from sedcore.data.mel import FeatureParams; from sedcore.data.rows import fill;"
         "fill(os.getcwd(), (), FeatureParams(), time.sleep, [0.2] * 2000, range(2000), [1] * 2000,"
         " from_audio=False, workers=2)"
     )

@@ -28,7 +28,7 @@ POINTS = pd.DataFrame(
     ],
     columns=["trial", "learning_rate", "batch_size", "model", "mean", "sd", "runs", "ended", "since"],
 )
-SETTINGS = ["learning_rate", "batch_size", "model"]
+TITLES = {"learning_rate": "Learning rate", "batch_size": "Batch size", "model": "Model"}
 
 
 def test_a_cell_shows_its_best_point():
@@ -39,7 +39,7 @@ def test_a_cell_shows_its_best_point():
 
 
 def test_the_map_has_numbers_by_size_and_a_target_over_every_cell():
-    figure = map_figure(POINTS, "batch_size", "learning_rate")
+    figure = map_figure(POINTS, "batch_size", "learning_rate", TITLES)
     heat = figure.data[0]
     np.testing.assert_array_equal(heat.z, [[0.4, NAN], [0.6, NAN]])  # rows: 1e-4, 1e-3
     assert list(figure.layout.yaxis.ticktext) == ["0.0001", "0.001"]
@@ -54,25 +54,26 @@ def test_the_map_has_numbers_by_size_and_a_target_over_every_cell():
 
 
 def test_names_are_shown_as_they_are_and_not_as_html():
-    figure = map_figure(POINTS, "model", "learning_rate")
+    figure = map_figure(POINTS, "model", "learning_rate", TITLES)
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("Model", "Learning rate")
     assert "&lt;b&gt;" in figure.layout.xaxis.ticktext
     assert all("<b><b>" not in text for text in figure.data[-1].hovertext)
 
 
 def test_a_map_without_a_value_still_stands():
-    figure = map_figure(POINTS[POINTS["trial"] == 2], "batch_size", "learning_rate")
+    figure = map_figure(POINTS[POINTS["trial"] == 2], "batch_size", "learning_rate", TITLES)
     assert not figure.layout.shapes
 
 
 def test_the_best_so_far_never_falls_and_follows_the_clock():
-    figure = progress_figure(POINTS, SETTINGS, "2025-01-01T00:00:00Z")
+    figure = progress_figure(POINTS, TITLES, "2025-01-01T00:00:00Z")
     line, dots = figure.data
     assert list(line.x) == [5, 10, 20] and list(line.y) == [0.4, 0.5, 0.6]
     assert np.ravel(dots.customdata).tolist() == [1, 0, 3]
 
 
 def test_parallel_lines_lie_where_the_settings_are():
-    figure = parallel_figure(POINTS, SETTINGS)
+    figure = parallel_figure(POINTS, TITLES)
     lines = [trace for trace in figure.data if trace.mode == "lines"]
     assert [list(line.y) for line in lines] == [
         [0, 0.5, 0, 0],
@@ -102,7 +103,7 @@ def test_places_on_an_axis():
 
 
 def test_importance_is_a_bar_a_setting_the_largest_on_top():
-    (bars,) = importance_figure({"learning_rate": 0.7, "batch_size": 0.3}).data
+    (bars,) = importance_figure({"learning_rate": 0.7, "batch_size": 0.3}, TITLES).data
     assert list(bars.y) == ["Batch size", "Learning rate"] and list(bars.x) == [0.3, 0.7]
 
 

@@ -28,7 +28,7 @@ from sedcore.cli import main
 from sedcore.errors import SedcoreError
 from sedcore.jobs.engine import ray_job, takes
 from sedcore.jobs.queue import queued_runs, resume
-from sedcore.jobs.sweeps import advance, look, study
+from sedcore.jobs.sweeps import advance, step, study
 from sedcore.jobs.sweeps.advance import Sweeps, stop_sweep
 from sedcore.jobs.sweeps.results import point_table, run_table, runs_of
 from sedcore.jobs.sweeps.space import grid, size
@@ -295,7 +295,7 @@ def test_a_worker_may_be_killed_between_any_two_steps(root, monkeypatch, sampler
     wanted = GRID | {"sampler": sampler, "space": space} | ({} if sampler == "grid" else {"trials": 6})
     sweep = make_sweep(root, parse_spec(wanted))
     done = {"n": 0}
-    append, submit = study.JournalFileBackend.append_logs, look.submit
+    append, submit = study.JournalFileBackend.append_logs, step.submit
 
     def counted(function):
         def call(*args, **named):
@@ -308,7 +308,7 @@ def test_a_worker_may_be_killed_between_any_two_steps(root, monkeypatch, sampler
         return call
 
     monkeypatch.setattr(study.JournalFileBackend, "append_logs", counted(append))
-    monkeypatch.setattr(look, "submit", counted(submit))
+    monkeypatch.setattr(step, "submit", counted(submit))
     deaths = 0
     for _ in range(400):
         try:
@@ -533,7 +533,7 @@ def test_stopping_cancels_what_waits_and_lets_the_rest_end(root):
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_sweep_that_is_stopped_while_it_gives_leaves_nothing_in_the_queue(root, monkeypatch, moment):
     """Somebody stops it right before or right after the third run comes into the queue."""
-    sweep, worker, submit, given_ = make_sweep(root, parse_spec(GRID)), Sweeps(root), look.submit, []
+    sweep, worker, submit, given_ = make_sweep(root, parse_spec(GRID)), Sweeps(root), step.submit, []
 
     def stopped_at_the_third(*args):
         given_.append(args)
@@ -544,7 +544,7 @@ def test_a_sweep_that_is_stopped_while_it_gives_leaves_nothing_in_the_queue(root
             stop_sweep(root, sweep)
         return run
 
-    monkeypatch.setattr(look, "submit", stopped_at_the_third)
+    monkeypatch.setattr(step, "submit", stopped_at_the_third)
     worker.advance(now=True)
     assert len(given_) == 3 and not queued_runs(root)
     assert worker.busy  # so that a worker that goes with the last run does not leave the sweep as it is
@@ -573,7 +573,7 @@ def test_a_stopped_sweep_ends_though_a_point_never_got_its_runs(root, monkeypatc
     def killed(*_):
         raise Killed
 
-    monkeypatch.setattr(look, "submit", killed)
+    monkeypatch.setattr(step, "submit", killed)
     with pytest.raises(Killed):
         Sweeps(root).advance(now=True)
     assert [t.state.name for t in trials(sweep)] == ["RUNNING"]

@@ -229,6 +229,17 @@ def test_scores_and_weights_are_those_of_the_best_epoch(tiny, fast):
     np.testing.assert_array_equal(validation.truth, dataset.truth("validation"))
 
 
+def test_validation_is_measured_without_label_smoothing(tiny, fast):
+    run = train(tiny, epochs=1, label_smoothing=0.5)
+    truth, scores = run.predictions("validation").truth, run.predictions("validation").scores.astype(float)
+    loss = -np.mean(np.where(truth, np.log(scores), np.log1p(-scores)))
+    (epoch,) = run.history().to_dict("records")
+    assert epoch["validation.loss"] == pytest.approx(loss, rel=1e-5)
+    # labels of 0.25 and 0.75 leave a loss of their own entropy at least
+    assert epoch["train.loss"] >= -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
+    assert run.info["config"]["label_smoothing"] == 0.5
+
+
 def test_the_same_seed_gives_the_same_history(tiny, fast):
     first, second, other = train(tiny, seed=5), train(tiny, seed=5), train(tiny, seed=6)
     np.testing.assert_allclose(first.history()["train.loss"], second.history()["train.loss"], rtol=1e-6)

@@ -229,14 +229,17 @@ def test_a_model_below_a_baseline_is_flagged():
     good = evaluate(truth, truth.astype(float), "abc", 0.5)
     assert below(good, trivial) == {}
     silent = below(evaluate(truth, np.zeros(truth.shape), "abc", 0.5), trivial)
-    assert set(silent) == {"micro_f1", "macro_f1", "weighted_f1", "samples_f1"}  # its AP equals theirs
-    assert ALL_POSITIVE in silent["macro_f1"]
+    f1 = {"micro_f1", "macro_f1", "weighted_f1", "samples_f1"}
+    assert set(silent) == f1 | {"micro_mcc"}  # its AP equals theirs
+    assert (
+        ALL_POSITIVE in silent["macro_f1"] and ALL_POSITIVE not in silent["micro_mcc"]
+    )  # whose MCC is 0 too
     reversed_ = below(evaluate(truth, -truth.astype(float), "abc", 0.5), trivial)
     assert reversed_["macro_roc_auc"] == list(trivial)
     assert value_of(good, "macro_ap") == 1 and value_of(good, "samples_f1") == good.averages["samples"].f1
 
 
-MEASURES_OF_CLASSES = ("f1", "precision", "recall", "ap", "roc_auc")
+MEASURES_OF_CLASSES = ("f1", "precision", "recall", "mcc", "ap", "roc_auc")
 
 
 @settings(max_examples=30, deadline=None)

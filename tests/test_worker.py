@@ -22,7 +22,7 @@ from sedcore.jobs.listing import queue_rows
 from sedcore.jobs.queue import cancel, move, queued_runs, resume, submit
 from sedcore.jobs.worker import Worker
 from sedcore.jobs.workers import ensure_worker, living_workers, register
-from sedcore.training.course import TAKEN, trainer_main
+from sedcore.training.supervision import TAKEN, trainer_main
 from tests.support import small_trainer
 from tests.support.queue_tools import FOR_EVER, REPO, SMALL, Processes, python, small, work
 from tests.support.waiting import PATIENCE_S, wait_until

@@ -142,10 +142,12 @@ def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
     kept = read_cache(run, name, file, depends) if large else None
     if kept is not None:
         return unpack(Packed(str(kept["layout"]), kept["record"].tobytes()))
-    found = run.predictions(split)
-    summary = summarise(found.truth, found.scores, found.classes)
+    predictions = run.predictions(split)
+    summary = summarise(predictions.truth, predictions.scores, predictions.classes)
     grid = threshold_grid(*slider_range(summary.lowest, summary.highest))
-    counted = Counted(found.comparison_key(), summary, count_on_grid(found.truth, found.scores, grid))
+    counted = Counted(
+        predictions.comparison_key(), summary, count_on_grid(predictions.truth, predictions.scores, grid)
+    )
     if large and keep:
         packed = pack(counted)
         arrays = {"layout": np.array(packed.layout), "record": np.frombuffer(packed.record, np.uint8)}

@@ -31,4 +31,4 @@ def validation_matrices(run: Run, history: pd.DataFrame, epoch: int | None) -> n
         return None
     clips = history.loc[history["epoch"] == epoch, "validation.clips"].iloc[0]
     tp, fp, fn = (counts[measure].loc[epoch].to_numpy(dtype=np.int64) for measure in ("tp", "fp", "fn"))
-    return Confusion(tp=tp, fp=fp, fn=fn, tn=int(clips) - tp - fp - fn).matrices()
+    return Confusion.from_counts(tp, fp, tp + fn, int(clips)).matrices()

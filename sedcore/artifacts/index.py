@@ -96,11 +96,11 @@ class Listing(tuple[ListedRun, ...]):
 
     def derived(self, key: object, make: Callable[[], Any]) -> Any:
         """Return what `make` once gave under a key: what follows from these runs, and from the key."""
-        if (found := self._derived.get(key)) is None:
+        if (value := self._derived.get(key)) is None:
             if len(self._derived) > _MOST_DERIVED:
                 self._derived.clear()
-            found = self._derived[key] = make()
-        return found
+            value = self._derived[key] = make()
+        return value
 
 
 class RunIndex:
@@ -124,21 +124,21 @@ class RunIndex:
     def refresh(self) -> Listing:
         """Look at the root again and return its runs, newest first, then those that cannot be read."""
         with self._lock:
-            found: dict[str, ListedRun] = {}
+            current: dict[str, ListedRun] = {}
             for name, path in _run_folders(self.root):
                 before = self._listed.get(name)
                 stamp = _stamp(*_files_of(path, before is not None and before.info.get("kind") == "reported"))
                 # A run that trains may have been interrupted without a change of any file.
                 same = before and before.stamp == stamp and before.seen.state not in TRAINING_STATES
-                found[name] = before if same else _list_one(Path(path))
-            changed = [one for name, one in found.items() if self._listed.get(name) is not one]
-            gone = self._listed.keys() - found.keys()
-            self._listed = found
+                current[name] = before if same else _list_one(Path(path))
+            changed = [one for name, one in current.items() if self._listed.get(name) is not one]
+            gone = self._listed.keys() - current.keys()
+            self._listed = current
             self._changes += 1
             self._write_runs(changed, gone)
-            if changed or gone or len(self._listing) != len(found):
-                order = ((not one.problem, one.info["created"], one.run_id) for one in found.values())
-                ordered = sorted(zip(order, found.values()), key=lambda pair: pair[0], reverse=True)
+            if changed or gone or len(self._listing) != len(current):
+                order = ((not one.problem, one.info["created"], one.run_id) for one in current.values())
+                ordered = sorted(zip(order, current.values()), key=lambda pair: pair[0], reverse=True)
                 self._listing = Listing(one for _, one in ordered)
             return self._listing
 
@@ -193,18 +193,18 @@ class RunIndex:
         listing : runs of an earlier look; those of the last one by default.
         """
         listing = self._listing if listing is None else listing
-        changes, found, digest = listing.looked_up.get(split, (-1, {}, ""))
+        changes, known, digest = listing.looked_up.get(split, (-1, {}, ""))
         if changes != self._changes:
-            changes, found, stamps = self._changes, {}, []
+            changes, known, stamps = self._changes, {}, []
             for run in listing:
                 seen = _file_stamp(run, split) if split in run.seen_splits else ""
                 stamp, packed = self._counted.get((run.run_id, split), ("", None))
                 if seen and stamp == seen:
-                    found[run.run_id] = packed
-                stamps.append(f"{run.run_id} {run.stamp} {run.seen.state} {seen} {run.run_id in found}")
+                    known[run.run_id] = packed
+                stamps.append(f"{run.run_id} {run.stamp} {run.seen.state} {seen} {run.run_id in known}")
             digest = blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
-            listing.looked_up[split] = changes, found, digest
-        return found, digest
+            listing.looked_up[split] = changes, known, digest
+        return known, digest
 
     # ---- kept on disk ------------------------------------------------------------------------------------------
 
@@ -319,8 +319,8 @@ def _stamp(*paths: str) -> str:
     parts = []
     for path in paths:
         try:
-            found = os.stat(path)
-            parts.append(f"{found.st_mtime_ns:x}.{found.st_size:x}.{found.st_ino:x}")
+            stat = os.stat(path)
+            parts.append(f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}")
         except OSError:
             parts.append("")
     return " ".join(parts)

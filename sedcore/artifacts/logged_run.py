@@ -61,11 +61,8 @@ class LoggedRun:
             return
         if error is None:
             self.finish()
-        elif isinstance(error, KeyboardInterrupt):
-            self.finish("cancelled", "stopped by Ctrl-C")
         else:
-            words = " ".join(str(error).split())
-            self.finish("failed", f"{kind.__name__}: {words}" if words else kind.__name__)
+            self.finish(*ending_of(error))
 
     @property
     def run_id(self) -> str:
@@ -76,6 +73,11 @@ class LoggedRun:
     def open(self) -> bool:
         """Whether this process can still log to it."""
         return self._lock.held
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch that was logged; 0 before the first."""
+        return self._record.get("epoch", 0)
 
     def log(self, values: Mapping[str, Any], *, epoch: int) -> None:
         """Add numbers to the history of an epoch (from 1).
@@ -142,7 +144,7 @@ class LoggedRun:
         """End the run: finished, failed or cancelled, with a reason in words. A second call does nothing."""
         if not self._lock.held:
             return
-        epochs = self._record.get("epoch")
+        epochs = self.epoch or None
         best = f"; best epoch {self.best_epoch}" if self.best_epoch else ""
         reason = reason or (
             f"{epochs} epoch{'s' if epochs != 1 else ''} logged{best}" if epochs else "logged"
@@ -160,7 +162,7 @@ class LoggedRun:
     def reopen(self) -> None:
         """Go on logging to a run that this process has finished, as a test after a fit does."""
         if not self._lock.held:
-            self._lock.acquire()
+            self._lock = logging_lock(self.run)
             set_status(self.run.path, "running", "logs")
 
     def _need_open(self) -> None:
@@ -174,7 +176,7 @@ class LoggedRun:
         self._need_open()
         if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)) or epoch < 1:
             raise SedcoreError(f"epochs count from 1; given {epoch!r}")
-        last = self._record.get("epoch", 0)
+        last = self.epoch
         if epoch < last:
             raise SedcoreError(f"epoch {epoch} cannot be logged after epoch {last}: a history goes forward")
         if new := epoch > last:
@@ -203,6 +205,20 @@ class LoggedRun:
     def _keep(self, predictions: Predictions) -> None:
         save_predictions(self.run, predictions)
         update_info(self.run, collapsed=collapsed(predictions.scores))
+
+
+def logging_lock(run: Run) -> RunLock:
+    """Return the run's lock, held. Raises SedcoreError where another process has it."""
+    # No note: who holds a lock without saying so cannot be killed through it, and this is somebody's own process.
+    return RunLock(run.path, f"run {run.name} is being logged by another process").acquire()
+
+
+def ending_of(error: BaseException) -> tuple[str, str]:
+    """Return the state and the reason of a run that something raised has ended."""
+    if isinstance(error, KeyboardInterrupt):
+        return "cancelled", "stopped by Ctrl-C"
+    words = " ".join(str(error).split())
+    return "failed", f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def read_scored(

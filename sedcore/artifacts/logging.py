@@ -26,7 +26,7 @@ from typing import Any
 
 from sedcore.artifacts.files import read_json, safe_name, without_nan
 from sedcore.artifacts.locks import RunLock
-from sedcore.artifacts.logged_run import VALIDATION, LoggedRun, read_scored
+from sedcore.artifacts.logged_run import VALIDATION, LoggedRun, logging_lock, read_scored
 from sedcore.artifacts.manage import display_name
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, create_run, new_run_id, save_predictions
@@ -113,11 +113,7 @@ def start_run(
     root = artifact_root(root)
     info = _info(root, name, data, config, model, classes, run_id) | {"parameters": parameters}
     held: list[RunLock] = []
-    taken = f"run {name} is being logged by another process"
-    # No note: who holds a lock without saying so cannot be killed through it, and this is somebody's own process.
-    run = create_run(
-        root, info, "running", "logs", fill=lambda run: held.append(RunLock(run.path, taken).acquire())
-    )
+    run = create_run(root, info, "running", "logs", fill=lambda run: held.append(logging_lock(run)))
     return LoggedRun(run, held[0])
 
 
@@ -131,7 +127,7 @@ def _info(
     run_id: str,
 ) -> dict[str, Any]:
     """Return what run.json says of a run that is logged."""
-    name, settings, known = display_name(name), _settings(config), {}
+    name, settings, known = display_name(name), settings_of(config), {}
     if data is not None:
         known = read_json(
             root / "datasets" / safe_name(data, "data set") / "dataset.json", f"data set {data}"
@@ -152,7 +148,7 @@ def _info(
     }
 
 
-def _settings(config: Any) -> dict[str, Any]:
+def settings_of(config: Any) -> dict[str, Any]:
     """Return settings as JSON can hold them; what it cannot is kept as text."""
     if config is None:
         return {}

@@ -119,19 +119,19 @@ def _ids(file: pq.ParquetFile) -> np.ndarray:
 
 def _matrix(file: pq.ParquetFile, columns: Sequence[str]) -> np.ndarray:
     """Columns of a table as one matrix, a few at a time: beside it hardly any memory is held."""
-    found = None
+    matrix = None
     for start in range(0, len(columns), _COLUMNS_AT_ONCE):
         # column by column into place: by way of a DataFrame a small table takes twice as long
         part = [c.to_numpy() for c in file.read(list(columns[start : start + _COLUMNS_AT_ONCE])).columns]
-        wanted = np.result_type(*part) if found is None else np.result_type(found, *part)
-        if found is None:
-            found = np.empty((len(part[0]), len(columns)), wanted)
-        elif found.dtype != wanted:
-            found = found.astype(wanted)
+        wanted = np.result_type(*part) if matrix is None else np.result_type(matrix, *part)
+        if matrix is None:
+            matrix = np.empty((len(part[0]), len(columns)), wanted)
+        elif matrix.dtype != wanted:
+            matrix = matrix.astype(wanted)
         for place, values in enumerate(part, start):
-            found[:, place] = values
+            matrix[:, place] = values
     pa.default_memory_pool().release_unused()  # else a reader of many runs keeps what each was read with
-    return found
+    return matrix
 
 
 def _classes_of(columns: Sequence[str], source: str | Path) -> tuple[str, ...]:

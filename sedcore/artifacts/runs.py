@@ -143,8 +143,8 @@ class Run:
             return None
         printed = read_json(file, f"run {self.run_id}")
         for part, kind in (("tables", dict), ("notes", list)):
-            found = printed.get(part, {})
-            if not isinstance(found, dict) or not all(isinstance(one, kind) for one in found.values()):
+            by_split = printed.get(part, {})
+            if not isinstance(by_split, dict) or not all(isinstance(one, kind) for one in by_split.values()):
                 raise SedcoreError(f"run {self.run_id}: {file} has no {part} by split under {part!r}")
         return printed
 
@@ -279,8 +279,8 @@ def save_reported(run: Run, tables: dict[str, Any]) -> None:
 
 def list_runs(root: Path) -> list[Run]:
     """Return the readable runs, newest first."""
-    found = [(run, info) for run, info, problem in _scan(root) if not problem]
-    return [run for run, info in sorted(found, key=lambda f: (f[1]["created"], f[0].run_id), reverse=True)]
+    readable = [(run, info) for run, info, problem in _scan(root) if not problem]
+    return [run for run, info in sorted(readable, key=lambda f: (f[1]["created"], f[0].run_id), reverse=True)]
 
 
 def broken_runs(root: Path) -> list[tuple[Path, str]]:
@@ -290,7 +290,7 @@ def broken_runs(root: Path) -> list[tuple[Path, str]]:
 
 def _scan(root: Path) -> list[tuple[Run, dict[str, Any], str]]:
     """Return run, info and problem ("": none) of every run folder; one that goes away meanwhile is left out."""
-    found = []
+    scanned = []
     folder = Path(root) / "runs"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith(".") or not path.is_dir():
@@ -302,8 +302,8 @@ def _scan(root: Path) -> list[tuple[Run, dict[str, Any], str]]:
             if not path.exists():
                 continue
             problem = str(error)
-        found.append((run, info, problem))
-    return found
+        scanned.append((run, info, problem))
+    return scanned
 
 
 def find_run(root: Path, text: str) -> Run:

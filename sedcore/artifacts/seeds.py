@@ -27,8 +27,8 @@ def configuration(run: Run) -> str:
 def _configuration(info: dict[str, Any]) -> str:
     if info["kind"] != "trained" or not info["config"]:
         return ""
-    # A switch that is off is as one that did not exist yet when the run was made.
-    config = {key: value for key, value in info["config"].items() if key != "seed" and value is not False}
+    # What is off, or 0, is as a setting that did not exist yet when the run was made.
+    config = {key: value for key, value in info["config"].items() if key != "seed" and value != 0}
     made = feature_settings(recorded_features(info))
     return json.dumps(
         [config, info["model"], info["features"], info["data_fingerprint"], made], sort_keys=True

@@ -95,13 +95,13 @@ def create_sweep(root: Path, spec: dict[str, Any], name: str, job: dict[str, Any
 
 def list_sweeps(root: Path) -> list[Sweep]:
     """Return the readable sweeps, newest first."""
-    found = []
+    readable = []
     for sweep in _folders(root):
         try:
-            found.append((sweep.read()["created"], sweep.name, sweep))
+            readable.append((sweep.read()["created"], sweep.name, sweep))
         except SedcoreError:
             continue
-    return [sweep for _, _, sweep in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+    return [sweep for _, _, sweep in sorted(readable, key=lambda entry: entry[:2], reverse=True)]
 
 
 def broken_sweeps(root: Path) -> list[tuple[Path, str]]:

@@ -40,17 +40,17 @@ def _audit(args) -> None:
         document.clips = args.clips or document.clips
     else:
         document = read_document(_text(args.file), args.clips, args.classes)
-    found = audit(document)
+    outcome = audit(document)
     if args.run:
-        found.findings += _thresholds(args, document)
+        outcome.findings += _thresholds(args, document)
     if args.json:
-        return print_json(found.to_json())
-    print(found.answer(), *document.notes, sep="\n", end="\n\n")
-    for one in found.audited:
+        return print_json(outcome.to_json())
+    print(outcome.answer(), *document.notes, sep="\n", end="\n\n")
+    for one in outcome.audited:
         _print_result(one)
-    for finding in found.findings:
+    for finding in outcome.findings:
         print(f"{finding.verdict.value}: {finding.sentence}")
-    for split, named in found.baselines.items():
+    for split, named in outcome.baselines.items():
         for name, ranges in named.items():
             f1 = ", ".join(f"{average} {row['f1'][0]:.3f}" for average, row in ranges.items() if "f1" in row)
             print(f"F1 of predicting {name}{f' on {split}' if split else ''}: {f1}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sedcore.artifacts.files import without_nan
 from sedcore.artifacts.root import artifact_root
@@ -18,19 +19,28 @@ Adder = Callable[..., argparse.ArgumentParser]
 
 
 def tell(line: str) -> None:
-    """Write a line to stderr, in place of a progress bar that stands there."""
-    wipe = "\r\033[K" if sys.stderr.isatty() else ""
-    print(f"{wipe}{line}", file=sys.stderr, flush=True)
+    """Write a line to stderr, above a progress bar that stands there."""
+    print(line, file=sys.stderr, flush=True)
 
 
-def _bar(done: int, total: int) -> None:
-    end = "\n" if done >= total else ""
-    print(f"\r\033[K{done}/{total}", end=end, file=sys.stderr, flush=True)
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """Yield what shows (done, total) as a bar on a terminal; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
 
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
 
-def progress_bar() -> Callable[[int, int], None] | None:
-    """Return what shows (done, total) on a terminal; None where stderr is no terminal."""
-    return _bar if sys.stderr.isatty() else None
+        def show(done: int, total: int) -> None:
+            if bar.finished:  # the next kind of features begins
+                bar.reset(task)
+            bar.update(task, completed=done, total=total)
+
+        yield show
 
 
 def progress_lines(every_s: float = 5.0) -> Callable[[int, int], None]:

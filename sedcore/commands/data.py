@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from sedcore.artifacts.root import artifact_root
 from sedcore.commands.common import Adder, engine_arguments, print_json, progress_bar, progress_lines, tell
 
 ON_A_NODE = "auto"  # the address that says: this is a node of the cluster
-FEATURES = ("mel", "logmel", "mfcc", "mfcc_report")
 
 
 def register(add: Adder, commands, group) -> None:
@@ -50,10 +50,11 @@ def register(add: Adder, commands, group) -> None:
 
 
 def _feature_kinds(text: str) -> tuple[str, ...]:
+    from sedcore.data.features import FEATURE_KINDS
+
     kinds = tuple(part.strip() for part in text.split(",") if part.strip())
-    unknown = [kind for kind in kinds if kind not in FEATURES]
-    if unknown or not kinds:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(FEATURES)}")
+    if not kinds or not set(kinds) <= set(FEATURE_KINDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(FEATURE_KINDS)}")
     return kinds
 
 
@@ -74,28 +75,31 @@ def _import(args) -> None:
         from sedcore.jobs.cluster_tasks import RayTasks
 
         elsewhere = RayTasks()
-    dataset = import_dataset(
-        artifact_root(args.artifacts),
-        args.name,
-        train=args.train,
-        validation=args.validation,
-        test=args.test,
-        fractions=args.fractions,
-        features=args.features,
-        source=args.source,
-        labels=args.labels,
-        clip_s=args.clip_seconds,
-        bands=args.bands,
-        sample_rate_hz=args.sample_rate,
-        hop_s=args.hop_seconds,
-        n_fft=args.fft,
-        n_mfcc=args.coefficients,
-        seed=args.seed,
-        workers=args.workers,
-        elsewhere=elsewhere,
-        progress=progress_lines() if elsewhere else progress_bar(),
-        announce=tell,
-    )
+    # a job's log gets a line now and then
+    bar = contextlib.nullcontext(progress_lines()) if elsewhere else progress_bar()
+    with bar as show:
+        dataset = import_dataset(
+            artifact_root(args.artifacts),
+            args.name,
+            train=args.train,
+            validation=args.validation,
+            test=args.test,
+            fractions=args.fractions,
+            features=args.features,
+            source=args.source,
+            labels=args.labels,
+            clip_s=args.clip_seconds,
+            bands=args.bands,
+            sample_rate_hz=args.sample_rate,
+            hop_s=args.hop_seconds,
+            n_fft=args.fft,
+            n_mfcc=args.coefficients,
+            seed=args.seed,
+            workers=args.workers,
+            elsewhere=elsewhere,
+            progress=show,
+            announce=tell,
+        )
     _tell_dataset(dataset)
 
 
@@ -137,7 +141,8 @@ def _build_features(args) -> None:
         return _on_cluster(args, ["data", "features", args.name, "--features", ",".join(args.features)])
     from sedcore.data.adding import build_features
 
-    build_features(artifact_root(args.artifacts), args.name, args.features, progress=progress_bar())
+    with progress_bar() as show:
+        build_features(artifact_root(args.artifacts), args.name, args.features, progress=show)
 
 
 def _tell_dataset(dataset) -> None:
@@ -182,10 +187,12 @@ def _demo_data(args) -> None:
 
     root = artifact_root(args.artifacts)
     there = next((dataset for dataset in list_datasets(root) if dataset.name == args.name), None)
-    if there and there.info["source"].get("kind") == "demo" and not there.feature_names():
-        dataset = build_demo_features(root, args.name, args.features, progress=progress_bar())
-    else:
-        dataset = build_demo(
-            root, args.name, clips=args.clips, seed=args.seed, features=args.features, progress=progress_bar()
-        )
+    bare = there and there.info["source"].get("kind") == "demo" and not there.feature_names()
+    with progress_bar() as show:
+        if bare:
+            dataset = build_demo_features(root, args.name, args.features, progress=show)
+        else:
+            dataset = build_demo(
+                root, args.name, clips=args.clips, seed=args.seed, features=args.features, progress=show
+            )
     _tell_dataset(dataset)

@@ -65,6 +65,6 @@ def _runs_note(args) -> None:
 
 
 def _runs_delete(args) -> None:
-    found = {run.run_id: run for run in (find(args, text) for text in args.runs)}
-    for run in found.values():  # all were found before the first goes
+    chosen = {run.run_id: run for run in (find(args, text) for text in args.runs)}
+    for run in chosen.values():  # all were found before the first goes
         manage.delete_run(run)

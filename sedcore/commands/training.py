@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 from sedcore.artifacts.root import artifact_root
 from sedcore.commands.common import Adder, asked_job, engine_arguments, find, print_json, tell
-from sedcore.training.config import DEVICES, PRECISIONS, SCHEDULES, TrainConfig
+from sedcore.training.config import SETTINGS, TrainConfig
+from sedcore.training.settings import RECIPE, Setting
+
+_YES_NO = argparse.BooleanOptionalAction
 
 
 def register(add: Adder, commands, group) -> None:
@@ -35,49 +38,34 @@ def _demo_runs(args) -> int:
 
 def training_arguments(parser) -> None:
     """Add what a training is told, to a command that starts or queues one."""
-    parser.add_argument("dataset", metavar="NAME")
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--features", default="logmel")
-    parser.add_argument("--epochs", type=int, help="at most; default by model")
-    parser.add_argument("--batch-size", type=int, help="default by model")
-    parser.add_argument("--learning-rate", type=float, help="default by model")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--patience", type=int, default=10, help="epochs without improvement; 0: never stop early"
-    )
-    parser.add_argument("--threshold", type=float, default=0.5, help="of the F1 in the training history")
-    parser.add_argument(
-        "--deterministic", action="store_true", help="the same numbers each time, at the cost of speed"
-    )
-    parser.add_argument(
-        "--devices", choices=DEVICES, default="one", help="all: a batch is divided among all GPUs"
-    )
     recipe = parser.add_argument_group("recipe", "how it learns; by default as the model is trained best")
-    yes_no = argparse.BooleanOptionalAction
-    recipe.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate")
-    recipe.add_argument("--mixup", type=float, metavar="ALPHA", help="mix clips of a batch; 0: do not")
-    recipe.add_argument("--masking", action=yes_no, help="put out stretches of time and frequency")
-    recipe.add_argument(
-        "--shifting", type=int, metavar="BANDS", help="move clips up or down by chance; 0: do not"
-    )
-    recipe.add_argument("--filtering", action=yes_no, help="raise and lower bands of log-mel by chance")
-    recipe.add_argument(
-        "--averaging", type=float, metavar="SHARE", help="average the weights over steps; 0: do not"
-    )
-    recipe.add_argument(
-        "--frame-labels", action=yes_no, help="learn from when things sound, where labels say it"
-    )
-    recipe.add_argument(
-        "--precision", choices=PRECISIONS, help="of the convolutions; bfloat16 is fast on new processors only"
-    )
+    for known in SETTINGS.values():
+        names, how = _option(known)
+        (recipe if known.part == RECIPE else parser).add_argument(names, **how)
     engine_arguments(parser)
     parser.add_argument("--run-id", metavar="ID")
     parser.add_argument("--name", default="", metavar="TEXT")
 
 
-def training_config(args):
+def _option(known: Setting) -> tuple[str, dict[str, Any]]:
+    """Return the name of a setting's argument and what argparse is told of it."""
+    told: dict[str, Any] = {"help": known.help.replace("%", "%%")}
+    if known.name == "dataset":
+        return known.name, told | {"metavar": known.metavar}
+    told |= {"required": True} if known.required else {"default": known.default}
+    if known.default is None and known.part != RECIPE:
+        told["help"] += "; default by model"
+    if known.type is bool:
+        # what is off anyway is only ever switched on
+        return known.option, told | {"action": "store_true" if known.default is False else _YES_NO}
+    if known.choices:
+        return known.option, told | {"choices": known.choices}
+    return known.option, told | {"type": known.type, "metavar": known.metavar}
+
+
+def training_config(args) -> TrainConfig:
     """Return the configuration that a command was told."""
-    return TrainConfig(**{field.name: getattr(args, field.name) for field in dataclasses.fields(TrainConfig)})
+    return TrainConfig(**{name: getattr(args, name) for name in SETTINGS})
 
 
 def _train(args) -> int:

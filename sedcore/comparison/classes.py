@@ -12,7 +12,7 @@ from sedcore.evaluation.baselines import below_by_class, of_classes
 
 def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
     """Return (classes, runs) values of a measure, NaN where undefined or where a run lacks the class."""
-    return _columns(scored, classes, lambda s: getattr(s.evaluation, measure), np.nan)
+    return _columns(scored, classes, lambda s: s.evaluation.by_class[measure], np.nan)
 
 
 def below_baselines_of_classes(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:

@@ -18,6 +18,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 from sedcore.comparison.selection import Scored
 from sedcore.evaluation.align import Aligned, aligned, in_order
+from sedcore.evaluation.attribution import AVERAGES as ATTRIBUTED
 from sedcore.evaluation.attribution import attribution
 from sedcore.evaluation.baselines import baselines
 from sedcore.evaluation.bootstrap import (
@@ -31,6 +32,7 @@ from sedcore.evaluation.bootstrap import (
 )
 from sedcore.evaluation.counts import Confusion, decide
 from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.measures import OF_SCORES, RUN_MEASURES
 from sedcore.evaluation.verdicts import FEW, McNemar, mcnemar
 
 RESAMPLES, RANKING_RESAMPLES = 10_000, 2_000
@@ -39,7 +41,7 @@ FEWER_RESAMPLES, FEWER_RANKING_RESAMPLES = 2_000, 500
 LARGE_RANKING_RESAMPLES = (
     200  # of a split too large to keep in memory: AudioSet's takes some 20 s a run, once
 )
-RANKING = ("ap", "roc_auc")
+RANKING = tuple(m.name for m in OF_SCORES if m.resampled)
 DECISIONS_S, RANKING_S = 0.4, 0.7  # of a million scores, with the resamples of large runs, on two slow cores
 
 
@@ -118,7 +120,7 @@ def join_draws(decisions: Mapping[str, Draws], ranking: Mapping[str, Draws]) -> 
 
 
 def decision_draws(group: Sequence[Scored]) -> dict[str, Draws]:
-    """Return what hangs on the thresholds in force: precision, recall and F1 of classes and averages."""
+    """Return what hangs on the thresholds in force: measures of decisions, of classes and averaged."""
     # One after another: of large runs no two are in memory at a time, only their decisions.
     decisions = [decisions_of(s) for s in group]
     drawn = bootstrap_decisions(truth_of(group[0]), decisions, resamples=resamples_of(group[0])[0])
@@ -156,8 +158,9 @@ def _cache_of(scored: Scored) -> tuple[Run, str, Path, dict[str, int]]:
 
 def _draw_ranking(scored: Scored) -> Draws:
     e, order = scored.evaluation, canonical_columns(scored)
-    full = {measure: getattr(e, measure)[order] for measure in (*RANKING, "support")}
-    full |= {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
+    full = {"support": e.support[order]}
+    for name in RANKING:
+        full |= {name: e.by_class[name][order], f"macro_{name}": e.averages["macro"][name]}
     kept = read_cache(*_cache_of(scored)) if scored.scores.whole else None
     if kept is not None:
         return Draws(full, kept)
@@ -200,11 +203,7 @@ def _align(scored: Scored) -> Aligned:
 
 def confusions(contender: Contender) -> list[Confusion]:
     """Return the counts of each member at the thresholds in force, classes in canonical order."""
-    counted = []
-    for s in contender.members:
-        order = canonical_columns(s)
-        counted.append(Confusion(*(getattr(s.evaluation, name)[order] for name in ("tp", "fp", "fn", "tn"))))
-    return counted
+    return [s.evaluation.confusion.take(canonical_columns(s)) for s in contender.members]
 
 
 def support_of(contender: Contender) -> np.ndarray:
@@ -225,17 +224,19 @@ def mcnemar_of(first: Contender, second: Contender) -> McNemar | None:
 
 
 def contributions(first: Contender, second: Contender, measure: str) -> np.ndarray | None:
-    """Return what each class adds to first minus second in an average; None for samples, which has no classes.
+    """Return what each class adds to first minus second in an average; None where that is no sum over classes.
 
-    With several seeds a side it is the mean over the pairs of seeds, which adds up to the difference of means.
+    Sums are F1 however averaged over classes, and the mean over classes of any measure. With several seeds a side it
+    is the mean over the pairs of seeds, which adds up to the difference of means.
     """
-    if measure == "samples_f1":
-        return None
-    if measure.removeprefix("macro_") in RANKING:
-        change = first.value(measure.removeprefix("macro_")) - second.value(measure.removeprefix("macro_"))
+    average, name = RUN_MEASURES[measure].average, RUN_MEASURES[measure].measure.name
+    if name == "f1" and average in ATTRIBUTED:
+        parts = [attribution(a, b)[average] for a in confusions(first) for b in confusions(second)]
+        return np.mean(parts, axis=0)
+    if average == "macro":
+        change = first.value(name) - second.value(name)
         return np.where(np.isnan(change), 0.0, change) / max(np.count_nonzero(~np.isnan(change)), 1)
-    parts = [attribution(a, b) for a in confusions(first) for b in confusions(second)]
-    return np.mean([part[measure.removesuffix("_f1")] for part in parts], axis=0)
+    return None
 
 
 def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dict[str, Evaluation]:

@@ -23,12 +23,13 @@ from sedcore.comparison.common_clips import mismatch
 from sedcore.comparison.contenders import Contender, contenders
 from sedcore.comparison.scores import HeldScores
 from sedcore.comparison.selection import Scored
-from sedcore.comparison.verdicts import class_differences, class_measure, every_pair
+from sedcore.comparison.verdicts import class_differences, every_pair
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.baselines import MEASURES
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.given import given, thresholds_for
-from sedcore.evaluation.verdicts import BETTER, Pairs, proven_ranks
+from sedcore.evaluation.measures import RUN_MEASURES, measure_behind
+from sedcore.evaluation.verdicts import BETTER, Differences, Pairs, proven_ranks
+from sedcore.naming import nearest
 
 _SHOWN = ("macro_ap", "micro_f1", "macro_f1")  # measures of a printed comparison
 
@@ -72,7 +73,7 @@ class Comparison:
     measures : names that `verdict`, `pairs` and `classes` take.
     """
 
-    measures = MEASURES
+    measures = tuple(RUN_MEASURES)
 
     def __init__(self, group: Sequence[Scored], average_seeds: bool = False):
         for other in group[1:]:
@@ -106,7 +107,7 @@ class Comparison:
         The rank is 1 plus how many are proven better, so that what is not proven to differ may share it.
         """
         rows = []
-        for measure in MEASURES:
+        for measure in self.measures:
             ranks = proven_ranks(self._pairs(measure).verdict == BETTER)
             for rival, rank in zip(self._rivals, ranks):
                 low, high = rival.draws.interval(measure)
@@ -133,12 +134,19 @@ class Comparison:
 
         A class with fewer than 20 positive clips gets none: "few positives".
         """
-        self._check(measure)
+        found, name = self.differences(measure, first, second), measure_behind(measure).name
         one, other = (self._rivals[place] for place in self._two(first, second))
-        found, name = class_differences(one, other, measure), class_measure(measure)
         columns = {one.label: one.value(name), other.label: other.value(name), "difference": found.difference}
         columns |= {"low": found.low, "high": found.high, "p": found.p_corrected, "verdict": found.verdict}
         return pd.DataFrame(columns, index=pd.Index(one.classes, name="class"))
+
+    def differences(
+        self, measure: str = "macro_ap", first: str | None = None, second: str | None = None
+    ) -> Differences:
+        """Return what `classes` shows as arrays, in its order: what `sedcore.figures.verdicts.forest_plot` draws."""
+        self._check(measure)
+        one, other = (self._rivals[place] for place in self._two(first, second))
+        return class_differences(one, other, measure)
 
     def __repr__(self) -> str:
         return f"{self._table().to_string()}\n{self._sentence()}"
@@ -175,8 +183,10 @@ class Comparison:
         return self._tested[measure]
 
     def _check(self, measure: str) -> None:
-        if measure not in MEASURES:
-            raise SedcoreError(f"there is no measure {measure!r}; there are {', '.join(MEASURES)}")
+        if measure not in RUN_MEASURES:
+            near = nearest(measure, RUN_MEASURES)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(RUN_MEASURES)}"
+            raise SedcoreError(f"runs are not compared by {measure!r}; {hint}")
 
     def _two(self, first: str | None, second: str | None) -> tuple[int, int]:
         names = self.names

@@ -6,22 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sedcore.comparison.contenders import RANKING, Contender, canonical_columns, support_of
+from sedcore.comparison.contenders import Contender, canonical_columns, support_of
 from sedcore.evaluation.baselines import of_classes
+from sedcore.evaluation.measures import measure_behind
 from sedcore.evaluation.verdicts import Differences, Pairs, compare, compare_all
-
-STUDENTISED = ("roc_auc",)  # measures of classes whose differences are not judged by percentiles
-
-
-def class_measure(measure: str) -> str:
-    """Return the measure of a class behind an average: "ap", "roc_auc" or "f1"."""
-    name = measure.removeprefix("macro_")
-    return name if name in RANKING else "f1"
 
 
 def by_value(rivals: Sequence[Contender], measure: str) -> list[Contender]:
     """Return contenders with the highest value first, undefined last."""
-    return sorted(rivals, key=lambda rival: -np.nan_to_num(rival.value(measure), nan=-1.0))
+    return sorted(rivals, key=lambda rival: -np.nan_to_num(rival.value(measure), nan=-np.inf))
 
 
 def every_pair(rivals: Sequence[Contender], measure: str) -> Pairs:
@@ -32,10 +25,10 @@ def every_pair(rivals: Sequence[Contender], measure: str) -> Pairs:
 
 def class_differences(first: Contender, second: Contender, measure: str) -> Differences:
     """Return the differences of the classes behind an average, in canonical order; the classes are the family."""
-    name = class_measure(measure)
-    draws = first.draws.draws[name], second.draws.draws[name]
-    values = first.value(name), second.value(name)
-    return compare(*values, *draws, support_of(first), studentised=name in STUDENTISED)
+    behind = measure_behind(measure)
+    draws = first.draws.draws[behind.name], second.draws.draws[behind.name]
+    values = first.value(behind.name), second.value(behind.name)
+    return compare(*values, *draws, support_of(first), studentised=behind.studentised)
 
 
 def trivial_of_classes(rival: Contender, name: str) -> np.ndarray:

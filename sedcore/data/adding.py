@@ -13,16 +13,8 @@ import numpy as np
 
 from sedcore.artifacts.files import atomic_path
 from sedcore.data.checks import Problem, raise_errors
-from sedcore.data.features import (
-    DERIVED_FROM,
-    DTYPES,
-    FeatureParams,
-    bands_of,
-    check_kinds,
-    from_mel,
-    give_back,
-    mfcc,
-)
+from sedcore.data.features import FEATURE_KINDS, bands_of, check_kinds, convert, give_back
+from sedcore.data.mel import FeatureParams
 from sedcore.data.rows import Load, Progress, allocate, bytes_needed, fill
 from sedcore.data.store import DataSet, open_dataset
 from sedcore.data.writing import check_space, train_rows, write_feature_info
@@ -49,9 +41,9 @@ def build_features(
         built = dataset.feature_names()
         if kind in built:
             continue
-        base = next((source for source in DERIVED_FROM[kind] if source in built), None)
+        base = next((source for source in FEATURE_KINDS[kind].sources if source in built), None)
         if base is None:
-            needs = " or ".join(DERIVED_FROM[kind])
+            needs = " or ".join(FEATURE_KINDS[kind].sources)
             raise SedcoreError(
                 f"data set {name!r} cannot give {kind}: it holds {', '.join(built) or 'no features'}"
                 + (f" and {kind} is computed from {needs}" if needs else "")
@@ -117,11 +109,12 @@ def _derive(dataset: DataSet, base: str, kind: str, n_mfcc: int | None, progress
     check_space(folder, bytes_needed([kind], params, rows))
     step = max(1, _CHUNK_BYTES // (4 * frames * source.shape[2]))
     with atomic_path(folder / f"{kind}.npy", durable=False) as temporary:
-        out = np.lib.format.open_memmap(temporary, "w+", dtype=DTYPES[kind], shape=(rows, frames, bands))
+        out = np.lib.format.open_memmap(
+            temporary, "w+", dtype=FEATURE_KINDS[kind].dtype, shape=(rows, frames, bands)
+        )
         for start in range(0, rows, step):
             part = source[start : start + step]
-            derived = mfcc(part, bands) if base == "logmel" else from_mel(part, kind, params)
-            out[start : start + step] = derived
+            out[start : start + step] = convert(part, base, kind, params)
             give_back(source)
             give_back(out)
             if progress is not None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from sedcore.data import demo
 from sedcore.data.adding import add_features_from
-from sedcore.data.features import FeatureParams
+from sedcore.data.mel import FeatureParams
 from sedcore.data.rows import Progress
 from sedcore.data.store import EVENT_COLUMNS, DataSet, open_dataset
 from sedcore.data.writing import fingerprint, sorted_events, with_rows, write_dataset

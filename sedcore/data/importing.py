@@ -7,29 +7,21 @@ import are listed together; nothing half-imported stays.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from sedcore.artifacts.files import safe_name
-from sedcore.data.adding import build_features
-from sedcore.data.audio import load_audio
 from sedcore.data.building import check_new
 from sedcore.data.checks import Problem, raise_errors
-from sedcore.data.features import FeatureParams, bands_of, basis_of, check_kinds, empty_bands
-from sedcore.data.labels import LabelTable, read_table, unknown_labels
-from sedcore.data.npy_pairs import REPORT_CLASSES, SILENCE, check_fold, common_shape, load_mel, read_npy_split
-from sedcore.data.rows import Elsewhere, Load, Progress, default_workers
+from sedcore.data.features import bands_of, check_kinds
+from sedcore.data.folders import FoldersRead, read_audio, read_npy
+from sedcore.data.mel import FeatureParams
+from sedcore.data.rows import Elsewhere, Progress, default_workers
 from sedcore.data.sources import (
     SourceSplit,
-    audio_files,
     check_folder,
-    find_classes,
-    find_table,
-    read_audio_split,
     source_kind,
 )
 from sedcore.data.splits import DEFAULT_FRACTIONS, check_fractions, stratify
@@ -37,21 +29,7 @@ from sedcore.data.store import EVENT_COLUMNS, DataSet, multi_hot
 from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError
 
-__all__ = ["build_features", "import_dataset", "write_dataset"]
-
 DEFAULT_BANDS = 64
-
-
-@dataclasses.dataclass
-class _Read:
-    """What was read of all folders: enough to write the data set."""
-
-    splits: dict[str, SourceSplit]
-    classes: tuple[str, ...]
-    classes_from: str
-    params: FeatureParams
-    load: Load
-    problems: list[Problem]
 
 
 def import_dataset(
@@ -119,7 +97,7 @@ def import_dataset(
         raise SedcoreError(f"seed = {seed}: give 0 or more")
     default_workers(workers, 1)  # raises where it is no number of processes, before anything is read
     kind = _one_kind(paths, source, labels)
-    read = _read_npy(paths, params, bands) if kind == "npy" else _read_audio(paths, params, labels)
+    read = read_npy(paths, params, bands) if kind == "npy" else read_audio(paths, params, labels)
     for each in kinds:
         bands_of(each, read.params)
     if not any(split.clips for split in read.splits.values()):
@@ -174,97 +152,6 @@ def _split_problems(paths: dict[str, Path], shares: dict[str, float]) -> list[Pr
     return [Problem("warning", "validation", text)]
 
 
-def _read_npy(paths: dict[str, Path], params: FeatureParams, bands: int | None) -> _Read:
-    names, where = _given_classes(paths)
-    rows = names or REPORT_CLASSES
-    splits, shapes = {}, {}
-    for split, folder in paths.items():
-        splits[split], found = read_npy_split(folder, rows, params.clip_s)
-        shapes.update(found)
-    problems = [problem for split in splits.values() for problem in split.problems]
-    if shapes:
-        (given, frames), odd = common_shape(shapes)
-        problems += odd
-        wrong = {problem.file for problem in odd}
-        for split in splits.values():
-            split.clips = [clip for clip in split.clips if clip.item not in wrong]
-        bands = given if bands is None else bands
-        check_fold(given, bands)
-        params = dataclasses.replace(
-            params, bands=bands, hop_s=params.clip_s / frames, folded_from=None if bands == given else given
-        )
-    classes = tuple(name for name in rows if name.lower() != SILENCE.lower())
-    load = functools.partial(load_mel, bands=bands)
-    return _Read(splits, classes, where or "the report's list", params, load, problems)
-
-
-def _read_audio(paths: dict[str, Path], params: FeatureParams, labels: str | Path | None) -> _Read:
-    found = {split: find_table(folder, labels) for split, folder in paths.items()}
-    tables = {path.resolve(): read_table(path) for path in found.values()}
-    sharing = {s: [o for o in found if o != s and found[o].resolve() == found[s].resolve()] for s in found}
-    splits = {}
-    for split, folder in paths.items():
-        elsewhere = [paths[other] for other in sharing[split]]
-        table = tables[found[split].resolve()]
-        splits[split] = read_audio_split(folder, table, hop_s=params.hop_s, elsewhere=elsewhere)
-    problems = [problem for split in splits.values() for problem in split.problems]
-    problems += _same_names(paths, sharing, found)
-    classes, where = _given_classes(paths)
-    if classes is None:
-        classes = tuple(sorted({label for table in tables.values() for label in table.first_lines()}))
-        where = "the labels"
-        if not classes:
-            raise_errors(problems, "nothing was imported")
-            raise SedcoreError(
-                f"{found['train']}: holds no label at all; write labels or a classes.json beside it"
-            )
-    else:
-        classes = _without_silence(classes, list(tables.values()))
-        problems += [problem for table in tables.values() for problem in unknown_labels(table, classes)]
-    if empty := empty_bands(basis_of(params)):
-        text = f"{empty} of {params.bands} mel bands are narrower than a bin of the FFT and stay empty; use fewer bands"
-        problems.append(Problem("warning", "features", text))
-    _ = params.hop_samples  # raises where it is no whole number
-    load = functools.partial(load_audio, sample_rate_hz=params.sample_rate_hz)
-    return _Read(splits, classes, where, params, load, problems)
-
-
-def _same_names(
-    paths: dict[str, Path], sharing: dict[str, list[str]], found: dict[str, Path]
-) -> list[Problem]:
-    """A file name that two folders hold cannot be told apart by a table for both."""
-    problems = []
-    for split, others in sharing.items():
-        for other in [o for o in others if o > split and paths[o].resolve() != paths[split].resolve()]:
-            both = sorted(audio_files(paths[split]).keys() & audio_files(paths[other]).keys())
-            for name in both:
-                text = (
-                    f"{name} is in {paths[split]} and in {paths[other]}; give each split a table of its own"
-                )
-                problems.append(Problem("error", str(found[split]), text))
-    return problems
-
-
-def _without_silence(classes: tuple[str, ...], tables: Sequence[LabelTable]) -> tuple[str, ...]:
-    """Drop Silence from a class list unless some clip is labelled so (event rolls alone have that row)."""
-    used = {label for table in tables for labels in table.labels.values() for label in labels}
-    return tuple(name for name in classes if name.lower() != SILENCE.lower() or name in used)
-
-
-def _given_classes(paths: dict[str, Path]) -> tuple[tuple[str, ...] | None, str]:
-    """The classes.json of the folders, which must agree, and where it lies; None where there is none."""
-    given = {folder: names for folder in paths.values() if (names := find_classes(folder)) is not None}
-    if not given:
-        return None, ""
-    first = next(iter(given))
-    for folder, names in given.items():
-        if names != given[first]:
-            raise SedcoreError(
-                f"{folder / 'classes.json'} differs from {first / 'classes.json'}; make them equal"
-            )
-    return given[first], "classes.json"
-
-
 def _tables(splits: dict[str, SourceSplit]) -> tuple[pd.DataFrame, pd.DataFrame | None, list]:
     """Clips, events (None where no split has strong labels) and items, split by split."""
     clips = [
@@ -300,7 +187,7 @@ def _divide(clips, events, items, classes, shares, seed):
     return clips.loc[by_split].reset_index(drop=True), events, [items[i] for i in by_split]
 
 
-def _taken(kind: str, read: _Read, clips: pd.DataFrame, shares: dict[str, float]) -> str:
+def _taken(kind: str, read: FoldersRead, clips: pd.DataFrame, shares: dict[str, float]) -> str:
     """The one line that says what was taken for what."""
     first = next(iter(read.splits.values()))
     sizes = ", ".join(f"{split} {count}" for split, count in clips["split"].value_counts(sort=False).items())

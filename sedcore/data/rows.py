@@ -25,16 +25,8 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from sedcore.data.features import (
-    DTYPES,
-    FeatureParams,
-    bands_of,
-    basis_of,
-    from_mel,
-    mel_power,
-    split_windows,
-    window_count,
-)
+from sedcore.data.features import FEATURE_KINDS, bands_of, convert
+from sedcore.data.mel import FeatureParams, basis_of, mel_power, split_windows, window_count
 from sedcore.errors import SedcoreError
 
 # load(item) -> (mono float32 samples (n,) at params.sample_rate_hz or mel power (frames, bands), content hash)
@@ -92,13 +84,17 @@ def allocate(folder: Path, kinds: Sequence[str], params: FeatureParams, rows: in
     folder.mkdir(parents=True, exist_ok=True)
     for kind in kinds:
         shape = (rows, params.frames, bands_of(kind, params))
-        array = np.lib.format.open_memmap(folder / f"{kind}.npy", mode="w+", dtype=DTYPES[kind], shape=shape)
+        array = np.lib.format.open_memmap(
+            folder / f"{kind}.npy", mode="w+", dtype=FEATURE_KINDS[kind].dtype, shape=shape
+        )
         del array
 
 
 def bytes_needed(kinds: Sequence[str], params: FeatureParams, rows: int) -> int:
     """Bytes that the arrays of `kinds` take on disk."""
-    return sum(rows * params.frames * bands_of(k, params) * np.dtype(DTYPES[k]).itemsize for k in kinds)
+    return sum(
+        rows * params.frames * bands_of(k, params) * np.dtype(FEATURE_KINDS[k].dtype).itemsize for k in kinds
+    )
 
 
 def fill(
@@ -184,7 +180,9 @@ def _compute_clips(job: _Job, task: list[_Clip]) -> list[tuple[Filled, dict[str,
     with threadpoolctl.threadpool_limits(1):
         for clip in task:
             made = {
-                kind: np.empty((clip.rows, job.params.frames, bands_of(kind, job.params)), DTYPES[kind])
+                kind: np.empty(
+                    (clip.rows, job.params.frames, bands_of(kind, job.params)), FEATURE_KINDS[kind].dtype
+                )
                 for kind in job.kinds
             }
             filled = _fill_clip(job, made, dataclasses.replace(clip, first_row=0))
@@ -268,7 +266,7 @@ def _fill_clip(job: _Job, arrays: dict[str, np.ndarray], clip: _Clip) -> Filled:
         return Filled(clip.position, error=str(error))
     for offset, mel in enumerate(windows if arrays else ()):
         for kind, array in arrays.items():
-            array[clip.first_row + offset] = from_mel(mel, kind, job.params)
+            array[clip.first_row + offset] = convert(mel, "mel", kind, job.params)
     return Filled(clip.position, digest=digest, warning=_oddity(data))
 
 

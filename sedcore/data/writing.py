@@ -27,14 +27,8 @@ from sedcore.data.checks import (
     duplicate_problems,
     raise_errors,
 )
-from sedcore.data.features import (
-    NORMALISED,
-    FeatureParams,
-    band_statistics,
-    bands_of,
-    check_kinds,
-    window_count,
-)
+from sedcore.data.features import FEATURE_KINDS, band_statistics, bands_of, check_kinds
+from sedcore.data.mel import FeatureParams, window_count
 from sedcore.data.rows import Elsewhere, Load, Progress, allocate, bytes_needed, fill
 from sedcore.data.store import CLIP_COLUMNS, EVENT_COLUMNS, DataSet, multi_hot, open_dataset
 from sedcore.errors import SedcoreError
@@ -228,7 +222,7 @@ def write_feature_info(folder: Path, kind: str, params: FeatureParams, train: np
             "hop_s": params.hop_s,
             "sample_rate_hz": params.sample_rate_hz,
             "dtype": str(array.dtype),
-            "normalise": NORMALISED[kind],
+            "normalise": FEATURE_KINDS[kind].normalised,
             "mean": mean.tolist(),
             "std": std.tolist(),
             "params": params.to_json(),

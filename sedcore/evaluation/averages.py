@@ -3,7 +3,7 @@
 What happens where a score divides by nothing:
 - A class without positives is undefined: its measures are NaN, but for precision, which is 0 if it fired. It is
   left out of macro and weighted.
-- A class that has positives and is never predicted has precision 0 and F1 0, as in scikit-learn, and is
+- A class that has positives and is never predicted has precision 0, F1 0 and MCC 0, as in scikit-learn, and is
   flagged.
 - Micro pools the counts of all classes, so false alarms of an undefined class count there.
 - Samples: 0 where a clip divides by nothing (scikit-learn's zero_division=0); empty clips are counted.

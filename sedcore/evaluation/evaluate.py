@@ -27,7 +27,7 @@ CELLS_AT_ONCE = 1_000_000  # scores that are sorted before the next are: some 30
 COLLAPSED_SPREAD = 0.02
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Measured):
     """Scores of one run on one split at one operating point. Arrays are (classes,), NaN where undefined.
 
@@ -49,6 +49,11 @@ class Evaluation(Measured):
     undefined_classes: tuple[str, ...]  # no positives: left out of macro, weighted and mAP
     never_predicted_classes: tuple[str, ...]  # positives, but predicted for no clip
     collapsed: bool  # scores hardly differ between clips
+
+    def __repr__(self) -> str:
+        f1 = ", ".join(f"{name} F1 {self.averages[name].f1:.3f}" for name in AVERAGES)
+        undefined = f", {len(self.undefined_classes)} undefined" if self.undefined_classes else ""
+        return f"Evaluation({self.clips} clips, {len(self.classes)} classes{undefined}: macro AP {self.mAP:.3f}, {f1})"
 
     @property
     def mAP(self) -> float:

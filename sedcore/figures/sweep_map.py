@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from sedcore.figures.palette import BLUE, NEUTRAL, ORANGE, faint
 from sedcore.figures.style import SMALL, axis_title, drawn, plain
 from sedcore.figures.sweeps import (
-    SETTING_TITLES,
     VALUE,
     in_order,
     is_log,
@@ -39,15 +38,15 @@ def cells_of(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["x", "y", "rows", "best", "mean", "sd", "runs"])
 
 
-def map_figure(points: pd.DataFrame, x: str, y: str) -> go.Figure:
+def map_figure(points: pd.DataFrame, x: str, y: str, titles: Mapping[str, str]) -> go.Figure:
     """Return macro AP over two settings: cells with mean, spread and number of runs, or points where values are many.
 
     Markers over the cells (a heat map answers no clicks) carry the number of the row of `cells_of`.
     """
-    cells = cells_of(points, x, y)
+    cells, x_title, y_title = cells_of(points, x, y), titles[x], titles[y]
     columns, rows = in_order(cells["x"]), in_order(cells["y"])
     if max(len(columns), len(rows)) > MOST_VALUES:
-        return _plane(cells, x, y)
+        return _plane(cells, x_title, y_title)
     low, high = value_range(cells["mean"])
     z = np.full((len(rows), len(columns)), np.nan)
     for cell in cells.itertuples():
@@ -80,18 +79,18 @@ def map_figure(points: pd.DataFrame, x: str, y: str) -> go.Figure:
                 hoverinfo="skip",
             )
         )
-    traces.append(_targets(cells, at, x, y))
+    traces.append(_targets(cells, at, x_title, y_title))
     return drawn(
         traces,
         height=_CELL * len(rows) + 62,
         margin={"l": 8, "r": 8, "t": 6, "b": 46},
-        x=_categories(x, columns),
-        y=_categories(y, rows, standoff=12) | {"automargin": True, "ticksuffix": " "},
+        x=_categories(x_title, columns),
+        y=_categories(y_title, rows, standoff=12) | {"automargin": True, "ticksuffix": " "},
         shapes=_frame_of_best(cells, at),
     )
 
 
-def _targets(cells: pd.DataFrame, at: Mapping[str, np.ndarray], x: str, y: str) -> dict:
+def _targets(cells: pd.DataFrame, at: Mapping[str, np.ndarray], x_title: str, y_title: str) -> dict:
     """Return invisible markers, several side by side: cells are wider than high, and markers are squares."""
     beside = np.linspace(-0.4, 0.4, 7)
     many = len(beside)
@@ -104,7 +103,9 @@ def _targets(cells: pd.DataFrame, at: Mapping[str, np.ndarray], x: str, y: str) 
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=np.repeat(np.arange(len(cells)), many)[:, None].tolist(),
-        hovertext=np.repeat([_cell_hover(cell, x, y) for cell in cells.itertuples()], many).tolist(),
+        hovertext=np.repeat(
+            [_cell_hover(cell, x_title, y_title) for cell in cells.itertuples()], many
+        ).tolist(),
         hovertemplate="%{hovertext}<extra></extra>",
     )
 
@@ -118,11 +119,11 @@ def _frame_of_best(cells: pd.DataFrame, at: Mapping[str, np.ndarray]) -> list[di
     return [{"type": "rect", **corners, "line": {"color": ORANGE, "width": 2}}]
 
 
-def _categories(setting: str, values: Sequence[object], standoff: int = 6) -> dict:
+def _categories(title: str, values: Sequence[object], standoff: int = 6) -> dict:
     return {
         "tickvals": list(range(len(values))),
         "ticktext": [plain(setting_text(value)) for value in values],
-        "title": axis_title(SETTING_TITLES.get(setting, setting)) | {"standoff": standoff},
+        "title": axis_title(title) | {"standoff": standoff},
         "showgrid": False,
         "range": [-0.5, len(values) - 0.5],
     }
@@ -135,9 +136,10 @@ def _cell_text(cell) -> str:
     return f"<b>{cell.mean:.3f}</b>{spread}<br>{runs_text(cell.runs)}"
 
 
-def _cell_hover(cell, x: str, y: str) -> str:
+def _cell_hover(cell, x_title: str, y_title: str) -> str:
     lines = [
-        f"{SETTING_TITLES.get(k, k)} <b>{plain(setting_text(v))}</b>" for k, v in ((x, cell.x), (y, cell.y))
+        f"{title} <b>{plain(setting_text(value))}</b>"
+        for title, value in ((x_title, cell.x), (y_title, cell.y))
     ]
     if np.isnan(cell.mean):
         return "<br>".join([*lines, "no epoch is complete yet"])
@@ -150,7 +152,7 @@ def _cell_hover(cell, x: str, y: str) -> str:
     return "<br>".join(lines)
 
 
-def _plane(cells: pd.DataFrame, x: str, y: str) -> go.Figure:
+def _plane(cells: pd.DataFrame, x_title: str, y_title: str) -> go.Figure:
     """Return the points in the plane of two settings, coloured by macro AP."""
     low, high = value_range(cells["mean"])
     known = cells["mean"].notna()
@@ -171,15 +173,21 @@ def _plane(cells: pd.DataFrame, x: str, y: str) -> go.Figure:
         mode="markers",
         marker=marker,
         customdata=[[index] for index in range(len(cells))],
-        hovertext=[_cell_hover(cell, x, y) for cell in cells.itertuples()],
+        hovertext=[_cell_hover(cell, x_title, y_title) for cell in cells.itertuples()],
         hovertemplate="%{hovertext}<extra></extra>",
         cliponaxis=False,
     )
-    return drawn([trace], height=340, margin={"t": 8, "r": 8}, x=_axis(cells["x"], x), y=_axis(cells["y"], y))
+    return drawn(
+        [trace],
+        height=340,
+        margin={"t": 8, "r": 8},
+        x=_axis(cells["x"], x_title),
+        y=_axis(cells["y"], y_title),
+    )
 
 
-def _axis(values: pd.Series, setting: str) -> dict:
-    settings: dict = {"title": axis_title(SETTING_TITLES.get(setting, setting))}
+def _axis(values: pd.Series, title: str) -> dict:
+    settings: dict = {"title": axis_title(title)}
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         if is_log(values):
             settings |= {"type": "log", "exponentformat": "power", "dtick": 1}

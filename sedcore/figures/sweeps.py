@@ -2,7 +2,7 @@
 
 All take the table of points (`sedcore.jobs.sweeps.results.point_table`): a row a point with a column a setting,
 ``mean`` and ``sd`` of macro AP over its seeds, ``runs``, ``run_ids``, ``trial``, ``since``. Markers carry the row's
-number as customdata, so that a click finds it.
+number as customdata, so that a click finds it. `titles`: what people call each setting that varies, in order.
 """
 
 from __future__ import annotations
@@ -16,25 +16,6 @@ import plotly.graph_objects as go
 from sedcore.figures.palette import BLUE, NEUTRAL, RIGHT, faint
 from sedcore.figures.style import SMALL, axis_title, drawn, plain, shortened
 
-SETTING_TITLES = {
-    "model": "Model",
-    "features": "Features",
-    "learning_rate": "Learning rate",
-    "batch_size": "Batch size",
-    "epochs": "Epochs",
-    "patience": "Patience",
-    "threshold": "Threshold",
-    "deterministic": "Deterministic",
-    "devices": "Devices",
-    "schedule": "Rate over time",
-    "mixup": "Mixup",
-    "masking": "Masking",
-    "filtering": "Filtering",
-    "shifting": "Shifting",
-    "averaging": "Weight averaging",
-    "frame_labels": "Frame labels",
-    "precision": "Precision",
-}
 VALUE = "macro AP"
 MOST_LINES = 150  # of parallel coordinates: the best ones
 _LOG_SPAN = 20  # from this ratio of highest to lowest on, an axis of numbers is logarithmic
@@ -94,14 +75,14 @@ def positions(values: Sequence[object]) -> tuple[np.ndarray, list[tuple[float, s
     return placed, [((float(scale(v)) - low) / (high - low), setting_text(v)) for v in ticks]
 
 
-def parallel_figure(points: pd.DataFrame, settings: Sequence[str]) -> go.Figure:
+def parallel_figure(points: pd.DataFrame, titles: Mapping[str, str]) -> go.Figure:
     """Return a line a point through its settings to its macro AP, the better the stronger.
 
     Markers on the axes carry the row's number in `points`. At most MOST_LINES, the best ones, are drawn.
     """
     shown = points[points["mean"].notna()].sort_values("mean").tail(MOST_LINES)
     low, high = value_range(shown["mean"])
-    axes = [(SETTING_TITLES.get(key, key), *positions(shown[key].tolist())) for key in settings]
+    axes = [(title, *positions(shown[key].tolist())) for key, title in titles.items()]
     ends = (shown["mean"].to_numpy() - low) / (high - low)
     axes.append(("Macro AP", ends, [(0.0, f"{low:.3f}"), (1.0, f"{high:.3f}")]))
     heights = np.stack([placed for _, placed, _ in axes], axis=1)  # (points, axes)
@@ -124,7 +105,7 @@ def parallel_figure(points: pd.DataFrame, settings: Sequence[str]) -> go.Figure:
             mode="markers",
             marker={"size": 9, "color": faint(BLUE, 0.55)},
             customdata=np.repeat(shown.index.to_numpy(), len(axes))[:, None],
-            hovertext=np.repeat([point_hover(points.loc[row], settings) for row in shown.index], len(axes)),
+            hovertext=np.repeat([point_hover(points.loc[row], titles) for row in shown.index], len(axes)),
             hovertemplate="%{hovertext}<extra></extra>",
             cliponaxis=False,
         )
@@ -158,17 +139,17 @@ def parallel_figure(points: pd.DataFrame, settings: Sequence[str]) -> go.Figure:
     )
 
 
-def point_hover(point: pd.Series, settings: Sequence[str]) -> str:
+def point_hover(point: pd.Series, titles: Mapping[str, str]) -> str:
     """Return what a point is, a line a setting."""
-    lines = [f"{SETTING_TITLES.get(key, key)} <b>{plain(setting_text(point[key]))}</b>" for key in settings]
+    lines = [f"{title} <b>{plain(setting_text(point[key]))}</b>" for key, title in titles.items()]
     spread = "" if np.isnan(point["sd"]) else f" ±{point['sd']:.3f}"
     return "<br>".join([*lines, f"{VALUE} <b>{point['mean']:.3f}</b>{spread}, {runs_text(point['runs'])}"])
 
 
-def importance_figure(shares: Mapping[str, float]) -> go.Figure:
+def importance_figure(shares: Mapping[str, float], titles: Mapping[str, str]) -> go.Figure:
     """Return a bar a setting: its share of what makes points differ."""
     order = sorted(shares, key=shares.get)
-    names = [plain(SETTING_TITLES.get(key, key)) for key in order]
+    names = [plain(titles[key]) for key in order]
     values = [shares[key] for key in order]
     trace = dict(
         type="bar",
@@ -191,7 +172,7 @@ def importance_figure(shares: Mapping[str, float]) -> go.Figure:
     )
 
 
-def progress_figure(points: pd.DataFrame, settings: Sequence[str], created: str) -> go.Figure:
+def progress_figure(points: pd.DataFrame, titles: Mapping[str, str], created: str) -> go.Figure:
     """Return each point's macro AP at the time its last run ended, and the best so far.
 
     `created` is when the sweep began, ISO 8601; the axis is in minutes, or hours where it took long.
@@ -219,7 +200,7 @@ def progress_figure(points: pd.DataFrame, settings: Sequence[str], created: str)
             mode="markers",
             marker={"size": 9, "color": np.where(shown["mean"] >= best, BLUE, faint(NEUTRAL, 0.8)).tolist()},
             customdata=[[row] for row in shown.index],
-            hovertext=[point_hover(points.loc[row], settings) for row in shown.index],
+            hovertext=[point_hover(points.loc[row], titles) for row in shown.index],
             hovertemplate="%{hovertext}<extra></extra>",
             cliponaxis=False,
         ),

@@ -100,14 +100,14 @@ class RayJobs:
 
     def look(self, job_id: str) -> RayJob | None:
         """Return a job, None where the cluster does not know it."""
-        found = self._ask("GET", f"/api/jobs/{quote(job_id, safe='')}")
-        if found is None:
+        job = self._ask("GET", f"/api/jobs/{quote(job_id, safe='')}")
+        if job is None:
             return None
         return RayJob(
-            str(found.get("status", "")),
-            str(found.get("message") or ""),
-            str(found.get("error_type") or ""),
-            found.get("driver_exit_code"),
+            str(job.get("status", "")),
+            str(job.get("message") or ""),
+            str(job.get("error_type") or ""),
+            job.get("driver_exit_code"),
         )
 
     def stop(self, job_id: str) -> None:
@@ -165,9 +165,9 @@ class RayJobs:
 
 def _object(answer: bytes, address: str) -> dict[str, Any]:
     try:
-        found = json.loads(answer)
+        value = json.loads(answer)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        value = None
+    if not isinstance(value, dict):
         raise SedcoreError(f"what answers at {address} is no Ray dashboard: {answer[:60]!r}")
-    return found
+    return value

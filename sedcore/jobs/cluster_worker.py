@@ -22,7 +22,7 @@ from sedcore.jobs.engine import RAY, checked_address
 from sedcore.jobs.queue import submit
 from sedcore.jobs.worker import Worker
 from sedcore.training.config import TrainConfig
-from sedcore.training.course import with_remedy
+from sedcore.training.supervision import with_remedy
 
 MOST_JOBS = 1000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from sedcore.jobs.engine import RAY, engine_of
 from sedcore.jobs.queue import resume, submit
 from sedcore.jobs.switch import SWITCH, training_enabled
 from sedcore.jobs.workers import ensure_worker
-from sedcore.models.catalog import model_card
-from sedcore.training.config import TrainConfig
+from sedcore.training.config import SETTINGS, TrainConfig
+from sedcore.training.settings import DATA
 
 
 def start_training(root: Path, config: TrainConfig, name: str = "", job: dict[str, Any] | None = None) -> Run:
@@ -59,17 +59,26 @@ def command_line(config: TrainConfig, job: dict[str, Any] | None = None) -> str:
         "--features",
         config.features,
     ]
-    defaults = TrainConfig(config.dataset, config.model)
-    usual = model_card(config.model).recipe
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        told = ("dataset", "model", "features")
-        if field.name in told or value in (None, getattr(defaults, field.name), usual.get(field.name)):
+    usual = TrainConfig(config.dataset, config.model).resolved()
+    for name, known in SETTINGS.items():
+        value = getattr(config, name)
+        if known.part == DATA or value in (None, getattr(usual, name)):
             continue
-        parts.append(f"--{'no-' if value is False else ''}{field.name.replace('_', '-')}")
-        if not isinstance(value, bool):
-            parts.append(f"{value:g}" if isinstance(value, float) else str(value))
+        parts.append(known.option.replace("--", "--no-") if value is False else known.option)
+        if known.type is not bool:
+            parts.append(f"{value:g}" if known.type is float else str(value))
     if engine_of(job) == RAY:
         parts += ["--engine", RAY, "--cores", f"{job['cores']}", "--gpus", f"{job['gpus']:g}"]
         parts += ["--ray-address", job["address"]] if job["address"] else []
     return shlex.join(parts)
+
+
+def shell_command(config: TrainConfig, job: dict[str, Any] | None = None, name: str = "") -> str:
+    """Return `command_line` for a shell that knows nothing of this server's settings, a line an option."""
+    words = shlex.split(command_line(config, job)) + (["--name", name] if name else [])
+    root = os.environ.get("SEDCORE_ARTIFACTS")
+    if root and Path(root) != Path("artifacts"):
+        words += ["--artifacts", root]
+    starts = [place for place, word in enumerate(words) if word.startswith("--")]
+    lines = [words[: starts[0]], *(words[one:end] for one, end in zip(starts, [*starts[1:], len(words)]))]
+    return " \\\n  ".join(map(shlex.join, lines))

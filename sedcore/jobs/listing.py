@@ -9,7 +9,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.artifacts.states import Seen, stored_states
 from sedcore.artifacts.status import TRAINING_STATES, Status
 from sedcore.errors import SedcoreError
-from sedcore.jobs.queue import waiting_in_order
+from sedcore.jobs.queue import queued_runs, waiting_in_order
 
 
 def live_runs(root: Path, seen: Seen | None = None) -> list[Run]:
@@ -59,3 +59,19 @@ def _row(run: Run, status: Status, info: dict, progress: dict, position: int | N
         **{key: info[key] for key in ("model", "features", "dataset", "sweep")},
         **{key: progress.get(key) for key in ("epoch", "epochs", "seconds_left")},
     }
+
+
+def whereabouts(root: Path, run: Run) -> str:
+    """Return where a run is, as what follows its name: "is next", "is 3rd in the queue", "trains now"."""
+    waiting = [other.run_id for other in queued_runs(root)]
+    if run.run_id not in waiting:
+        words = {"running": "trains now", "cancelling": "is being cancelled"}
+        return words.get(run.status().state, "has ended")
+    place = waiting.index(run.run_id) + 1
+    return "is next" if place == 1 else f"is {_ordinal(place)} in the queue"
+
+
+def _ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th, 11th, 21st."""
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

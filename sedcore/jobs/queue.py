@@ -122,8 +122,13 @@ def cancel(run: Run, at_once: bool = False) -> str:
     """Ask a run to end and return what happened: "cancelled", "cancelling", "killed", or "" where nothing ran.
 
     A run that waits is cancelled. One that trains ends after the batch in hand and keeps what it has learned; asked
-    for a second time, or with `at_once`, it is killed and keeps its last checkpoint.
+    for a second time, or with `at_once`, it is killed and keeps its last checkpoint. Raises SedcoreError for a run that
+    another program logs: it can only be ended there.
     """
+    if logged(run):
+        raise SedcoreError(
+            f"run {run.name} is logged by a program of its own; end that program, or finish it there"
+        )
     if leave_queue(run, CANCELLED_BEFORE):
         return "cancelled"
     status = run.status()
@@ -133,6 +138,11 @@ def cancel(run: Run, at_once: bool = False) -> str:
         done = set_status(run.path, "cancelling", STOP_REQUESTED, only_from=("running",))
         return "cancelling" if done else ""
     return _kill(run)
+
+
+def logged(run: Run) -> bool:
+    """Whether a run is one that somebody's own program logs, so that no trainer of ours has it."""
+    return run.info["kind"] == "imported"
 
 
 def leave_queue(run: Run, reason: str) -> bool:

@@ -30,7 +30,7 @@ from sedcore.jobs.last_words import LastWord, last_word
 from sedcore.jobs.queue import queued_runs
 from sedcore.jobs.sweeps.advance import Sweeps
 from sedcore.jobs.workers import PROJECT, living_workers, register, workers_guard
-from sedcore.training.course import TAKEN, WORKER, with_remedy
+from sedcore.training.supervision import TAKEN, WORKER, with_remedy
 
 TRAINER = "sedcore.training"
 
@@ -123,7 +123,7 @@ class Worker:
         return bool(self._children)
 
     def _mine(self) -> list[Run]:
-        """Return the runs that wait for a worker like this one and have hope, the next one first."""
+        """Return the queued runs that this worker may take, in order."""
         waiting, note = [], self._note()
         for run in queued_runs(self._root, self._seen):
             if run.run_id in self._owed:

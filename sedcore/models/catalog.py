@@ -9,28 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from sedcore.errors import SedcoreError
 from sedcore.naming import nearest
 
 REPORT = "the course report on multi-label audio event classification with ANN, CNN, RNN and CRNN"
-
-
-# How the report trains, and with it every model that is not said to be trained otherwise.
-PLAIN: Mapping[str, Any] = MappingProxyType(
-    {
-        "schedule": "constant",
-        "mixup": 0.0,
-        "masking": False,
-        "filtering": False,
-        "shifting": 0,
-        "averaging": 0.0,
-        "frame_labels": False,
-        "precision": "float32",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -48,7 +32,8 @@ class ModelCard:
     clips_per_s : training speed at that size, two cores; rough.
     min_bands, min_frames : the smallest input whose layers still have something to work on.
     frames : whether it also says when, in a layer named "frames", so that it can learn from labels with times.
-    recipe : how it is trained where nobody says otherwise; settings of `TrainConfig`.
+    recipe : how it is trained where nobody says otherwise; settings of `TrainConfig`. What it leaves out is as in the
+        report (`Setting.plain`).
     """
 
     name: str
@@ -63,7 +48,7 @@ class ModelCard:
     min_frames: int = 1
     frames: bool = False
     batch_size: int = 32
-    recipe: Mapping[str, Any] = field(default_factory=lambda: PLAIN)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -97,8 +82,7 @@ _CARDS = (
         min_frames=16,
         frames=True,
         batch_size=16,
-        recipe=PLAIN
-        | {
+        recipe={
             "schedule": "cosine",
             "mixup": 0.3,
             "masking": True,

@@ -2,8 +2,8 @@
 
 import sys
 
-from sedcore.training.course import trainer_main
 from sedcore.training.start import train_run
+from sedcore.training.supervision import trainer_main
 
 if __name__ == "__main__":
     sys.exit(trainer_main(train_run))

@@ -36,6 +36,14 @@ def mixed(
     return mix(x), [mix(values) for values in targets]
 
 
+def smoothed(labels: np.ndarray, share: float) -> np.ndarray:
+    """Return labels in 0..1 moved towards one half: y * (1 - share) + share / 2.
+
+    Szegedy et al. 2016 (10.1109/CVPR.2016.308); for labels that do not exclude each other as Keras' BinaryCrossentropy.
+    """
+    return labels * np.float32(1 - share) + np.float32(share / 2)
+
+
 def mask(x: np.ndarray, rng: np.random.Generator) -> None:
     """Put out some stretches of time and of frequency of each clip, in place.
 

@@ -25,7 +25,7 @@ def check_fit(dataset: DataSet, config: TrainConfig) -> None:
     info = dataset.feature_info(config.features)
     misfit = model_card(config.model).misfit(info["bands"], info["frames"])
     if misfit:
-        raise SedcoreError(misfit)
+        raise SedcoreError(f"{misfit}; choose other features or another model")
 
 
 def check_splits(dataset: DataSet) -> None:

@@ -12,13 +12,13 @@ _LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "librosa", "pandas
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that a result may depend on."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for library in _LIBRARIES:
         try:
-            found[library] = importlib.metadata.version(library)
+            numbers[library] = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 def git_revision() -> str | None:

@@ -1,7 +1,8 @@
 """The fit loop: trains one run, from its checkpoint where it has one, and says how it went.
 
-`learn` is the course of a training, `_epoch` one pass over the batches of `sedcore.training.recipe`. Lock and state
-are the frame's (`sedcore.training.course`). Everything that a run leaves is written through `sedcore.artifacts`.
+`learn` is the whole of a training, `_train_epoch` one pass over the batches of `sedcore.training.recipe`. Who claims
+the run and says how it ended is `sedcore.training.supervision`. Everything that a run leaves is written through
+`sedcore.artifacts`.
 """
 
 from __future__ import annotations
@@ -24,21 +25,28 @@ from sedcore.evaluation.evaluate import collapsed
 from sedcore.models.registry import build, with_frames
 from sedcore.training.batches import RowReader
 from sedcore.training.config import TrainConfig
-from sedcore.training.course import Course
 from sedcore.training.devices import AllDevices, OneDevice, devices
 from sedcore.training.environment import versions
 from sedcore.training.optimizer import FusedAdam
 from sedcore.training.progress import peak_memory_mb
 from sedcore.training.recipe import TrainingBatches, averaged, learning_rate, learns_frames
-from sedcore.training.resume import Pace, SoFar, check_features, make_deterministic, restore, save
+from sedcore.training.resume import (
+    CheckpointPacer,
+    TrainingState,
+    check_features,
+    make_deterministic,
+    restore,
+    save,
+)
 from sedcore.training.scoring import SplitScorer
+from sedcore.training.supervision import TrainingContext
 
 
 @dataclass(frozen=True)
 class _Training:
     """What one training works with."""
 
-    course: Course
+    context: TrainingContext
     config: TrainConfig
     dataset: DataSet
     reader: RowReader
@@ -49,44 +57,44 @@ class _Training:
 
     @property
     def run(self) -> Run:
-        return self.course.run
+        return self.context.run
 
 
-def learn(course: Course) -> tuple[str, str]:
-    """Train the run of a course, from its checkpoint where it has one; return its final state and the reason."""
-    t = _prepare(course)
-    began, so_far = time.monotonic(), restore(course.run, t.model)
-    before = so_far.seconds
-    if so_far.epoch:
-        course.say(f"goes on after epoch {so_far.epoch}")
-    recording.keep_history(t.run, so_far.epoch)
+def learn(context: TrainingContext) -> tuple[str, str]:
+    """Train a run, from its checkpoint where it has one; return the state that it ends in and the reason."""
+    t = _prepare(context)
+    began, state = time.monotonic(), restore(context.run, t.model)
+    before = state.seconds
+    if state.epoch:
+        context.say(f"goes on after epoch {state.epoch}")
+    recording.keep_history(t.run, state.epoch)
     validation = SplitScorer(t.dataset, t.reader, "validation")
-    # As many training clips as there are for validation tell how far the model has learned them by heart.
+    # As many training clips as validation has, so that the gap between the two shows overfitting.
     sample = SplitScorer(t.dataset, t.reader, "train", most=len(validation.clip_ids), seed=t.config.seed)
-    pace = Pace()
-    while not (why := _enough(t.config, so_far)):
-        epoch = so_far.epoch + 1
-        learned = _epoch(t, epoch)
+    pacer = CheckpointPacer()
+    while not (why := _enough(t.config, state)):
+        epoch = state.epoch + 1
+        learned = _train_epoch(t, epoch)
         with averaged(t.model):
-            record = learned and _looked_at(t, epoch, learned, sample, validation)
+            record = learned and _validate_epoch(t, epoch, learned, sample, validation)
             if record is None:
                 why = f"stopped by request in epoch {epoch}"
                 break
-            _note(t, so_far, record)
-        so_far.seconds = before + time.monotonic() - began
-        so_far.peak_memory_mb = max(so_far.peak_memory_mb, peak_memory_mb())
-        pace.write(lambda: save(course.run, t.model, so_far))
-    stopped = course.stop.wanted()
-    if so_far.best is None:
+            _record_epoch(t, state, record)
+        state.seconds = before + time.monotonic() - began
+        state.peak_memory_mb = max(state.peak_memory_mb, peak_memory_mb())
+        pacer.write(lambda: save(context.run, t.model, state))
+    stopped = context.stop.wanted()
+    if state.best is None:
         return "cancelled", "stopped by request before the first epoch was complete; nothing was kept"
-    _keep(t, so_far)
-    return ("cancelled" if stopped else "finished"), f"{why}; best epoch {so_far.best_epoch}"
+    _keep(t, state)
+    return ("cancelled" if stopped else "finished"), f"{why}; best epoch {state.best_epoch}"
 
 
-def _prepare(course: Course) -> _Training:
-    run = course.run
+def _prepare(context: TrainingContext) -> _Training:
+    run = context.run
     config = TrainConfig.from_json(run.info["config"]).resolved()
-    dataset = open_dataset(course.root, config.dataset)
+    dataset = open_dataset(context.root, config.dataset)
     if has_checkpoint(run) and run.info["data_fingerprint"] != dataset.fingerprint:
         raise SedcoreError(
             f"data set {dataset.name} is no longer the one that run {run.run_id} was trained on so far; put that one "
@@ -101,11 +109,8 @@ def _prepare(course: Course) -> _Training:
     keras.utils.set_random_seed(config.seed)
     where = devices(config.devices)
     with where.scope():
-        scoring = build(config.model, len(dataset.classes), reader.bands, reader.frames, config.precision)
-        model = with_frames(scoring) if learns_frames(dataset, config) else scoring
-        steps = model.outputs[1].shape[1] if model is not scoring else None
-        average = {"use_ema": True, "ema_momentum": config.averaging} if config.averaging else {}
-        model.compile(optimizer=FusedAdam(config.learning_rate, **average), loss="binary_crossentropy")
+        model, scoring = _compiled(config, dataset, reader)
+    steps = model.outputs[1].shape[1] if model is not scoring else None
     batches = TrainingBatches(dataset, reader, config, steps)
     runs.update_info(
         run,
@@ -122,32 +127,41 @@ def _prepare(course: Course) -> _Training:
             "std": reader.std.tolist(),
         },
     )
-    course.say(
+    context.say(
         f"{config.model} with {scoring.count_params():,} parameters on {config.features} of {dataset.name}"
         + (f", on {where.number} devices" if where.number > 1 else "")
     )
-    return _Training(course, config, dataset, reader, batches, model, scoring, where)
+    return _Training(context, config, dataset, reader, batches, model, scoring, where)
 
 
-def _enough(config: TrainConfig, so_far: SoFar) -> str:
+def _compiled(config: TrainConfig, dataset: DataSet, reader: RowReader) -> tuple[keras.Model, keras.Model]:
+    """Return the model that learns, and the one of the same weights that scores clips alone."""
+    scoring = build(config.model, len(dataset.classes), reader.bands, reader.frames, config.precision)
+    model = with_frames(scoring) if learns_frames(dataset, config) else scoring
+    average = {"use_ema": True, "ema_momentum": config.averaging} if config.averaging else {}
+    model.compile(optimizer=FusedAdam(config.learning_rate, **average), loss="binary_crossentropy")
+    return model, scoring
+
+
+def _enough(config: TrainConfig, state: TrainingState) -> str:
     """Say why no further epoch is trained; "" where one is."""
-    if so_far.epoch >= config.epochs:
+    if state.epoch >= config.epochs:
         return "the one epoch is done" if config.epochs == 1 else f"all {config.epochs} epochs done"
-    if config.patience and so_far.best and so_far.epoch - so_far.best_epoch >= config.patience:
+    if config.patience and state.best and state.epoch - state.best_epoch >= config.patience:
         return f"no better validation macro AP for {config.patience} epochs"
     return ""
 
 
-def _note(t: _Training, so_far: SoFar, record: dict) -> None:
-    """Record an epoch and remember it if it is the best."""
+def _record_epoch(t: _Training, state: TrainingState, record: dict) -> None:
+    """Append an epoch to the history, and keep its weights if it is the best so far."""
     recording.append_history(t.run, record)
-    so_far.epoch = record["epoch"]
+    state.epoch = record["epoch"]
     score = record["validation"]["mAP"]
     # Without a positive in the validation split there is no AP; the loss has to do then.
     goodness = score if math.isfinite(score) else -record["validation"]["loss"]
-    if goodness > so_far.goodness:
-        so_far.best_epoch, so_far.goodness, so_far.best = so_far.epoch, goodness, t.scoring.get_weights()
-    t.course.say(_line(record, so_far.best_epoch))
+    if goodness > state.goodness:
+        state.best_epoch, state.goodness, state.best = state.epoch, goodness, t.scoring.get_weights()
+    t.context.say(_line(record, state.best_epoch))
 
 
 @dataclass(frozen=True)
@@ -159,9 +173,9 @@ class _Learned:
     seconds: float
 
 
-def _epoch(t: _Training, epoch: int) -> _Learned | None:
+def _train_epoch(t: _Training, epoch: int) -> _Learned | None:
     """Train one pass; None where a stop was requested on the way."""
-    t.course.progress.begin(epoch, t.config.epochs, t.batches.number)
+    t.context.progress.begin(epoch, t.config.epochs, t.batches.number)
     began, loss_sum, seen, rate = time.monotonic(), 0.0, 0, t.config.learning_rate
     for number, (x, targets) in enumerate(t.batches(epoch), start=1):
         step = (epoch - 1) * t.batches.number + number - 1
@@ -174,51 +188,51 @@ def _epoch(t: _Training, epoch: int) -> _Learned | None:
                 f"{t.config.learning_rate:g}"
             )
         loss_sum, seen = loss_sum + loss * len(x), seen + len(x)
-        t.course.progress.step(number, len(x))
-        if t.course.stop.wanted():
+        t.context.progress.step(number, len(x))
+        if t.context.stop.wanted():
             return None
     return _Learned(loss_sum / seen, rate, time.monotonic() - began)
 
 
-def _looked_at(
+def _validate_epoch(
     t: _Training, epoch: int, learned: _Learned, sample: SplitScorer, validation: SplitScorer
 ) -> dict | None:
-    """Return the record of an epoch with a look at both splits; None where a stop was requested on the way."""
-    began, looks = time.monotonic(), {}
+    """Score both splits and return the record of an epoch; None where a stop was requested on the way."""
+    began, measured = time.monotonic(), {}
     for name, scorer in (("train", sample), ("validation", validation)):
-        scores = scorer(t.devices.scoring(t.scoring), goes_on=lambda: not t.course.stop.wanted())
+        scores = scorer(t.devices.scoring(t.scoring), goes_on=lambda: not t.context.stop.wanted())
         if scores is None:
             return None
-        looks[name] = _look(scores, scorer, t.config.threshold)
-    looks["train"]["loss"] = learned.loss  # of the batches as they were trained on, dropout and all
+        measured[name] = _split_record(scores, scorer, t.config.threshold)
+    measured["train"]["loss"] = learned.loss  # of the batches as they were trained on, dropout and all
     return {
         "epoch": epoch,
         "seconds": round(learned.seconds, 3),
         "validation_seconds": round(time.monotonic() - began, 3),
         "learning_rate": learned.rate,
-        **looks,
+        **measured,
     }
 
 
-def _look(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str, Any]:
+def _split_record(scores: np.ndarray, scorer: SplitScorer, threshold: float) -> dict[str, Any]:
     """Return the record of one split: loss (binary cross-entropy, mean over clips and classes), what scores give."""
     clipped = np.clip(scores.astype(np.float64), keras.config.epsilon(), 1 - keras.config.epsilon())
     loss = -np.mean(np.where(scorer.truth, np.log(clipped), np.log1p(-clipped)))
     return {"loss": float(loss)} | recording.scores_record(scorer.truth, scores, scorer.classes, threshold)
 
 
-def _keep(t: _Training, so_far: SoFar) -> None:
+def _keep(t: _Training, state: TrainingState) -> None:
     """Save the best epoch's weights and its scores of validation and test, and what the training took."""
-    t.scoring.set_weights(so_far.best)
+    t.scoring.set_weights(state.best)
     # A .keras file takes the optimizer of a compiled model along, three times the size: save a plain one.
     plain = build(t.config.model, len(t.dataset.classes), t.reader.bands, t.reader.frames)
-    plain.set_weights(so_far.best)
+    plain.set_weights(state.best)
     with atomic_path(t.run.weights_file) as temporary:
         plain.save(temporary)
     for split in ("validation", "test"):
         if split not in t.dataset.splits:
             continue
-        t.course.progress.phase("scoring")
+        t.context.progress.phase("scoring")
         scorer = SplitScorer(t.dataset, t.reader, split)
         began = time.monotonic()
         predictions = scorer.predictions(t.devices.scoring(t.scoring))
@@ -227,10 +241,10 @@ def _keep(t: _Training, so_far: SoFar) -> None:
         runs.update_info(t.run, ms_per_clip=round(ms_per_clip, 3), collapsed=collapsed(predictions.scores))
     runs.update_info(
         t.run,
-        wall_s=so_far.seconds,
-        best_epoch=so_far.best_epoch,
-        epochs_run=so_far.epoch,
-        peak_memory_mb=so_far.peak_memory_mb,
+        wall_s=state.seconds,
+        best_epoch=state.best_epoch,
+        epochs_run=state.epoch,
+        peak_memory_mb=state.peak_memory_mb,
     )
 
 

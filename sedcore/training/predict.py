@@ -10,7 +10,8 @@ import numpy as np
 from sedcore.artifacts.runs import Run
 from sedcore.data.audio import audio_info, read_audio
 from sedcore.data.checks import Problem, raise_errors
-from sedcore.data.features import FeatureParams, clip_features, split_windows
+from sedcore.data.features import clip_features
+from sedcore.data.mel import FeatureParams, split_windows
 from sedcore.errors import SedcoreError
 from sedcore.models.backend import load_keras
 

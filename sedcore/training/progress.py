@@ -7,13 +7,14 @@ import os
 import resource
 import sys
 import time
+from datetime import timedelta
+from typing import Any
 
 from sedcore.artifacts import recording
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
 _WRITE_EVERY_S = 0.5
-_BAR_WIDTH = 24
 
 
 class Progress:
@@ -25,7 +26,7 @@ class Progress:
     """
 
     def __init__(self, run: Run, bar: bool):
-        self._run, self._bar = run, bar
+        self._run, self._bar = run, _terminal_bar() if bar else None
         self._record: dict = {}
         self._written = self._epoch_began = self._epoch_s = 0.0
         self._clips = 0
@@ -40,7 +41,8 @@ class Progress:
         """Take the record away."""
         with contextlib.suppress(OSError):  # a disk that became read-only
             recording.write_progress(self._run, None)
-        self._wipe()
+        if self._bar is not None:
+            self._bar.stop()
 
     def begin(self, epoch: int, epochs: int, batches: int) -> None:
         """Start an epoch; the time since the last start tells how long one takes with its validation."""
@@ -75,23 +77,27 @@ class Progress:
         self._written = time.monotonic()
         with contextlib.suppress(SedcoreError):  # a disk that is full for a moment need not end the training
             recording.write_progress(self._run, self._record | {"memory_mb": memory_mb()})
-        if self._bar:
+        if self._bar is not None:
             self._draw()
 
     def _draw(self) -> None:
-        r = self._record
-        done = int(_BAR_WIDTH * r["batch"] / max(r["batches"], 1))
-        print(
-            f"\r\033[Kepoch {r['epoch']}/{r['epochs']} [{'#' * done}{'.' * (_BAR_WIDTH - done)}] "
-            f"{r.get('clips_per_s', 0):.0f} clips/s {r['phase']}",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
+        r, left = self._record, self._record.get("seconds_left")
+        words = f"{r.get('clips_per_s', 0):.0f} clips/s, {r['phase']}"
+        words += f", {timedelta(seconds=round(left))} left at most" if left is not None else ""
+        shown = {"description": f"epoch {r['epoch']}/{r['epochs']}", "words": words, "total": r["batches"]}
+        if not self._bar.tasks:
+            self._bar.add_task(**shown)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=r["batch"], refresh=True, **shown)
 
-    def _wipe(self) -> None:
-        if self._bar:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+def _terminal_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress
+
+    columns = ("{task.description}", BarColumn(), "{task.fields[words]}")
+    # Drawn when the record is written and by no thread of its own, which would take turns from the training.
+    return Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)
 
 
 def memory_mb() -> float:

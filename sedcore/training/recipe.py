@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from sedcore.data.features import FEATURE_KINDS
 from sedcore.data.frame_truth import FrameTruth, has_times
 from sedcore.data.store import DataSet
 from sedcore.training import augment
@@ -45,14 +46,17 @@ class TrainingBatches:
 
     def _batch(self, rows: np.ndarray, seed: list[int]) -> tuple[np.ndarray, list[np.ndarray]]:
         config, rng = self._config, np.random.default_rng(seed)
+        kind = FEATURE_KINDS[config.features]
         x, targets = self._reader(self._rows[rows]), [self._truth[rows]]
         if self._frames:
             targets.append(self._frames(rows, self._steps))
         if config.mixup:
             x, targets = augment.mixed(x, targets, config.mixup, rng)
-        if config.shifting and config.features in ("mel", "logmel"):
+        if config.label_smoothing:
+            targets = [augment.smoothed(labels, config.label_smoothing) for labels in targets]
+        if config.shifting and kind.scale:
             augment.shift(x, min(config.shifting, x.shape[2] - 1), rng)
-        if config.filtering and config.features == "logmel":
+        if config.filtering and kind.scale == "dB":
             augment.filtered(x, 1 / self._reader.std, rng)
         if config.masking:
             augment.mask(x, rng)

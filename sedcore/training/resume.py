@@ -24,7 +24,7 @@ _ROUNDING = 0.01  # of a band's deviation: far above what machines differ by, fa
 
 
 @dataclass
-class SoFar:
+class TrainingState:
     """What a training has to remember beyond its model: epochs complete, seconds spent, peak memory, the best epoch.
 
     The best weights are kept in memory: a model is far smaller than its data.
@@ -38,21 +38,21 @@ class SoFar:
     best: list[np.ndarray] | None = None
 
 
-def save(run: Run, model: keras.Model, so_far: SoFar) -> None:
+def save(run: Run, model: keras.Model, state: TrainingState) -> None:
     """Write the run's checkpoint: where the training stands after a complete epoch."""
     model_state = {f"model-{i}": np.asarray(v) for i, v in enumerate(model.variables)}
     optimizer_state = {f"optimizer-{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
     note = {
-        "epoch": so_far.epoch,
-        "seconds": so_far.seconds,
-        "peak_memory_mb": so_far.peak_memory_mb,
-        "best_epoch": so_far.best_epoch,
-        "goodness": so_far.goodness if so_far.best else None,
+        "epoch": state.epoch,
+        "seconds": state.seconds,
+        "peak_memory_mb": state.peak_memory_mb,
+        "best_epoch": state.best_epoch,
+        "goodness": state.goodness if state.best else None,
     }
-    write_checkpoint(run, Checkpoint(model_state | optimizer_state, note, so_far.best))
+    write_checkpoint(run, Checkpoint(model_state | optimizer_state, note, state.best))
 
 
-def restore(run: Run, model: keras.Model) -> SoFar:
+def restore(run: Run, model: keras.Model) -> TrainingState:
     """Bring a compiled model to the run's checkpoint and return what was remembered; a fresh start without one.
 
     Raises
@@ -62,7 +62,7 @@ def restore(run: Run, model: keras.Model) -> SoFar:
     """
     checkpoint = read_checkpoint(run)
     if checkpoint is None:
-        return SoFar()
+        return TrainingState()
     model.optimizer.build(model.trainable_variables)
     for name, variables in (("model", model.variables), ("optimizer", model.optimizer.variables)):
         stored = [checkpoint.arrays.get(f"{name}-{i}") for i in range(len(variables))]
@@ -75,7 +75,7 @@ def restore(run: Run, model: keras.Model) -> SoFar:
             variable.assign(values)
     note = checkpoint.note
     goodness = -math.inf if note["goodness"] is None else note["goodness"]
-    return SoFar(
+    return TrainingState(
         note["epoch"], note["seconds"], note["peak_memory_mb"], note["best_epoch"], goodness, checkpoint.best
     )
 
@@ -119,7 +119,7 @@ def _other_values(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return []
 
 
-class Pace:
+class CheckpointPacer:
     """Writes checkpoints after epochs, but so seldom that writing takes at most a tenth of the time."""
 
     def __init__(self) -> None:

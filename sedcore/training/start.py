@@ -14,8 +14,8 @@ from sedcore.extras import need
 from sedcore.models.backend import load_keras
 from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
-from sedcore.training.course import Course, follow
 from sedcore.training.environment import git_revision, versions
+from sedcore.training.supervision import TrainingContext, supervise
 
 
 def plan(root: Path, config: TrainConfig, run_id: str | None = None, name: str = "") -> dict[str, Any]:
@@ -72,14 +72,14 @@ def train_run(
     bar: bool = False,
     lock: RunLock | None = None,
 ) -> str:
-    """Train a queued run to its end and return its final state (see `sedcore.training.course.follow`)."""
-    return follow(_learn, root, run, announce, bar, lock)
+    """Train a queued run to its end and return its final state (see `sedcore.training.supervision.supervise`)."""
+    return supervise(_learn, root, run, announce, bar, lock)
 
 
-def _learn(course: Course) -> tuple[str, str]:
-    config = TrainConfig.from_json(course.run.info["config"])
-    check_fit(open_dataset(course.root, config.dataset), config)  # it may have waited for long
+def _learn(context: TrainingContext) -> tuple[str, str]:
+    config = TrainConfig.from_json(context.run.info["config"])
+    check_fit(open_dataset(context.root, config.dataset), config)  # it may have waited for long
     load_keras()  # after the run was claimed: it takes seconds
     from sedcore.training.fit import learn
 
-    return learn(course)
+    return learn(context)

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from pages.widgets.base.format import score
 from sedcore.artifacts.runs import Run, list_runs
 from sedcore.evaluation.evaluate import Evaluation, evaluate
+from sedcore.evaluation.measures import OF_DECISIONS
 from tests.support.serving import PHONE
 
 pytestmark = pytest.mark.browser
 TALL = (1440, 1700)  # all of the board is in sight: what is not is written on release
-PARTS = {"F1": "f1", "P": "precision", "R": "recall"}
+SHOWN = {m.short: m for m in OF_DECISIONS}
 
 # While a finger holds a slider, the numbers of a panel are drawn on its sheet: each cell's `shown`.
 READ = """board => ({
@@ -64,11 +66,14 @@ def differences(shown: dict, runs: list[Run], thresholds: dict[str, float], samp
     for run_id, e in found.items():
         cells = shown["lines"][run_id]
         for average in ("macro", "micro", "weighted") + (("samples",) if samples else ()):
-            for part, attribute in PARTS.items():
-                cell, value = cells[f"{average} {part}"], getattr(e.averages[average], attribute)
+            for part, m in SHOWN.items():
+                if average not in m.averages:
+                    assert f"{average} {part}" not in cells
+                    continue
+                cell, value = cells[f"{average} {part}"], e.averages[average][m.name]
                 exact = average != "samples"  # a mean over clips: its digits depend on the order of adding
                 right = same(cell["value"], value) if exact else abs(float(cell["value"]) - value) < 1e-12
-                if not right or cell["text"] != f"{value:.3f}" or cell["later"]:
+                if not right or cell["text"] != score(value) or cell["later"]:
                     wrong.append(f"{run_id} {average} {part}: {cell} instead of {value!r}")
     for name, row in shown["classes"].items():
         for cell, run in zip(row["cells"], runs):
@@ -184,16 +189,16 @@ def test_a_typed_threshold_between_the_stops_gets_its_exact_counts(visitors, roo
     visitor.check()
 
 
-def test_counts_precision_and_recall_of_every_class(visitors, root):
+def test_counts_and_measures_of_every_class(visitors, root):
     visitor, runs = visitors(TALL), runs_on(root)
     board = open_board(visitor, runs, "&t=0.3")
     found = evaluated(runs, dict.fromkeys(runs[0].info["classes"], 0.3))
-    for measure in ("Precision", "Recall"):
-        board.get_by_role("button", name=measure, exact=True).click()
+    for m in SHOWN.values():
+        board.get_by_role("button", name=m.title, exact=True).click()
         for name, row in board.evaluate(READ)["classes"].items():
             for cell, run in zip(row["cells"], runs):
                 e = found[run.run_id]
-                assert same(cell, getattr(e, measure.lower())[e.classes.index(name)])
+                assert same(cell, e.by_class[m.name][e.classes.index(name)])
     board.get_by_role("button", name="Counts", exact=True).click()
     for name, row in board.evaluate(READ)["classes"].items():
         for cell, run in zip(row["cells"], runs):

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.widgets.training.setting_fields import key_of
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.recording import append_history
 from sedcore.artifacts.runs import create_run, list_runs
 from sedcore.artifacts.status import set_status
 from sedcore.jobs.queue import submit
 from sedcore.models.catalog import MODELS
-from sedcore.training.config import TrainConfig
+from sedcore.training.config import SETTINGS, TrainConfig
+from sedcore.training.settings import DATA
 from tests.support.no_process import NoProcess, no_memory, replace_process
 from tests.support.small_sets import small_set
 
@@ -106,6 +108,25 @@ def test_the_recipe_is_the_models_own_unless_somebody_changes_it(root):
     assert "new-frame-labels" not in [toggle.key for toggle in page.toggle]
 
 
+def test_every_setting_has_a_field_that_begins_as_the_model_has_it(root):
+    page = run_page(model="compact")
+    usual = TrainConfig("birds", "compact").resolved()
+    fields = {
+        field.key: field for kind in ("number_input", "selectbox", "toggle") for field in page.get(kind)
+    }
+    for name, known in SETTINGS.items():
+        if known.part == DATA:
+            assert name in ("dataset", "model", "features")  # chosen above the fields
+            continue
+        field = fields[key_of(name)]
+        assert (field.label, field.value) == (known.title, getattr(usual, name)), name
+        assert known.help.lower() in field.help.lower()
+    smoothing = fields["new-label-smoothing"]
+    assert (smoothing.label, smoothing.value, smoothing.max) == ("Label smoothing", 0.0, 0.5)
+    smoothing.set_value(0.1).run()
+    assert "--label-smoothing 0.1" in page.code[0].value
+
+
 def test_start_queues_a_run_with_these_settings_and_starts_a_worker(root):
     page = run_page(model="rnn_time")
     page.number_input(key="new-epochs").set_value(1).run()
@@ -151,7 +172,22 @@ def test_an_error_keeps_the_form(root, monkeypatch):
 
 # Rate, mixup and averaging are such as no field of the form may bound more tightly than training does.
 CLONED = TrainConfig(
-    "birds", "rnn_time", "mfcc", 3, 8, 1e-8, 7, 2, 0.25, True, "all", "cosine", 20.0, True, averaging=0.99995
+    "birds",
+    "rnn_time",
+    "mfcc",
+    3,
+    8,
+    1e-8,
+    7,
+    2,
+    0.25,
+    True,
+    "all",
+    "cosine",
+    20.0,
+    True,
+    averaging=0.99995,
+    label_smoothing=0.5,
 ).resolved()
 
 

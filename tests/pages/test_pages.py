@@ -132,6 +132,13 @@ def test_metrics_equal_the_evaluation_with_thresholds_of_the_url(visit, full_roo
         assert averages[f"{name} P"].iloc[1] == e.averages[name].precision
         assert averages[f"{name} R"].iloc[1] == e.averages[name].recall
         assert averages[f"{name} F1"].iloc[1] == e.averages[name].f1
+        assert averages.get(f"{name} MCC", [None, None])[1] == e.averages[name].get("mcc")
+    mcc = table(visit(full_root, "metrics", runs=f"{SECOND},{LEADER}", t="0.3", measure="MCC"), "Support")
+    at = expected(full_root, LEADER, "test", 0.3)
+    np.testing.assert_array_equal(mcc[LEADER], at.mcc)
+    assert (
+        mcc["Trivial"].isna() | (mcc["Trivial"] == 0)
+    ).all()  # what predicts everything tells nothing apart
     classes = table(app, "Support")
     assert list(classes["Support"]) == list(e.support)
     np.testing.assert_array_equal(classes[LEADER], e.f1)
@@ -197,14 +204,27 @@ def test_thresholds_in_force_reach_the_board_and_every_other_number(visit, full_
     np.testing.assert_array_equal(table(app, "Support")[LEADER], e.f1)
 
 
+@pytest.mark.parametrize("subject", ["Macro average", "Micro average", "Speech"])
+def test_matthews_correlation_against_the_threshold(visit, full_root, subject):
+    app = visit(full_root, "thresholds", runs=LEADER, t="0.3", **{"class": subject})
+    app.get_by_key("thresholds-view").set_value("MCC").run()
+    assert not app.exception
+    line, marker = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    e = expected(full_root, LEADER, "test", 0.3)
+    wanted = e.averages.get(subject.split()[0].lower(), {}).get("mcc", e.mcc[e.classes.index("Speech")])
+    assert marker["y"] == [pytest.approx(wanted)]
+    drawn = np.frombuffer(base64.b64decode(line["y"]["bdata"]), line["y"]["dtype"])
+    assert drawn[board(app)["grid"].index(0.3)] == pytest.approx(wanted)
+
+
 def test_the_board_ends_with_what_one_gets_without_listening(visit, full_root):
     app = visit(full_root, "thresholds", runs=LEADER)
     every = next(one for one in board(app)["baselines"] if one["label"] == "all positive")
     found = Run(full_root / "runs" / LEADER).predictions("test")
     e = evaluate(found.truth, np.ones(found.truth.shape), found.classes, 0.5)
-    for name, (f1, precision, recall) in every["values"].items():
-        prf = e.averages[name]
-        assert (f1, precision, recall) == (prf.f1, prf.precision, prf.recall)
+    for name, values in every["values"].items():
+        assert {"f1", "precision", "recall"} <= values.keys()
+        assert values == {measure: e.averages[name][measure] for measure in values}
 
 
 def test_the_board_spans_scores_that_are_no_probabilities(visit, odd_root):

@@ -55,13 +55,15 @@ def test_trivial_baselines_stand_below_and_flag_what_they_beat(visit, full_root)
     assert "**ann** is below a trivial baseline on" in texts(app)
 
 
-def test_a_pair_class_by_class_equals_the_evaluation(visit, full_root):
-    app = visit(full_root, "verdicts", runs=f"{LEADER},{SECOND}", judge="Macro F1", t="0.4")
+@pytest.mark.parametrize("measure", ["f1", "mcc"])
+def test_a_pair_class_by_class_equals_the_evaluation(visit, full_root, measure):
+    title = f"acro {measure.upper()}"
+    app = visit(full_root, "verdicts", runs=f"{LEADER},{SECOND}", judge=f"M{title}", t="0.4")
     first, second = held(full_root, LEADER), held(full_root, SECOND)
     decisions = [decide(run.scores, 0.4) for run in (first, second)]
     a, b = bootstrap_decisions(first.truth, decisions)
     support = first.truth.sum(axis=0)
-    found = compare(a.full["f1"], b.full["f1"], a.draws["f1"], b.draws["f1"], support)
+    found = compare(a.full[measure], b.full[measure], a.draws[measure], b.draws[measure], support)
     test = mcnemar(first.truth, *decisions)
     rows = table(app, "Verdict").set_index("Class").loc[[name.replace("_", " ") for name in first.classes]]
     np.testing.assert_allclose(rows["Difference"], found.difference, atol=1e-12)
@@ -70,15 +72,17 @@ def test_a_pair_class_by_class_equals_the_evaluation(visit, full_root):
     assert rows["First only"].tolist() == test.first_only.tolist()
     np.testing.assert_allclose(rows["McNemar p"], test.p_corrected)
     assert rows.loc["Electric shaver toothbrush", "Verdict"] == "not defined"
-    assert "on macro F1" in texts(app)
+    assert f"on m{title}" in texts(app)
+    steps = waterfall_of(app)["x"]
+    assert sum(steps[:-1]) == pytest.approx(steps[-1])
 
 
-@pytest.mark.parametrize("measure", ["Micro F1", "Weighted F1", "Samples F1", "Macro ROC AUC"])
+@pytest.mark.parametrize("measure", ["Micro F1", "Weighted F1", "Samples F1", "Micro MCC", "Macro ROC AUC"])
 def test_every_measure_has_its_page(visit, full_root, measure):
     app = visit(full_root, "verdicts", judge=measure)
     assert not app.exception and not app.error
     assert f"** on {measure[0].lower()}{measure[1:]}" in texts(app)
-    if measure == "Samples F1":
+    if measure in ("Samples F1", "Micro MCC"):
         assert "no parts a class" in texts(app)
 
 

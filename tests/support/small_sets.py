@@ -18,7 +18,7 @@ if __name__ == "__main__":
 
 from sedcore.data import demo_build
 from sedcore.data.checks import Problem
-from sedcore.data.features import FeatureParams
+from sedcore.data.mel import FeatureParams
 from sedcore.data.store import DataSet
 from sedcore.data.writing import write_dataset
 

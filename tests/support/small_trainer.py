@@ -23,7 +23,7 @@ from sedcore.artifacts.files import atomic_path
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import DataSet, open_dataset
-from sedcore.training.course import Course, follow, trainer_main
+from sedcore.training.supervision import TrainingContext, supervise, trainer_main
 
 SMALL = "tiny"
 EXPLODES = "explodes"  # name of a run whose real model has lost all measure
@@ -42,22 +42,22 @@ def first_digest(seed: int) -> bytes:
     return hashlib.sha256(b"seed %d" % seed).digest()
 
 
-def learn(course: Course) -> tuple[str, str]:
-    """Train the run of a course, from its checkpoint where it has one."""
-    run, config = course.run, course.run.info["config"]
-    dataset = open_dataset(course.root, config["dataset"])
+def learn(context: TrainingContext) -> tuple[str, str]:
+    """Train the run of a context, from its checkpoint where it has one."""
+    run, config = context.run, context.run.info["config"]
+    dataset = open_dataset(context.root, config["dataset"])
     checkpoint = read_checkpoint(run)
     done = checkpoint.note["epoch"] if checkpoint else 0
     digest = checkpoint.arrays["digest"].tobytes() if checkpoint else first_digest(config["seed"])
     recording.keep_history(run, done)
     began = time.time_ns()
-    _witness(course.root, run, began, done)
+    _witness(context.root, run, began, done)
     for epoch in range(done + 1, config["epochs"] + 1):
-        course.progress.begin(epoch, config["epochs"], BATCHES)
+        context.progress.begin(epoch, config["epochs"], BATCHES)
         for batch in range(1, BATCHES + 1):
             time.sleep(BATCH_S)
-            course.progress.step(batch, config["batch_size"])
-            if course.stop.wanted():
+            context.progress.step(batch, config["batch_size"])
+            if context.stop.wanted():
                 if epoch == 1:
                     return (
                         "cancelled",
@@ -67,12 +67,12 @@ def learn(course: Course) -> tuple[str, str]:
                 return "cancelled", f"stopped by request in epoch {epoch}"
         digest = next_digest(digest, epoch)
         recording.append_history(run, _record(epoch, digest, dataset.classes))
-        _witness(course.root, run, began, epoch)
+        _witness(context.root, run, began, epoch)
         if epoch % CHECKPOINT_EVERY == 0:
             state = {"digest": np.frombuffer(digest, np.uint8)}
             best = [np.frombuffer(digest, np.uint8)] if epoch == CHECKPOINT_EVERY else None
             write_checkpoint(run, Checkpoint(state, {"epoch": epoch, "best_epoch": CHECKPOINT_EVERY}, best))
-    course.progress.phase("scoring")
+    context.progress.phase("scoring")
     _keep(run, dataset, digest, config["epochs"])
     return "finished", f"all {config['epochs']} epochs done"
 
@@ -116,7 +116,7 @@ def _exploded(model):
 def train_run(root: Path, run: Run) -> str:
     """Train a queued run, small or real."""
     if run.info["dataset"] == SMALL:
-        return follow(learn, root, run)
+        return supervise(learn, root, run)
     from sedcore.training import start
 
     if run.name == EXPLODES:

@@ -23,7 +23,7 @@ def mel_of(item: tuple[int, tuple[int, ...], int]) -> tuple[np.ndarray, str]:
 
 def make_dataset(root: Path, name: str = "tiny", clips: dict[str, int] | None = None, features=("logmel",)):
     """Write a data set of random labels whose classes are easy to hear; seeds differ by split."""
-    from sedcore.data.features import FeatureParams
+    from sedcore.data.mel import FeatureParams
     from sedcore.data.writing import write_dataset
 
     rows, items = [], []

@@ -3,15 +3,15 @@
 import sys
 import time
 
-from sedcore.training.course import Course, follow, trainer_main
+from sedcore.training.supervision import TrainingContext, supervise, trainer_main
 
 
-def wait(course: Course) -> tuple[str, str]:
-    course.progress.begin(1, 1, 1)
-    while not course.stop.wanted() or course.run.name == "stubborn":
+def wait(context: TrainingContext) -> tuple[str, str]:
+    context.progress.begin(1, 1, 1)
+    while not context.stop.wanted() or context.run.name == "stubborn":
         time.sleep(0.02)  # its work
     return "cancelled", "asked to end"
 
 
 if __name__ == "__main__":
-    sys.exit(trainer_main(lambda root, run: follow(wait, root, run)))
+    sys.exit(trainer_main(lambda root, run: supervise(wait, root, run)))

@@ -48,8 +48,8 @@ def serve(descriptor: int) -> None:
 
 
 def train(arguments: list[str]) -> int:
-    from sedcore.training.course import trainer_main
     from sedcore.training.start import train_run
+    from sedcore.training.supervision import trainer_main
 
     return trainer_main(train_run, arguments)
 

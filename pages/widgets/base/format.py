@@ -22,8 +22,11 @@ def is_missing(value: object) -> bool:
 
 
 def score(value: float | None, decimals: int = 3) -> str:
-    """Return 0.853, or a dash where undefined."""
-    return DASH if is_missing(value) else f"{value:.{decimals}f}".replace("-", MINUS)
+    """Return 0.853, or a dash where undefined; what rounds to nothing has no sign."""
+    if is_missing(value):
+        return DASH
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
 def difference(value: float | None, decimals: int = 3) -> str:
@@ -127,12 +130,6 @@ def epochs(best: int | None, run: int | None) -> str:
 def plural(number: int, noun: str, many: str = "") -> str:
     """Return 1 run, 3 runs, 12 480 clips."""
     return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
-
-
-def ordinal(number: int) -> str:
-    """Return 1st, 2nd, 3rd, 4th, 11th, 21st."""
-    last = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{count(number)}{last}"
 
 
 def listing(words: list[str], limit: int = 6) -> str:

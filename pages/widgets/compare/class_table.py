@@ -21,18 +21,8 @@ from sedcore.comparison.classes import (
 )
 from sedcore.comparison.contenders import caution, class_intervals
 from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
+from sedcore.evaluation.measures import PICKED
 
-# attribute of an evaluation: (title, what it means)
-MEASURES = {
-    "f1": ("F1", "Harmonic mean of precision and recall, at the thresholds in force."),
-    "precision": ("Precision", "Share of the clips predicted to hold the class that do."),
-    "recall": ("Recall", "Share of the clips that hold the class that are predicted."),
-    "ap": ("AP", "Average precision: area under the precision-recall curve, without a threshold."),
-    "roc_auc": (
-        "ROC AUC",
-        "How often a clip with the class scores higher than one without it; 0.5 is chance.",
-    ),
-}
 SUPPORT, SPREAD, CAUTION, TRIVIAL = "Support", "Spread", "Caution", "Trivial"
 INTERVAL = "95 % {}"  # of a run id: the column of a run's intervals
 
@@ -93,7 +83,7 @@ def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None 
 
 
 def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> dict:
-    title, meaning = MEASURES[measure]
+    title, meaning = PICKED[measure].title, PICKED[measure].help
     columns = {
         "Class": tables.name_column(
             "Class", "Click a class to see it on Thresholds.", click, _open_class, classes, click
@@ -114,7 +104,11 @@ def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> 
         help=f"{title} of predicting the class for every clip. Of the trivial baselines none does better in a class: "
         "the most frequent class gets the same in that one and nothing elsewhere; a draw from the label priors has "
         "the same precision, on average, and less recall. What is below it is tinted"
-        + (", except in recall, where this is no merit." if measure == "recall" else "."),
+        + (
+            "."
+            if PICKED[measure].merit_of_all_positive
+            else f", except in {title.lower()}, where this is no merit."
+        ),
     )
     for s in scene.scored:
         label, name = f"{scene.ink(s.run).glyph} {s.label}", fmt.escape_markdown(s.label)

@@ -28,11 +28,13 @@ from sedcore.data.summary import train_priors
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.many import below_any
+from sedcore.evaluation.measures import RUN_MEASURES
 from sedcore.figures.palette import UNCHOSEN
 
 MOST_STYLED = 500  # rows that pandas formats a cell at a time, some 50 ms a hundred
 MOST_RESAMPLED = 60  # rows that all have their interval
 OTHER = "other"  # the mark of all runs that are not chosen, in a long table
+_RANKED_BY = list(dict.fromkeys(one.measure.title for one in RUN_MEASURES.values()))
 FORMATS = {
     "Macro AP": fmt.score,
     "Micro F1": fmt.score,
@@ -316,7 +318,7 @@ def leaderboard_columns(board: Board, click: str, long: bool) -> dict:
         ),
         "State": st.column_config.TextColumn(
             help="Collapsed: the scores hardly differ between clips, so the run ranks nothing. Below baseline: a "
-            "trivial baseline (grey) beats it by macro AP, ROC AUC or an averaged F1."
+            f"trivial baseline (grey) beats it by an average of {fmt.listing(_RANKED_BY)}."
         ),
         "Created": st.column_config.TextColumn(help="Time in UTC."),
     }

@@ -10,38 +10,39 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
-from pages.widgets.compare.standings import MEASURES
 from pages.widgets.runs import cached
 from pages.widgets.runs.scene import Scene
 from sedcore.comparison.contenders import Contender, confusions, support_of
 from sedcore.data.summary import learned_balance
 from sedcore.errors import SedcoreError
+from sedcore.evaluation.baselines import value_of
 from sedcore.evaluation.grid import over_thresholds
+from sedcore.evaluation.measures import RUN_MEASURES, RunMeasure
 from sedcore.evaluation.shift import predicted_against_true, ranks
 from sedcore.figures import style
 from sedcore.figures.verdicts import RankLine, rank_by_threshold, rank_chart
-
-CLASS_AVERAGES = ("macro", "micro", "weighted")
 
 
 def ranks_section(scene: Scene, rivals: Sequence[Contender], measure: str) -> None:
     """Show the rank of each run by measure, and by threshold."""
     st.subheader("Does the ranking hang on the choice?", anchor=False)
-    values = np.array([[rival.value(name) for name in MEASURES] for rival in rivals], np.float64)
+    values = np.array([[rival.value(name) for name in RUN_MEASURES] for rival in rivals], np.float64)
     placed = ranks(values.T).T
-    average = measure.removesuffix("_f1") if measure.removesuffix("_f1") in CLASS_AVERAGES else "macro"
+    moving = RUN_MEASURES[measure]
+    if moving.average == "samples" or not moving.measure.needs_threshold:
+        moving = RUN_MEASURES["macro_f1"]
     grid = scene.grid()
-    over = np.array([_f1_over(rival, grid, average) for rival in rivals])
-    st.markdown(_rank_answer(rivals, placed, ranks(over.T).T, grid, average))
+    over = np.array([_over_thresholds(rival, grid, moving) for rival in rivals])
+    st.markdown(_rank_answer(rivals, placed, ranks(over.T).T, grid, moving))
     left, right = st.columns(2, gap="medium")
     with left:
         lines = [RankLine(r.label, scene.ink(r.run), placed[i], values[i]) for i, r in enumerate(rivals)]
-        figure = rank_chart(lines, [title for title, _ in MEASURES.values()], "rank by measure")
+        figure = rank_chart(lines, [one.title for one in RUN_MEASURES.values()], "rank by measure")
         st.plotly_chart(figure, key="verdicts-ranks", config=style.CONFIG)
     with right:
         at = ranks(over.T).T
         lines = [RankLine(r.label, scene.ink(r.run), at[i], over[i]) for i, r in enumerate(rivals)]
-        figure = rank_by_threshold(lines, grid, scene.choice.threshold, f"rank by {average} F1")
+        figure = rank_by_threshold(lines, grid, scene.choice.threshold, f"rank by {moving.words}")
         st.plotly_chart(figure, key="verdicts-ranks-threshold", config=style.CONFIG)
     st.caption(
         "Ranks of the plain values, proven or not; equal values share a rank. On the right, names stand at their "
@@ -49,16 +50,17 @@ def ranks_section(scene: Scene, rivals: Sequence[Contender], measure: str) -> No
     )
 
 
-def _f1_over(rival: Contender, grid: np.ndarray, average: str) -> np.ndarray:
-    """Return (thresholds,) averaged F1, the mean over seeds."""
+def _over_thresholds(rival: Contender, grid: np.ndarray, of: RunMeasure) -> np.ndarray:
+    """Return (thresholds,) values, the mean over seeds."""
     lines = [
-        over_thresholds(s.scores.on_grid(grid), s.evaluation.support, "f1", average) for s in rival.members
+        over_thresholds(s.scores.on_grid(grid), s.evaluation.support, of.measure.name, of.average)
+        for s in rival.members
     ]
     return np.mean(lines, axis=0)
 
 
 def _rank_answer(
-    rivals: Sequence[Contender], by_measure: np.ndarray, over: np.ndarray, grid: np.ndarray, average: str
+    rivals: Sequence[Contender], by_measure: np.ndarray, over: np.ndarray, grid: np.ndarray, of: RunMeasure
 ) -> str:
     winners = [fmt.escape_markdown(r.label) for r, row in zip(rivals, by_measure) if (row == 1).any()]
     always = [fmt.escape_markdown(r.label) for r, row in zip(rivals, by_measure) if (row == 1).all()]
@@ -71,7 +73,7 @@ def _rank_answer(
     first = int(leads.argmax())
     share = leads[first] / len(grid)
     return (
-        f"{text}; by {average} F1 with one threshold for all, **{fmt.escape_markdown(rivals[first].label)}** is first "
+        f"{text}; by {of.words} with one threshold for all, **{fmt.escape_markdown(rivals[first].label)}** is first "
         f"at {fmt.percent(share)} of the thresholds."
     )
 
@@ -84,9 +86,9 @@ def seeds_section(rivals: Sequence[Contender]) -> None:
     st.subheader("What the seed alone changes", anchor=False)
     rows = []
     for rival in several:
-        for measure, (title, _) in MEASURES.items():
-            each = np.array([_value(s, measure) for s in rival.members], np.float64)
-            row = {"Runs": rival.label, "Measure": title, "Mean": each.mean(), "Lowest": each.min()}
+        for measure, one in RUN_MEASURES.items():
+            each = np.array([value_of(s.evaluation, measure) for s in rival.members], np.float64)
+            row = {"Runs": rival.label, "Measure": one.title, "Mean": each.mean(), "Lowest": each.min()}
             row |= {"Highest": each.max(), "SD": each.std(ddof=1)}
             rows.append(row | {"95 %": fmt.interval(*rival.draws.interval(measure))})
     frame = pd.DataFrame(rows)
@@ -107,12 +109,6 @@ def seeds_section(rivals: Sequence[Contender]) -> None:
     st.caption(
         "Verdicts resample clips on the mean of the seeds; how seeds differ stands beside it, not in it."
     )
-
-
-def _value(scored, measure: str) -> float:
-    e = scored.evaluation
-    ranked = {"macro_ap": e.mAP, "macro_roc_auc": e.macro_roc_auc}
-    return ranked[measure] if measure in ranked else e.averages[measure.removesuffix("_f1")].f1
 
 
 def shift_section(scene: Scene, rivals: Sequence[Contender]) -> None:

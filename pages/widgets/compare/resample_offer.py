@@ -10,7 +10,7 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.compare.ranking_shift import ranks_section, shift_section
-from pages.widgets.compare.standings import MEASURES, below_baselines
+from pages.widgets.compare.standings import below_baselines
 from pages.widgets.runs.resampling import ask_to_resample
 from pages.widgets.runs.scene import Scene
 from sedcore.comparison.contenders import Contender, canonical_columns, seconds_to_resample, trivial_baselines
@@ -18,6 +18,7 @@ from sedcore.comparison.selection import Scored
 from sedcore.data.summary import train_priors
 from sedcore.evaluation.baselines import value_of
 from sedcore.evaluation.bootstrap import Draws
+from sedcore.evaluation.measures import PICKED, RUN_MEASURES
 
 
 def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
@@ -31,16 +32,17 @@ def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
     resample_button(group, "resample", seconds_to_resample(group))
     rivals = sorted(map(_unsampled, group), key=lambda rival: -rival.value("macro_ap"))
     trivial = trivial_baselines(group[0], train_priors(scene.root, group[0].run))
-    rows = [{"Run": r.label} | {name: r.value(name) for name in MEASURES} for r in rivals]
-    bold = tables.bold_best(pd.DataFrame(rows), list(MEASURES))
+    rows = [{"Run": r.label} | {name: r.value(name) for name in RUN_MEASURES} for r in rivals]
+    bold = tables.bold_best(pd.DataFrame(rows), list(RUN_MEASURES))
     rows += [
-        {"Run": name} | {measure: value_of(e, measure) for measure in MEASURES} for name, e in trivial.items()
+        {"Run": name} | {measure: value_of(e, measure) for measure in RUN_MEASURES}
+        for name, e in trivial.items()
     ]
     frame = pd.DataFrame(rows)
     st.dataframe(
         tables.styled(
             frame,
-            dict.fromkeys(MEASURES, fmt.score),
+            dict.fromkeys(RUN_MEASURES, fmt.score),
             bold=bold.reindex(frame.index, fill_value=False),
             faint_rows=range(len(rivals), len(frame)),
         ),
@@ -49,7 +51,7 @@ def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
         placeholder=fmt.DASH,
         height=tables.height_of(len(frame)),
         column_config={
-            name: tables.number_column(title, help=meaning) for name, (title, meaning) in MEASURES.items()
+            name: tables.number_column(one.title, help=one.help) for name, one in RUN_MEASURES.items()
         },
     )
     beaten = below_baselines([(s.label, s.evaluation) for s in group], trivial)
@@ -79,8 +81,6 @@ def about(seconds: float) -> str:
 def _unsampled(s: Scored) -> Contender:
     """Return a run with the values of the full split and no draws."""
     order, e = canonical_columns(s), s.evaluation
-    full = {
-        name: getattr(e, name)[order] for name in ("precision", "recall", "f1", "ap", "roc_auc", "support")
-    }
-    full |= {measure: value_of(e, measure) for measure in MEASURES}
+    full = {"support": e.support[order]} | {name: e.by_class[name][order] for name in PICKED}
+    full |= {measure: value_of(e, measure) for measure in RUN_MEASURES}
     return Contender(s.label, (s,), Draws(full, {}), tuple(sorted(e.classes)))

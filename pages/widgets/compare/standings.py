@@ -20,40 +20,26 @@ from sedcore.comparison.contenders import (
     trivial_baselines,
 )
 from sedcore.comparison.verdicts import (
-    STUDENTISED,
     class_differences,
-    class_measure,
     every_pair,
     trivial_of_classes,
 )
 from sedcore.data.summary import train_priors
 from sedcore.evaluation.baselines import below, value_of
 from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.measures import MEASURES, RUN_MEASURES, measure_behind
 from sedcore.evaluation.verdicts import Differences, proven_ranks
-
-# measure: (title, what it means)
-MEASURES = {
-    "macro_ap": ("Macro AP", "Mean over classes of the average precision, whatever the threshold."),
-    "macro_f1": ("Macro F1", "Mean of the F1 of the classes, at the thresholds in force."),
-    "micro_f1": ("Micro F1", "F1 of all classes pooled, at the thresholds in force."),
-    "weighted_f1": ("Weighted F1", "Mean of the F1 of the classes by their positive clips."),
-    "samples_f1": ("Samples F1", "Mean over clips of each clip's own F1."),
-    "macro_roc_auc": (
-        "Macro ROC AUC",
-        "Mean over classes of how often a clip with the class scores above one without.",
-    ),
-}
 
 
 def measure_in_force() -> str:
     """Return the chosen measure before its control is drawn: the answer stands above it."""
-    titles = {title: name for name, (title, _) in MEASURES.items()}
+    titles = {one.title: name for name, one in RUN_MEASURES.items()}
     return st.session_state.get("judge") or titles.get(st.query_params.get("judge"), "macro_ap")
 
 
 def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
     """Show a row a run: rank, value, interval, and its verdict against each other run; baselines in grey."""
-    title = MEASURES[measure][0]
+    title = RUN_MEASURES[measure].title
     first = rivals[0].members[0]
     trivial = trivial_baselines(first, train_priors(scene.root, first.run))
     frame = standings_frame(rivals, measure, trivial)
@@ -85,7 +71,7 @@ def standings(scene: Scene, rivals: list[Contender], measure: str) -> None:
                 alignment="right",
                 help="1 plus the number of runs proven better. Runs that share a rank tie: = marks them.",
             ),
-            "Value": tables.number_column(title, help=MEASURES[measure][1]),
+            "Value": tables.number_column(title, help=RUN_MEASURES[measure].help),
             "95 %": st.column_config.TextColumn(
                 help="Marginal 95 % interval, of this number alone; verdicts do not follow from it."
             ),
@@ -141,7 +127,7 @@ def below_baselines(runs: Sequence[tuple[str, Evaluation]], trivial: dict[str, E
     for label, e in runs:
         found = below(e, trivial)
         if found:
-            measures = fmt.listing([MEASURES[name][0] for name in found])
+            measures = fmt.listing([RUN_MEASURES[name].title for name in found])
             names = fmt.listing(list(dict.fromkeys(name for names in found.values() for name in names)))
             said.append(
                 f"**{fmt.escape_markdown(label)}** is below a trivial baseline on {measures} ({names})."
@@ -154,8 +140,8 @@ def resampling_note(rival: Contender, found: Differences | None = None, name: st
     counted, ranked = map(fmt.count, resamples_of(rival.members[0]))
     clips = fmt.plural(rival.members[0].evaluation.clips, "clip")
     text = f"Paired bootstrap over {clips}: {counted} resamples, {ranked} for AP and ROC AUC."
-    if found is not None and name in STUDENTISED:
-        text += " Interval and p of ROC AUC come from the bootstrap standard error, by Student's t."
+    if found is not None and MEASURES[name].studentised:
+        text += f" Interval and p of {MEASURES[name].title} come from the bootstrap standard error, by Student's t."
     elif found is not None and found.from_error.any():
         text += " Where so few cannot reach the corrected level, p comes from the bootstrap standard error (marked ≈)."
     return text
@@ -163,9 +149,9 @@ def resampling_note(rival: Contender, found: Differences | None = None, name: st
 
 def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFrame:
     """Return a row a class, in canonical order: values, difference, interval, p, verdict, and McNemar's."""
-    name = class_measure(measure)
+    name = measure_behind(measure).name
     found = class_differences(first, second, measure)
-    marked = found.from_error & (name not in STUDENTISED)
+    marked = found.from_error & (not MEASURES[name].studentised)
     frame = pd.DataFrame(
         {
             "Class": [fmt.class_title(c) for c in first.classes],

@@ -11,12 +11,16 @@ from pages.widgets.base.messages import show_note
 from pages.widgets.data.build_button import features_missing
 from sedcore.artifacts.root import artifact_root
 from sedcore.data import summary
+from sedcore.data.features import FEATURE_KINDS, log_mel
 from sedcore.data.store import DataSet
 from sedcore.figures import style
 from sedcore.figures.data import clip_figure
 
 CLIPS_SHOWN = 4
-PICTURES = ("logmel", "mel")
+# what can be drawn, dB first: those need no logarithm
+PICTURES = sorted(
+    (k for k, kind in FEATURE_KINDS.items() if kind.scale), key=lambda k: FEATURE_KINDS[k].scale != "dB"
+)
 
 
 def clips_to_look_at(dataset: DataSet, balance: pd.DataFrame) -> None:
@@ -63,8 +67,8 @@ def one_clip(dataset: DataSet, kind: str, clip, place: int) -> None:
         notes.append(f"the first {seconds(float(dataset.info['clip_s']))} of {seconds(clip.duration_s)}")
     st.markdown(f"**{fmt.escape_markdown(clip.clip_id)}** · {' · '.join(notes)}")
     picture = np.asarray(dataset.open_features(kind)[clip.first_row], dtype=np.float32)
-    if kind == "mel":
-        picture = 10 * np.log10(np.maximum(picture, 1e-10))
+    if FEATURE_KINDS[kind].scale == "power":
+        picture = log_mel(picture)
     clip_s, events = float(dataset.info["clip_s"]), dataset.events
     if events is not None:
         own = (

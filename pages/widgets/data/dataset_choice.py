@@ -10,8 +10,8 @@ import streamlit as st
 from pages.widgets.base.format import escape_markdown, plural
 from pages.widgets.base.messages import empty_state
 from pages.widgets.data.build_button import build_button
-from pages.widgets.runs import cached
 from pages.widgets.runs.address import quoted, say_link
+from pages.widgets.runs.cached import opened
 from sedcore.artifacts.root import artifact_root
 from sedcore.data.store import DataSet, datasets_folder, list_datasets
 from sedcore.errors import SedcoreError
@@ -51,7 +51,7 @@ def choose_dataset(on_change: Callable[[], None] | None = None) -> DataSet | Non
     name = st.selectbox("Data set", names, key=_WIDGET, on_change=take, width=320)
     if wanted in names or len(names) > 1:
         _write(name)
-    return cached.opened(root, name)
+    return opened(root, name)
 
 
 def choose(name: str) -> None:
@@ -78,7 +78,7 @@ def no_datasets(root: Path) -> None:
 
 def _first(root: Path, names: list[str]) -> str:
     """Return the data set to begin with: the newest that somebody imported, else the demo set."""
-    found = [cached.opened(root, name) for name in names]
+    found = [opened(root, name) for name in names]
     own = [dataset for dataset in found if not is_demo(dataset)] or found
     return max(own, key=lambda dataset: str(dataset.info.get("created", ""))).name
 

@@ -30,7 +30,7 @@ from sedcore.comparison.recent import Recent
 from sedcore.comparison.scores import HeldScores, Scores, Stamp
 from sedcore.comparison.selection import Scored
 from sedcore.data import summary
-from sedcore.data.store import DataSet, datasets_folder
+from sedcore.data.store import DataSet, datasets_folder, list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import tuning, tuning_intervals
 from sedcore.evaluation.audit import Audit, audit, read_document, report_document
@@ -42,6 +42,7 @@ from sedcore.jobs.cluster import refresh
 from sedcore.jobs.live import Look, look_at
 from sedcore.jobs.sweeps.results import best_score
 from sedcore.jobs.switch import training_enabled
+from sedcore.training.estimates import Speed, speed_of, speeds_by_model
 
 Drawn = TypeVar("Drawn")
 _MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
@@ -108,6 +109,27 @@ def _figures() -> Recent[Any]:
 def figures(state: Hashable, draw: Callable[[], Drawn]) -> Drawn:
     """Return figures that take a moment, drawn once for all readers and each state of what they show."""
     return _figures().get(state, draw)
+
+
+# ---- data sets -------------------------------------------------------------------------------------------------
+
+
+def opened(root: Path, name: str) -> DataSet:
+    """Return a data set, read once for each state of its folder."""
+    path = datasets_folder(root) / name
+    return _opened(str(path), _time(path / "dataset.json"), _time(path / "features"))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _opened(path: str, time: int, features_time: int) -> DataSet:
+    return DataSet(Path(path))
+
+
+def _time(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 # ---- scores ----------------------------------------------------------------------------------------------------
@@ -295,6 +317,17 @@ def _cluster_silences(root: str) -> list[str]:
     return refresh(Path(root))
 
 
+def training_speeds(root: Path, runs: Sequence[Run]) -> dict[str, list[Speed]]:
+    """Return the speeds of the newest trainings of each model; `runs` are newest first."""
+    datasets = {dataset.name: opened(root, dataset.name) for dataset in list_datasets(root)}
+    return speeds_by_model(runs, datasets, lambda run, clips: _speed(_history_stamp(run), clips, run))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _speed(stamp: tuple[str, int, int], clips: int, _run: Run) -> Speed | None:
+    return speed_of(_run, clips)
+
+
 def best_validation(run: Run) -> float | None:
     """Return validation macro AP of the run's best epoch so far, read once for each state of its history."""
     time = _time(run.path / "history.jsonl")
@@ -322,17 +355,6 @@ def _importances(path: str, time: int) -> Mapping[str, float]:
 # ---- data sets and printed results -----------------------------------------------------------------------------
 
 
-def opened(root: Path, name: str) -> DataSet:
-    """Return a data set, read once for each state of its folder."""
-    path = datasets_folder(root) / name
-    return _opened(str(path), _time(path / "dataset.json"), _time(path / "features"))
-
-
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _opened(path: str, time: int, features_time: int) -> DataSet:
-    return DataSet(Path(path))
-
-
 def label_shifts(dataset: DataSet, balance: pd.DataFrame) -> pd.DataFrame:
     """Return the label shift of each class, given the data set's `summary.balance_table`."""
     return _label_shifts(dataset.fingerprint, balance)
@@ -353,11 +375,3 @@ def audited(text: str, clips: int | None, classes: int | None) -> Audit:
 def audited_report() -> Audit:
     """Return the audit of the course report's tables."""
     return audit(report_document())
-
-
-def _time(path: Path) -> int:
-    """Return when a file or folder changed, 0 where it is not there."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

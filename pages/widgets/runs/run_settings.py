@@ -12,6 +12,7 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from sedcore.artifacts.inputs import feature_settings, recorded_features
 from sedcore.artifacts.runs import Run
+from sedcore.training.config import setting_words
 
 _LONGEST = 80  # characters of a value that is shown in its row
 _JSON_PX = 360
@@ -66,7 +67,7 @@ def feature_rows(features: Mapping[str, Any]) -> dict[str, str]:
 def pairs(values: Mapping[str, Any]) -> None:
     """Show names and values as rows; what is not known is left out, of what is long the length alone is told."""
     rows = [
-        {"name": str(name).replace("_", " "), "value": _in_a_row(value)}
+        {"name": setting_words(str(name)), "value": _in_a_row(value)}
         for name, value in values.items()
         if value not in (None, "", [], {})
     ]

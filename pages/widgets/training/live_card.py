@@ -26,7 +26,7 @@ from sedcore.figures.curves import History, curves_figure
 from sedcore.figures.epochs import class_epochs_figure
 from sedcore.figures.palette import Ink
 from sedcore.jobs.live import LiveRun
-from sedcore.jobs.queue import cancel
+from sedcore.jobs.queue import cancel, logged
 
 FASTEST_S, SLOWEST_S = 10.0, 60.0  # between two drawings of the figures: about an epoch
 FIRST_S = 5.0  # before the end of the first epoch, when there is little to draw
@@ -48,7 +48,8 @@ def live_card(live: LiveRun, label: str, ink: Ink) -> DeltaGenerator:
                 facts = " · ".join(str(info[key]) for key in ("model", "features", "dataset") if info[key])
                 st.markdown(f":small[:gray[{fmt.escape_markdown(facts)}]]")
             link_to("run", "Details", icon=":material/description:", query_params={"run": run.run_id})
-            _end_button(live)
+            if not logged(run):
+                _end_button(live)
         place = st.empty()
         pulsed(lambda: _figures(run, label, ink), f"figures-{run.run_id}")
     return place
@@ -90,6 +91,8 @@ def how_far(live: LiveRun) -> tuple[float, str]:
     """Return the share of all epochs that is done, 0 to 1, and how it stands in words."""
     progress, cancelling = live.progress, live.status.state == "cancelling"
     if "epoch" not in progress:
+        if logged(live.run):
+            return 0.0, "Logged by a program of its own, epoch by epoch; it ends there."
         return 0.0, "Stops." if cancelling else "Begins: loads TensorFlow, opens the data, builds the model."
     done = progress["epoch"] - 1 + progress["batch"] / max(progress["batches"], 1)
     parts = [f"Epoch {fmt.count(progress['epoch'])} of {fmt.count(progress['epochs'])}"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -10,15 +9,15 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base.navigation import go_to
 from pages.widgets.runs import cached
-from pages.widgets.training.estimates import estimate, speeds_by_model
-from pages.widgets.training.train_form import FEATURE_WORDS
-from sedcore.artifacts.index import ListedRun
 from sedcore.artifacts.runs import Run
-from sedcore.data.store import DataSet, list_datasets
+from sedcore.data.features import feature_title
+from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.jobs.launch import start_training
 from sedcore.models.catalog import MODELS, ModelCard
 from sedcore.training.config import TrainConfig
+from sedcore.training.estimates import estimates
+from sedcore.training.grid import Cell, grid_cells
 
 GRID_CSS = """<style>
 .st-key-model-grid .stHorizontalBlock {flex-wrap: nowrap}
@@ -29,53 +28,15 @@ GRID_CSS = """<style>
 _PROBLEM = "model-grid-problem"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What a pair of model and features has: the best run and its macro AP, one under way, or why it cannot be."""
-
-    best: Run | None = None
-    value: float | None = None
-    live: Run | None = None
-    misfit: str = ""
-
-
-def grid_cells(dataset: DataSet, runs: list[ListedRun]) -> dict[tuple[str, str], Cell]:
-    """Return the cell of each pair of model and built features."""
-    kinds = dataset.feature_names()
-    best: dict[tuple[str, str], tuple[float, Run]] = {}
-    live: dict[tuple[str, str], Run] = {}
-    for run in runs:
-        pair = run.info["model"], run.info["features"]
-        if run.info["dataset"] != dataset.name:
-            continue
-        status = run.seen
-        if status.live:
-            live.setdefault(pair, run)
-        try:
-            value = cached.best_validation(run) if status.state != "failed" else None
-        except SedcoreError:
-            continue  # its history is damaged: the run's own page says how
-        if value is not None and (pair not in best or value > best[pair][0]):
-            best[pair] = value, run
-    cells = {}
-    for kind in kinds:
-        info = dataset.feature_info(kind)
-        for name, card in MODELS.items():
-            value, run = best.get((name, kind), (None, None))
-            misfit = card.misfit(info["bands"], info["frames"]) or ""
-            cells[name, kind] = Cell(run, value, live.get((name, kind)), misfit)
-    return cells
-
-
 def model_grid(root: Path, dataset: DataSet, runs: list[Run]) -> None:
     """Show the grid, a row a model."""
-    cells, kinds = grid_cells(dataset, runs), dataset.feature_names()
+    cells, kinds = grid_cells(dataset, runs, cached.best_validation), dataset.feature_names()
     known = [cell.value for cell in cells.values() if cell.value is not None]
     st.html(GRID_CSS)
     with st.container(key="model-grid", gap="xxsmall", width=170 + 150 * len(kinds)):
         head = st.columns([1.3, *[1] * len(kinds)], gap="small")
         for column, kind in zip(head[1:], kinds):
-            column.markdown(f":small[:gray[{fmt.escape_markdown(FEATURE_WORDS.get(kind, kind))}]]")
+            column.markdown(f":small[:gray[{fmt.escape_markdown(feature_title(kind))}]]")
         for name, card in MODELS.items():
             row = st.columns([1.3, *[1] * len(kinds)], gap="small", vertical_alignment="center")
             row[0].markdown(fmt.escape_markdown(card.title))
@@ -133,11 +94,7 @@ def _cell(
 
 
 def _about(root: Path, dataset: DataSet, card: ModelCard, kind: str, runs: list[Run]) -> str:
-    info = dataset.feature_info(kind)
-    datasets = {found.name: cached.opened(root, found.name) for found in list_datasets(root)}
-    clips = dataset.info["splits"].get("train", {}).get("clips", 0)
-    speeds = speeds_by_model(runs, datasets).get(card.name, [])
-    known = estimate(card, clips, int(info["frames"]), int(info["bands"]), speeds)
+    known = estimates(dataset, kind, cached.training_speeds(root, runs))[card.name]
     return f"At most {fmt.plural(card.epochs, 'epoch')}, about {fmt.duration(known.total_s(card.epochs))}"
 
 

@@ -14,7 +14,7 @@ from pages.widgets.base.navigation import go_to
 from pages.widgets.data.dataset_choice import choose
 from pages.widgets.runs.address import say_link
 from pages.widgets.training import train_form as form
-from pages.widgets.training.recipe_form import fill_recipe
+from pages.widgets.training.setting_fields import fill
 from sedcore.artifacts.files import safe_name
 from sedcore.artifacts.runs import Run
 from sedcore.data.store import open_dataset
@@ -73,18 +73,10 @@ def _fill(root: Path, run: Run, keep_name: bool) -> None:
         {
             form.MODEL: config.model,
             form.FEATURES: config.features,
-            form.EPOCHS: config.epochs,
-            form.RATE: float(config.learning_rate),
-            form.BATCH: config.batch_size,
-            form.SEED: config.seed,
-            form.PATIENCE: config.patience,
-            form.THRESHOLD: float(config.threshold),
-            form.DETERMINISTIC: config.deterministic,
-            form.DEVICE: config.devices,
             form.NAME: run.info["name"] if keep_name else "",
         }
     )
-    fill_recipe(config)
+    fill(config)
 
 
 def edit_part(root: Path, run: Run, config: TrainConfig | None, problem: str) -> None:

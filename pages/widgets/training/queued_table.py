@@ -16,11 +16,13 @@ from sedcore.artifacts.checkpoint import has_checkpoint
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 from sedcore.figures.palette import Ink
+from sedcore.figures.sweeps import setting_text
 from sedcore.jobs.live import LiveRun
 from sedcore.jobs.queue import cancel, move
+from sedcore.training.config import SETTINGS
 
 ROWS = 12
-SETTINGS = ("epochs", "learning_rate", "batch_size", "seed")
+SHOWN = ("epochs", "learning_rate", "batch_size", "seed")
 
 
 def queued_table(root: Path, waiting: list[LiveRun], labels: dict[str, str], inks: dict[str, Ink]) -> None:
@@ -80,14 +82,11 @@ def _row(place: int, live: LiveRun, labels: dict[str, str]) -> dict[str, object]
 
 def settings_text(config: dict) -> str:
     """Return the few settings that tell trainings apart: 40 epochs, 0.001, 32, seed 0."""
-    epochs, rate, batch, seed = (config.get(name) for name in SETTINGS)
-    parts = [
-        None if epochs is None else fmt.plural(epochs, "epoch"),
-        None if rate is None else f"rate {rate:g}",
-        None if batch is None else f"batch {batch}",
-        None if seed is None else f"seed {seed}",
-    ]
-    return ", ".join(filter(None, parts))
+    known = {name: config[name] for name in SHOWN if config.get(name) is not None}
+    epochs = [fmt.plural(known.pop("epochs"), "epoch")] if "epochs" in known else []
+    return ", ".join(
+        epochs + [f"{SETTINGS[name].label} {setting_text(value)}" for name, value in known.items()]
+    )
 
 
 def moves(root: Path, runs: list[Run]) -> dict[str, Callable[[Run], None]]:

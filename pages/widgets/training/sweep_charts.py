@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import streamlit as st
@@ -16,22 +16,22 @@ from sedcore.errors import SedcoreError
 from sedcore.figures import style
 from sedcore.figures.sweep_map import cells_of, map_figure
 from sedcore.figures.sweeps import (
-    SETTING_TITLES,
     importance_figure,
     parallel_figure,
     progress_figure,
     setting_text,
 )
+from sedcore.training.config import setting_words
 
 PICKED = "sweep-picked"  # run ids of the cell or point that was clicked
 
 
-def map_part(points: pd.DataFrame, settings: Sequence[str], key: str) -> None:
+def map_part(points: pd.DataFrame, titles: Mapping[str, str], key: str) -> None:
     """Show macro AP over two settings: learning rate by batch size where these vary."""
-    x, y = _axes(settings, key)
+    x, y = _axes(titles, key)
     cells = cells_of(points, x, y)
     st.plotly_chart(
-        map_figure(points, x, y),
+        map_figure(points, x, y, titles),
         key=f"{key}-map",
         config=style.CONFIG,
         on_select=lambda: _take(
@@ -41,24 +41,24 @@ def map_part(points: pd.DataFrame, settings: Sequence[str], key: str) -> None:
         alt="Macro AP over two settings",
     )
     words = "Mean ± standard deviation over seeds, validation macro AP of the best epoch"
-    if len(settings) > 2:
+    if len(titles) > 2:
         words += "; where further settings vary, the best point of a cell"
     st.caption(f"{words}. Framed: the best. Click a cell for its runs.")
 
 
-def _axes(settings: Sequence[str], key: str) -> tuple[str, str]:
-    first = [s for s in ("batch_size", "learning_rate") if s in settings]
-    order = first + [s for s in settings if s not in first]
+def _axes(titles: Mapping[str, str], key: str) -> tuple[str, str]:
+    first = [s for s in ("batch_size", "learning_rate") if s in titles]
+    order = first + [s for s in titles if s not in first]
     if len(order) <= 2:
         return order[0], order[-1]
     with st.container(horizontal=True, gap="small"):
-        x = st.selectbox("Across", order, key=f"{key}-x", format_func=SETTING_TITLES.__getitem__, width=170)
+        x = st.selectbox("Across", order, key=f"{key}-x", format_func=titles.get, width=170)
         rest = [s for s in order if s != x]
-        y = st.selectbox("Up", rest, key=f"{key}-y", format_func=SETTING_TITLES.__getitem__, width=170)
+        y = st.selectbox("Up", rest, key=f"{key}-y", format_func=titles.get, width=170)
     return x, y
 
 
-def charts_part(points: pd.DataFrame, settings: Sequence[str], created: str, key: str) -> None:
+def charts_part(points: pd.DataFrame, titles: Mapping[str, str], created: str, key: str) -> None:
     """Show the best so far over time, and each point's way through its settings."""
     if points["mean"].notna().sum() < 2:
         return
@@ -71,7 +71,7 @@ def charts_part(points: pd.DataFrame, settings: Sequence[str], created: str, key
         st.markdown("**Best so far**")
         chart = f"{key}-progress"
         st.plotly_chart(
-            progress_figure(points, settings, created),
+            progress_figure(points, titles, created),
             key=chart,
             config=style.CONFIG,
             on_select=lambda: _take(chart, of_row),
@@ -82,7 +82,7 @@ def charts_part(points: pd.DataFrame, settings: Sequence[str], created: str, key
         st.markdown("**From settings to macro AP**")
         lines = f"{key}-parallel"
         st.plotly_chart(
-            parallel_figure(points, settings),
+            parallel_figure(points, titles),
             key=lines,
             config=style.CONFIG,
             on_select=lambda: _take(lines, of_row),
@@ -91,7 +91,7 @@ def charts_part(points: pd.DataFrame, settings: Sequence[str], created: str, key
         )
 
 
-def importance_part(sweep: Sweep) -> None:
+def importance_part(sweep: Sweep, titles: Mapping[str, str]) -> None:
     """Show which settings matter, by Optuna's own measure, where enough points are complete."""
     try:
         shares = cached.importances(sweep)
@@ -102,7 +102,10 @@ def importance_part(sweep: Sweep) -> None:
         return
     st.markdown("**What matters**")
     st.plotly_chart(
-        importance_figure(shares), key="sweep-importance", config=style.CONFIG, alt="Importance of settings"
+        importance_figure(shares, titles),
+        key="sweep-importance",
+        config=style.CONFIG,
+        alt="Importance of settings",
     )
     st.caption(
         "Share of each setting in what makes the points differ (f-ANOVA, as Optuna computes it); rough with few "
@@ -123,7 +126,7 @@ def _take(chart: str, run_ids: Callable[[int], list[list[str]]]) -> None:
         go_to("run", run=ids[0])
 
 
-def picked_runs(table: pd.DataFrame, settings: Sequence[str]) -> None:
+def picked_runs(table: pd.DataFrame, titles: Mapping[str, str]) -> None:
     """List the runs of the cell that was clicked, each to be opened."""
     ids = [run_id for run_id in st.session_state.get(PICKED, []) if run_id in set(table["run_id"])]
     if len(ids) < 2:
@@ -131,9 +134,7 @@ def picked_runs(table: pd.DataFrame, settings: Sequence[str]) -> None:
     rows = table.set_index("run_id").loc[ids].reset_index()
     with st.container(border=True, key="sweep-picked-box"):
         first = ", ".join(
-            f"{SETTING_TITLES[s].lower()} {setting_text(rows[s].iloc[0])}"
-            for s in settings
-            if rows[s].nunique() == 1
+            f"{setting_words(s)} {setting_text(rows[s].iloc[0])}" for s in titles if rows[s].nunique() == 1
         )
         st.markdown(f"**{fmt.plural(len(rows), 'run')}** with {fmt.escape_markdown(first)}")
         with st.container(horizontal=True, gap="small"):
@@ -158,13 +159,13 @@ def picked_runs(table: pd.DataFrame, settings: Sequence[str]) -> None:
             )
 
 
-def points_table(points: pd.DataFrame, settings: Sequence[str]) -> None:
+def points_table(points: pd.DataFrame, titles: Mapping[str, str]) -> None:
     """Show a row a point, the best first."""
     order = points.sort_values("mean", ascending=False, na_position="last", kind="stable")
     frame = pd.DataFrame(
         {
             "Point": [str(trial) for trial in order["trial"]],
-            **{SETTING_TITLES[s]: [setting_text(v) for v in order[s]] for s in settings},
+            **{title: [setting_text(v) for v in order[s]] for s, title in titles.items()},
             "Macro AP": order["mean"].to_numpy(),
             "SD": order["sd"].to_numpy(),
             "Runs": order["runs"].to_numpy(),

@@ -9,14 +9,14 @@ import streamlit as st
 
 from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import show_error, show_note
-from pages.widgets.runs import cached
+from pages.widgets.runs.cached import opened, training_speeds
 from pages.widgets.training.engine_fields import engine_choice
-from pages.widgets.training.estimates import estimate, speeds_by_model
-from pages.widgets.training.train_form import FEATURE_WORDS
 from sedcore.artifacts.runs import Run
-from sedcore.data.store import DataSet, list_datasets
+from sedcore.data.features import feature_title
+from sedcore.data.store import list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.jobs.launch import need_training
+from sedcore.jobs.sweeps.space import parse_values
 from sedcore.jobs.sweeps.spec import (
     MOST_SEEDS,
     PRUNERS,
@@ -25,15 +25,17 @@ from sedcore.jobs.sweeps.spec import (
     make_sweep,
     misfits,
     parse_spec,
+    seconds_a_run,
     to_toml,
 )
 from sedcore.jobs.workers import ensure_worker
 from sedcore.models.catalog import MODELS
+from sedcore.training.config import SETTINGS, setting_words
+from sedcore.training.estimates import estimates
 
 _SAMPLER_WORDS = {"grid": "Grid", "random": "Random", "tpe": "TPE"}
 _PRUNER_WORDS = {"none": "None", "median": "Median", "hyperband": "Hyperband"}
 _USUAL = {"learning_rate": "1e-5, 1e-4, 1e-3", "batch_size": "8, 32, 128"}
-_KINDS: dict[str, Callable[[str], float]] = {"learning_rate": float, "batch_size": int, "epochs": int}
 
 
 def sweep_form(root: Path, runs: list[Run], begun: Callable[[str], None]) -> None:
@@ -53,7 +55,7 @@ def sweep_form(root: Path, runs: list[Run], begun: Callable[[str], None]) -> Non
     if not problem:
         try:
             spec = parse_spec(given)
-            unfit = misfits(cached.opened(root, spec.dataset), spec)
+            unfit = misfits(opened(root, spec.dataset), spec)
         except SedcoreError as error:
             problem = str(error)
     if spec and not problem:
@@ -93,12 +95,13 @@ def _fields(root: Path, names: list[str]) -> tuple[dict, str]:
             "Batch sizes", _USUAL["batch_size"], key="sweep-batches", help="A list, or a range: 8 to 128."
         )
     with right:
-        built = cached.opened(root, dataset).feature_names() or ["logmel"]
+        built = opened(root, dataset).feature_names() or ["logmel"]
         features = st.multiselect(
-            "Features", built, built[:1], key="sweep-features", format_func=lambda k: FEATURE_WORDS.get(k, k)
+            "Features", built, built[:1], key="sweep-features", format_func=feature_title
         )
+        most = SETTINGS["epochs"]
         epochs = st.number_input(
-            "Epochs at most", 1, 100_000, 10, key="sweep-epochs", help="The same for all points."
+            most.title, most.low, most.high, 10, key="sweep-epochs", help="The same for all points."
         )
         seeds = st.number_input(
             "Seeds a point",
@@ -120,9 +123,9 @@ def _fields(root: Path, names: list[str]) -> tuple[dict, str]:
         (space if len(chosen) > 1 else given)[key] = chosen if len(chosen) > 1 else chosen[0]
     for key, text in (("learning_rate", rates), ("batch_size", batches)):
         try:
-            values = listed(text, _KINDS[key])
+            values = parse_values(text, SETTINGS[key].type)
         except ValueError:
-            return given, f"{key.replace('_', ' ')}: {text!r} is neither a list of numbers nor LOW to HIGH"
+            return given, f"{setting_words(key)}: {text!r} is neither a list of numbers nor LOW to HIGH"
         if isinstance(values, list) and len(values) == 1:
             given[key] = values[0]
         else:
@@ -157,24 +160,10 @@ def _search() -> tuple[str, str, int | None]:
     return sampler, pruner, trials
 
 
-def listed(text: str, kind: Callable[[str], float]) -> list[float] | dict[str, object]:
-    """Return the numbers of "1, 2, 3" as a list, of "1 to 9" as a logarithmic range.
-
-    Raises
-    ------
-    ValueError
-        It is neither.
-    """
-    ends = text.split(" to ")
-    if len(ends) == 2:
-        return {"low": kind(ends[0].strip()), "high": kind(ends[1].strip()), "log": True}
-    return [kind(part.strip()) for part in text.split(",") if part.strip()]
-
-
 def _what_it_takes(root: Path, spec: Spec, runs: list[Run], unfit: dict[tuple[str, str], str]) -> None:
     """Say how many runs the sweep is, and about how long they take here one after the other."""
-    dataset = cached.opened(root, spec.dataset)
-    seconds = _seconds_a_run(root, dataset, spec, runs)
+    dataset, speeds = opened(root, spec.dataset), training_speeds(root, runs)
+    seconds = seconds_a_run(spec, lambda features: estimates(dataset, features, speeds))
     points = fmt.plural(spec.trials, "point")
     words = f"{points}, {fmt.plural(len(spec.seeds), 'seed')} each: **{fmt.plural(spec.runs, 'run')}**"
     minutes = max(round(seconds * spec.runs / 60), 1)
@@ -182,17 +171,3 @@ def _what_it_takes(root: Path, spec: Spec, runs: list[Run], unfit: dict[tuple[st
     st.markdown(f"{words}, about {time} one after the other.")
     for (model, features), why in unfit.items():
         show_note(f"{model} on {features} is skipped: {fmt.escape_markdown(why)}")
-
-
-def _seconds_a_run(root: Path, dataset: DataSet, spec: Spec, runs: list[Run]) -> float:
-    """Return the mean expected time of a run over the sweep's models."""
-    datasets = {found.name: cached.opened(root, found.name) for found in list_datasets(root)}
-    speeds = speeds_by_model(runs, datasets)
-    clips = dataset.info["splits"].get("train", {}).get("clips", 0)
-    models = spec.space["model"].values if "model" in spec.space else [spec.fixed["model"]]
-    info = dataset.feature_info(dataset.feature_names()[0])
-    times = [
-        estimate(MODELS[m], clips, int(info["frames"]), int(info["bands"]), speeds.get(m, [])) for m in models
-    ]
-    epochs = spec.fixed.get("epochs", 1)
-    return sum(time.total_s(epochs) for time in times) / len(times)

@@ -177,16 +177,16 @@ def _edges(name: str, onsets: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def _events(name: str, files: Sequence[Path]) -> Source:
-    found: dict[float, pd.DataFrame] = {}
+    tables: dict[float, pd.DataFrame] = {}
     for path in files:
         threshold = float(_THRESHOLD.fullmatch(path.name).group(1))
-        if threshold in found:
+        if threshold in tables:
             raise SedcoreError(f"{path.name}: there are two files for the threshold {threshold:g}; keep one")
         if path.stat().st_size:
-            found[threshold] = _event_table(path).assign(threshold=threshold)
+            tables[threshold] = _event_table(path).assign(threshold=threshold)
         else:
-            found[threshold] = pd.DataFrame()
-    events = pd.concat(list(found.values()), ignore_index=True)
+            tables[threshold] = pd.DataFrame()
+    events = pd.concat(list(tables.values()), ignore_index=True)
     if events.empty:
         raise SedcoreError(f"{name}: none of its {len(files)} files holds an event")
     highest = events.groupby(["clip_id", "label"])["threshold"].max().unstack(fill_value=0.0)

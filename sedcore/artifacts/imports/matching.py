@@ -63,7 +63,7 @@ class ClassMatch:
 
 def match_clips(ids: Sequence[str], truth_ids: Sequence[str]) -> ClipMatch:
     """Match clip ids of the scores with those of the truth."""
-    found: dict[int, int] = {}  # row of the truth -> row of the source
+    place_of: dict[int, int] = {}  # row of the truth -> row of the source
     taken: set[int] = set()
     notes = []
     for words, key in _WAYS:
@@ -71,7 +71,7 @@ def match_clips(ids: Sequence[str], truth_ids: Sequence[str]) -> ClipMatch:
         new = [
             (place, row)
             for name, row in theirs.items()
-            if row not in found and (place := ours.get(name)) is not None and place not in taken
+            if row not in place_of and (place := ours.get(name)) is not None and place not in taken
         ]
         if words == _FOLDERS:  # a/1.wav is not b/1.wav
             new = [
@@ -79,16 +79,16 @@ def match_clips(ids: Sequence[str], truth_ids: Sequence[str]) -> ClipMatch:
                 for place, row in new
                 if not _has_folder(ids[place]) or not _has_folder(truth_ids[row])
             ]
-        found |= {row: place for place, row in new}
+        place_of |= {row: place for place, row in new}
         taken |= {place for place, _ in new}
         if new and words:
             example = f"{ids[new[0][0]]} is {truth_ids[new[0][1]]}"
             matches = "1 clip id matches" if len(new) == 1 else f"{len(new)} clip ids match"
             notes.append(f"{matches} when {words} left aside ({example}).")
     return ClipMatch(
-        rows=tuple((found[row], row) for row in sorted(found)),
+        rows=tuple((place_of[row], row) for row in sorted(place_of)),
         without_truth=tuple(str(name) for i, name in enumerate(ids) if i not in taken),
-        without_scores=tuple(str(name) for i, name in enumerate(truth_ids) if i not in found),
+        without_scores=tuple(str(name) for i, name in enumerate(truth_ids) if i not in place_of),
         notes=tuple(notes),
     )
 
@@ -117,14 +117,8 @@ def match_classes(
     sources: dict[str, str | None] = {target: source for source, target in named.items() if target}
     free = [c for c in classes if c not in named]
     open_truth = [c for c in truth_classes if c not in sources and c not in dropped]
-    sources |= {c: c for c in free if c in open_truth}
-    notes = []
-    theirs = _unique(open_truth, _folded)
-    for key, place in _unique(free, _folded).items():
-        source, target = free[place], open_truth[theirs[key]] if key in theirs else None
-        if target is not None and target not in sources:
-            sources[target] = source
-            notes.append(f"The class {source} of the scores is {target} of the truth.")
+    same, notes = _called_the_same(free, open_truth)
+    sources |= same
     alone = [c for c in free if c not in sources.values()]
     missing = [c for c in open_truth if c not in sources]
     left_out = [source for source, target in named.items() if not target]
@@ -154,6 +148,20 @@ def match_classes(
         questions=tuple(questions),
         notes=tuple(notes),
     )
+
+
+def _called_the_same(
+    classes: Sequence[str], truth_classes: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return {class of the truth: class of the scores} by name, and a note on each that is not spelt alike."""
+    pairs, notes = {c: c for c in classes if c in truth_classes}, []
+    theirs = _unique(truth_classes, _folded)
+    for key, place in _unique(classes, _folded).items():
+        source, target = classes[place], truth_classes[theirs[key]] if key in theirs else None
+        if target is not None and target not in pairs:
+            pairs[target] = source
+            notes.append(f"The class {source} of the scores is {target} of the truth.")
+    return pairs, notes
 
 
 def ask(questions: Sequence[Question], closed: bool) -> str:
@@ -231,7 +239,7 @@ def _unique(names: Sequence[str], key: Callable[[str], str]) -> dict[str, int]:
     places: dict[str, list[int]] = defaultdict(list)
     for place, name in enumerate(names):
         places[key(str(name))].append(place)
-    return {name: found[0] for name, found in places.items() if len(found) == 1}
+    return {name: where[0] for name, where in places.items() if len(where) == 1}
 
 
 def _folded(name: str) -> str:

@@ -114,14 +114,14 @@ def labels_of(columns: Mapping[str, np.ndarray], source: str, clips: Sequence[st
     """Return columns of 0 and 1 as (clips, columns) bool. Raises SedcoreError where one holds anything else."""
     out = np.empty((len(clips), len(columns)), bool)
     for i, (name, values) in enumerate(columns.items()):
-        found = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64)
-        bad = np.flatnonzero(~np.isin(found, (0, 1)))
+        numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64)
+        bad = np.flatnonzero(~np.isin(numbers, (0, 1)))
         if len(bad):
             given = str(values[bad[0]])[:60]
             raise SedcoreError(
                 f"{source}: column {name} holds {given!r} for clip {clips[bad[0]]}; wanted is 0 or 1"
             )
-        out[:, i] = found == 1
+        out[:, i] = numbers == 1
     return out
 
 

@@ -124,14 +124,7 @@ def understand(
     SedcoreError
         There is no truth, no clip matches, a score is missing or no number, or the class map is wrong.
     """
-    notes = list(source.notes)
-    if truth is None and source.truth is None:
-        raise SedcoreError(
-            f"{source.name}: holds scores and no truth; give a file of labels (--truth) or a data set (--data)"
-        )
-    if truth is not None and source.truth is not None and truth is not source.truth:
-        notes.append(f"Not used: {source.truth.words}; {truth.words} are the truth.")
-    truth = truth or source.truth
+    truth, notes = _one_truth(source, truth)
     fires = source.events is not None
     clips = match_clips(source.clip_ids, truth.clip_ids)
     if not clips.rows:
@@ -168,12 +161,24 @@ def understand(
         left_out=classes.left_out,
         lowest=float(scores.min()),
         highest=float(scores.max()),
-        notes=(*notes, *clips.notes, *classes.notes),
+        notes=(*source.notes, *notes, *clips.notes, *classes.notes),
         frames=frames,
         events=events,
         dataset=truth.dataset,
         fingerprint=truth.fingerprint,
     )
+
+
+def _one_truth(source: Source, given: Truth | None) -> tuple[Truth, list[str]]:
+    """Return the truth that was given, else that of the scores' own file, and a note where the latter is not used."""
+    own = source.truth
+    if given is None and own is None:
+        raise SedcoreError(
+            f"{source.name}: holds scores and no truth; give a file of labels (--truth) or a data set (--data)"
+        )
+    if given is None or own is None or given is own:
+        return given or own, []
+    return given, [f"Not used: {own.words}; {given.words} are the truth."]
 
 
 def write_run(root: Path, understood: Understood, name: str, *, run_id: str = "") -> Run:

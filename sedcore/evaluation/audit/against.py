@@ -35,8 +35,8 @@ def check_against_matrices(result: Result) -> tuple[list[Finding], Ranges]:
         candidates[way] = [(name, from_counts(confusion, name)) for name in CONVENTIONS]
     as_printed = candidates["as printed"]
     candidates["columns"] = [(name, columns_exchanged(ranges)) for name, ranges in as_printed]
-    found, best = _against(result, candidates, "matrices")
-    return found + _rows_against_matrices(result), best
+    findings, best = _against(result, candidates, "matrices")
+    return findings + _rows_against_matrices(result), best
 
 
 def check_against_rows(result: Result, clips: int | None) -> tuple[list[Finding], Ranges]:
@@ -66,8 +66,8 @@ def _against(
     if not wrong:
         also = f" ({CONVENTIONS[convention]})" if convention != "zero" else ""
         sentence = f"All {len(shared)} averages that the {what} give are as printed{also}."
-        found = [Finding(Verdict.CONSISTENT, sentence, average_cells(*shared))]
-        return found + _other_definition(result, ranges, what), ranges
+        fine = Finding(Verdict.CONSISTENT, sentence, average_cells(*shared))
+        return [fine, *_other_definition(result, ranges, what)], ranges
     for way in ("arguments", "columns"):
         if way in best and not best[way][0]:
             exchanged = _exchanged(way, wrong, shared, ranges, what)
@@ -81,8 +81,8 @@ def _against(
         ]
     )
     sentence = f"{len(wrong)} of {len(shared)} averages differ from the printed {what}: {said}."
-    found = [Finding(Verdict.CANNOT, sentence, average_cells(*wrong))]
-    return found + [Finding(Verdict.CONSISTENT, "", average_cells(*right))], ranges
+    refuted = Finding(Verdict.CANNOT, sentence, average_cells(*wrong))
+    return [refuted, Finding(Verdict.CONSISTENT, "", average_cells(*right))], ranges
 
 
 def _exchanged(
@@ -125,7 +125,7 @@ def _is_harmonic(printed, part: str, row: Mapping[str, tuple[float, float]]) -> 
 def _other_definition(result: Result, ranges: Ranges, what: str) -> list[Finding]:
     """Macro or weighted F1 that is the harmonic mean of the averages (Opitz and Burst, "Macro F1 and Macro F1",
     2019): right by that definition, but not comparable with the mean of the classes' F1."""
-    found = []
+    findings = []
     for average in ("macro", "weighted"):
         printed, must = result.averages.get(average, {}).get("f1"), ranges.get(average, {}).get("f1")
         if printed is not None and must is not None and not printed.holds(*must):
@@ -133,8 +133,8 @@ def _other_definition(result: Result, ranges: Ranges, what: str) -> list[Finding
                 f"{average.capitalize()} F1 {printed} is the harmonic mean of the averaged P and R; the mean of the "
                 f"classes' F1, as scikit-learn's, is {_range(must)} by the {what}."
             )
-            found.append(Finding(Verdict.SUSPICIOUS, sentence, average_cells((average, "f1"))))
-    return found
+            findings.append(Finding(Verdict.SUSPICIOUS, sentence, average_cells((average, "f1"))))
+    return findings
 
 
 def _rows_against_matrices(result: Result) -> list[Finding]:

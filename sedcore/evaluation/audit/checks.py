@@ -25,10 +25,10 @@ from sedcore.evaluation.audit.tables import (
 
 def check_identities(result: Result) -> list[Finding]:
     """What averages refute by themselves: F1 against P and R, weighted R against micro R."""
-    found = []
+    findings = []
     for average in result.averages:
-        found += _check_f1(result.averages[average], average)
-    return found + _check_weighted(result)
+        findings += _check_f1(result.averages[average], average)
+    return findings + _check_weighted(result)
 
 
 def _check_f1(row: Scores, average: str) -> list[Finding]:
@@ -72,12 +72,11 @@ def _check_weighted(result: Result) -> list[Finding]:
 def check_counts(result: Result, clips: int | None) -> list[Finding]:
     """Rows of classes with support: whether whole numbers of clips can give them, as printed or exchanged."""
     rows = {name: row for name, row in result.classes.items() if row.support is not None and row.scores}
-    found = {name: _possible(row, clips) for name, row in rows.items()}
-    wrong = [name for name, possible in found.items() if not possible]
+    wrong = [name for name, row in rows.items() if not _possible(row, clips)]
     fine = [
         Finding(Verdict.CONSISTENT, "", tuple(Cell("class", name, part) for part in rows[name].scores))
         for name in rows
-        if found[name]
+        if name not in wrong
     ]
     if not wrong:
         return fine
@@ -122,7 +121,7 @@ def check_support_sum(result: Result) -> list[Finding]:
 
 def check_class_f1(result: Result) -> list[Finding]:
     """Rows of classes without support: F1 is the harmonic mean of P and R."""
-    found = []
+    findings = []
     for name, row in result.classes.items():
         if row.support is not None or not all(part in row.scores for part in PARTS):
             continue
@@ -130,12 +129,12 @@ def check_class_f1(result: Result) -> list[Finding]:
         low, high = harmonic(p.low, r.low), harmonic(p.high, r.high)
         cells = (Cell("class", name, "f1"),)
         if f1.holds(low, high):
-            found.append(Finding(Verdict.CONSISTENT, "", cells))
+            findings.append(Finding(Verdict.CONSISTENT, "", cells))
             continue
         sentence = f"{name}: F1 {f1} cannot be: P {p} and R {r} allow {low:.3f} to {high:.3f}."
         beside = (Cell("class", name, "precision"), Cell("class", name, "recall"))
-        found.append(Finding(Verdict.CANNOT, sentence, cells, beside))
-    return found
+        findings.append(Finding(Verdict.CANNOT, sentence, cells, beside))
+    return findings
 
 
 def _possible(row: ClassRow, clips: int | None) -> bool:

@@ -59,7 +59,7 @@ def as_printed(
         note = "Numbers are read as per cent."
         notes += [] if note in notes else [note]
     digits = _digits(decimals)
-    found = {}
+    printed = {}
     for key, number in value.items():
         share = number / 100 if per_cent else number
         if not 0 <= share <= 1:
@@ -69,8 +69,8 @@ def as_printed(
             )
         kept = min(digits[key] + (2 if per_cent else 0), MOST_DECIMALS)
         # Only binary noise is rounded away: rounding to fewer digits than were printed would move the interval.
-        found[key] = Printed(round(share, 12), kept)
-    return found
+        printed[key] = Printed(round(share, 12), kept)
+    return printed
 
 
 def _digits(decimals: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:

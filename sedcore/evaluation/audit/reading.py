@@ -215,7 +215,7 @@ def _matrices(value: object, names: Iterable[str], place: str) -> dict[str, tupl
         entries = list(zip(names, value))
     else:
         raise SedcoreError(f"{place} is not a list of matrices.")
-    found = {}
+    matrices = {}
     for name, entry in entries:
         if not _is_matrix(entry):
             raise SedcoreError(f"{place}, {name} is not [[tn, fp], [fn, tp]]: a class is a 2x2 of counts.")
@@ -226,7 +226,7 @@ def _matrices(value: object, names: Iterable[str], place: str) -> dict[str, tupl
             counts = [lower[key] for key in ("tn", "fp", "fn", "tp")]
         else:
             counts = [*entry[0], *entry[1]]
-        found[str(name)] = tuple(_count(number, f"{place}, {name}") for number in counts)
-    if not found:
+        matrices[str(name)] = tuple(_count(number, f"{place}, {name}") for number in counts)
+    if not matrices:
         raise SedcoreError(f"{place} holds no matrix.")
-    return found
+    return matrices

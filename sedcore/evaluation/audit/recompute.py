@@ -41,18 +41,18 @@ def from_counts(confusion: Confusion, convention: str = "zero") -> Ranges:
     kept = support > 0 if leaves else everything
     pooled = kept if leaves == "no class" else everything
     pairs = {"precision": (tp, predicted), "recall": (tp, support), "f1": (2 * tp, support + predicted)}
-    found: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
+    ranges: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
     for part, (above, below) in pairs.items():
         each = np.where(below > 0, above / np.maximum(below, 1), fill)
         used = kept & ~np.isnan(each)
         total = below[pooled].sum()
-        found["micro"][part] = _exact(above[pooled].sum() / total if total else fill)
+        ranges["micro"][part] = _exact(above[pooled].sum() / total if total else fill)
         if used.any():
-            found["macro"][part] = _exact(each[used].mean())
+            ranges["macro"][part] = _exact(each[used].mean())
         if support[used].sum() > 0:
-            found["weighted"][part] = _exact(np.average(each[used], weights=support[used]))
+            ranges["weighted"][part] = _exact(np.average(each[used], weights=support[used]))
     return {
-        average: {part: r for part, r in row.items() if not np.isnan(r[0])} for average, row in found.items()
+        average: {part: r for part, r in row.items() if not np.isnan(r[0])} for average, row in ranges.items()
     }
 
 
@@ -80,7 +80,7 @@ def from_rows(rows: Mapping[str, ClassRow], clips: int | None, convention: str =
     chosen = list(rows.values())
     if convention == "zero, left out":
         chosen = [row for row in chosen if row.support != 0]
-    found: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
+    ranges: Ranges = {"micro": {}, "macro": {}, "weighted": {}}
     known = bool(chosen) and all(row.support is not None for row in chosen)
     for part in PARTS:
         printed = [(row.scores.get(part), row.support) for row in chosen]
@@ -93,12 +93,12 @@ def from_rows(rows: Mapping[str, ClassRow], clips: int | None, convention: str =
         if not any(number is not None for number, _ in printed):
             continue
         low, high, weights = (np.array(column, float) for column in zip(*bounds))
-        found["macro"][part] = (float(low.mean()), float(high.mean()))
+        ranges["macro"][part] = (float(low.mean()), float(high.mean()))
         if known and weights.sum() > 0:
-            found["weighted"][part] = tuple(float(np.average(edge, weights=weights)) for edge in (low, high))
+            ranges["weighted"][part] = tuple(float(np.average(edge, weights=weights)) for edge in (low, high))
     if rows and all(row.support is not None for row in rows.values()):
-        found["micro"] = _micro_of_rows(list(rows.values()), clips)
-    return found
+        ranges["micro"] = _micro_of_rows(list(rows.values()), clips)
+    return ranges
 
 
 def _micro_of_rows(rows: list[ClassRow], clips: int | None) -> dict[str, tuple[float, float]]:
@@ -110,11 +110,11 @@ def _micro_of_rows(rows: list[ClassRow], clips: int | None) -> dict[str, tuple[f
         return {}
     lowest, highest = sum(counts.tp[0] for counts in held), sum(counts.tp[1] for counts in held)
     fewest, most = sum(counts.predicted[0] for counts in held), sum(counts.predicted[1] for counts in held)
-    found = {"recall": (lowest / total, highest / total)}
+    ranges = {"recall": (lowest / total, highest / total)}
     if fewest > 0:
-        found["precision"] = (lowest / most, min(1.0, highest / fewest))
-    found["f1"] = (2 * lowest / (total + most), min(1.0, 2 * highest / (total + fewest)))
-    return found
+        ranges["precision"] = (lowest / most, min(1.0, highest / fewest))
+    ranges["f1"] = (2 * lowest / (total + most), min(1.0, 2 * highest / (total + fewest)))
+    return ranges
 
 
 def _exact(value: float) -> tuple[float, float]:

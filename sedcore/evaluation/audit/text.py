@@ -181,12 +181,12 @@ class _Results:
         """The result of a model and split that has nothing of this kind yet; a second of a kind is numbered."""
         name, number = model, 1
         while True:
-            found = next((r for r in self.held if (r.model, r.split) == (name, split)), None)
-            if found is None:
-                found = Result(name, split, threshold=threshold)
-                self.held.append(found)
-            if not getattr(found, kind):
-                return found
+            result = next((r for r in self.held if (r.model, r.split) == (name, split)), None)
+            if result is None:
+                result = Result(name, split, threshold=threshold)
+                self.held.append(result)
+            if not getattr(result, kind):
+                return result
             number += 1
             name = f"{model or 'table'} ({number})"
 

@@ -46,14 +46,16 @@ def check_dominant(results: Sequence[Result], classes: int) -> Found:
     if not impossible:
         return []
     at_least = f"{math.floor(share * 1e4) / 100:.2f} %"
-    found = []
+    findings = []
     for result, (low, high) in impossible:
         sentence = (
             f"Weighted F1 {result.averages['weighted']['f1']} is impossible beside the {source.model or 'other'} "
             f"row, by which one class holds at least {at_least} of all labels: that allows {low:.3f} to {high:.3f}."
         )
         weighted = average_cells(("weighted", "precision"), ("weighted", "recall"))
-        found.append((result, Finding(Verdict.CANNOT, sentence, average_cells(("weighted", "f1")), weighted)))
+        findings.append(
+            (result, Finding(Verdict.CANNOT, sentence, average_cells(("weighted", "f1")), weighted))
+        )
     removed = "" if _impossible_f1(rows, own) else " Exchanging precision and recall removes this."
     named = listed([result.model or "a table" for result, _ in impossible])
     sentence = (
@@ -66,7 +68,7 @@ def check_dominant(results: Sequence[Result], classes: int) -> Found:
         for part in PARTS
         if _binds(source, part, classes)
     ]
-    return [*found, (source, Finding(Verdict.CANNOT, sentence, average_cells(*places)))]
+    return [*findings, (source, Finding(Verdict.CANNOT, sentence, average_cells(*places)))]
 
 
 def dominant_share(result: Result, classes: int) -> float:
@@ -97,13 +99,13 @@ def _impossible_f1(
     results: Sequence[Result], shares: Sequence[float]
 ) -> list[tuple[Result, tuple[float, float]]]:
     """Those whose weighted F1 cannot be, with what it can be, given the share of the largest class."""
-    found = []
+    excluded = []
     for result, share in zip(results, shares):
         low, high = _weighted_f1(result, share)
         printed = result.averages["weighted"]["f1"]
         if printed.high < low - SLACK or printed.low > high + SLACK:
-            found.append((result, (low, high)))
-    return found
+            excluded.append((result, (low, high)))
+    return excluded
 
 
 def _weighted_f1(result: Result, share: float) -> tuple[float, float]:
@@ -120,7 +122,8 @@ def _weighted_f1(result: Result, share: float) -> tuple[float, float]:
 def check_supports(results: Sequence[Result]) -> Found:
     """Results on the same clips have the same positives of each class; by exchanged arguments they have not."""
     given = [result for result in results if result.support]
-    return [found for other in given[1:] if (found := _supports_differ(given[0], other))]
+    differing = (_supports_differ(given[0], other) for other in given[1:])
+    return [one for one in differing if one]
 
 
 def _supports_differ(first: Result, second: Result) -> tuple[Result, Finding] | None:
@@ -174,7 +177,7 @@ def check_weights(result: Result, support: Sequence[int], source: str) -> list[F
     most, smallest in those that weigh least. Classes without positives may be in macro or not.
     """
     weights = np.sort(np.asarray(support, float))[::-1] / max(sum(support), 1)
-    found = []
+    findings = []
     for part, name in PARTS.items():
         macro, weighted = (result.averages.get(average, {}).get(part) for average in ("macro", "weighted"))
         if macro is None or weighted is None:
@@ -188,8 +191,8 @@ def check_weights(result: Result, support: Sequence[int], source: str) -> list[F
                 f"allow {low:.3f} to {high:.3f}."
             )
             cells = average_cells(("weighted", part))
-            found.append(Finding(Verdict.CANNOT, sentence, cells, average_cells(("macro", part))))
-    return found
+            findings.append(Finding(Verdict.CANNOT, sentence, cells, average_cells(("macro", part))))
+    return findings
 
 
 def _greedy(weights: np.ndarray, total: float) -> float:
@@ -205,19 +208,19 @@ def baseline_ranges(support: Sequence[int], clips: int) -> dict[str, Ranges]:
     """
     support = np.asarray(support, np.int64)
     frequent = np.arange(len(support)) == int(support.argmax())
-    found = {}
+    baselines = {}
     for name, predicted in (
         ("every class", np.ones(len(support), bool)),
         ("the most frequent class", frequent),
     ):
         tp, fp = support * predicted, (clips - support) * predicted
-        found[name] = from_counts(Confusion.from_counts(tp, fp, support, clips))
-    return found
+        baselines[name] = from_counts(Confusion.from_counts(tp, fp, support, clips))
+    return baselines
 
 
 def check_baseline(result: Result, baselines: dict[str, Ranges]) -> list[Finding]:
     """F1 below that of predicting the same for every clip: possible, but then the model knows nothing."""
-    found = []
+    findings = []
     for name, ranges in baselines.items():
         below = []
         for average in ("micro", "macro", "weighted"):
@@ -233,5 +236,5 @@ def check_baseline(result: Result, baselines: dict[str, Ranges]) -> list[Finding
             )
             cells = average_cells(*((average, "f1") for average, _, _ in below))
             sentence = f"F1 is below that of predicting {name} for every clip: {said}."
-            found.append(Finding(Verdict.SUSPICIOUS, sentence, cells))
-    return found
+            findings.append(Finding(Verdict.SUSPICIOUS, sentence, cells))
+    return findings

@@ -121,9 +121,8 @@ def audit(document: Document) -> Audit:
     baselines = {}
     for split in dict.fromkeys(result.split for result in document.results):
         group = [one for one in audited if one.result.split == split]
-        found = _audit_split(group, document)
-        if found:
-            baselines[split] = found
+        if ranges := _audit_split(group, document):
+            baselines[split] = ranges
     findings = check_chosen_split(document) + _unchecked_together(document)
     return Audit(document, audited, findings, baselines)
 
@@ -144,8 +143,8 @@ def _classes(results: list[Result], document: Document) -> int:
 def _audit_one(result: Result, document: Document) -> Audited:
     one, clips = Audited(result), document.clips
     if result.matrices:
-        found, one.recomputed = check_against_matrices(result)
-        one.findings += found + check_matrices(result, clips)
+        against, one.recomputed = check_against_matrices(result)
+        one.findings += against + check_matrices(result, clips)
     if result.classes:
         rows = check_counts(result, clips) + check_class_f1(result)
         total, summed = check_total(result, clips, _classes([result], document)), check_support_sum(result)
@@ -153,8 +152,8 @@ def _audit_one(result: Result, document: Document) -> Audited:
         doubtful = bool(summed) or any(f.verdict in IMPOSSIBLE for f in rows)
         whole = document.classes in (None, len(result.classes))
         if not result.matrices and whole and not doubtful:
-            found, one.recomputed = check_against_rows(result, clips)
-            one.findings += found
+            against, one.recomputed = check_against_rows(result, clips)
+            one.findings += against
     exchanged = any(f.verdict is Verdict.EXCHANGED for f in one.findings)
     identities = check_identities(result)
     # Where the exchange is known, what follows from it alone is not said again.
@@ -167,11 +166,11 @@ def _audit_split(group: list[Audited], document: Document) -> dict[str, Ranges]:
     results = [one.result for one in group]
     by_id = {id(one.result): one for one in group}
     classes = _classes(results, document)
-    found = check_supports(results)
-    disagree = bool(found)
+    findings = check_supports(results)
+    disagree = bool(findings)
     if classes and len(results) > 1:
-        found += check_dominant(results, classes)
-    for result, finding in found:
+        findings += check_dominant(results, classes)
+    for result, finding in findings:
         by_id[id(result)].findings.append(finding)
     sources = [r for r in results if r.support]
     if not sources or disagree:

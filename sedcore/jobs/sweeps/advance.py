@@ -1,6 +1,6 @@
 """The sweeps of a root: which are due for a look, what ends or holds up one of them, and stopping one.
 
-The sweep's lock keeps two workers from looking at once. What a look does is `sedcore.jobs.sweeps.look`; it brings
+The sweep's lock keeps two workers from looking at once. What a look does is `sedcore.jobs.sweeps.step`; it brings
 Optuna, and is not loaded while no sweep lives.
 """
 
@@ -109,20 +109,20 @@ class Sweeps:
             state = info["state"]
             if state not in LIVE_STATES:
                 return False
-            from sedcore.jobs.sweeps.look import Look
+            from sedcore.jobs.sweeps.step import SweepStep
             from sedcore.jobs.sweeps.study import open_study
 
             spec = parse_spec(info["spec"])
             if sweep.name not in self._studies:
                 self._studies[sweep.name] = open_study(sweep, spec)
             study, runs, gives = self._studies[sweep.name], self._given_runs(sweep), state == "open"
-            look = Look(self._root, sweep, spec, study, runs, gives, info["job"])
-            busy, done = look.take()
-            if look.gives != gives:
+            step = SweepStep(self._root, sweep, spec, study, runs, gives, info["job"])
+            busy, done = step.take()
+            if step.gives != gives:
                 return True  # it was stopped meanwhile: the next look takes away what it left
             if not done:
                 return busy
-            ending = ("finished", look.summary()) if gives else ("stopped", STOP_REQUESTED)
+            ending = ("finished", step.summary()) if gives else ("stopped", STOP_REQUESTED)
             if not set_sweep_state(sweep, *ending, only_from=(state,)):
                 return True  # it was stopped just now
             self._say(f"sweep {sweep.name} {sweep.read()['state']}")

@@ -34,7 +34,7 @@ def runs_of(root: Path, name: str, members: Members | None = None) -> list[Run]:
     its sweep.
     """
     known = {} if members is None else members
-    found = []
+    runs = []
     for run_id in sorted(known_run_ids(root)):
         run = Run(Path(root) / "runs" / run_id)
         if run_id not in known:
@@ -43,8 +43,8 @@ def runs_of(root: Path, name: str, members: Members | None = None) -> list[Run]:
             except SedcoreError:
                 continue
         if known[run_id] == name:
-            found.append(run)
-    return found
+            runs.append(run)
+    return runs
 
 
 def members_of(runs: Sequence[Run]) -> Members:

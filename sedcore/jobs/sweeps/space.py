@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sedcore.errors import SedcoreError
 from sedcore.naming import suggestion
+from sedcore.training.config import SETTINGS as ALL_SETTINGS
 from sedcore.training.config import TrainConfig
 
-# settings that may vary or be fixed, and the type of each
-SETTINGS: dict[str, type] = {
-    "model": str,
-    "features": str,
-    "learning_rate": float,
-    "batch_size": int,
-    "epochs": int,
-    "patience": int,
-    "threshold": float,
-    "deterministic": bool,
-    "devices": str,
-    "schedule": str,
-    "mixup": float,
-    "masking": bool,
-    "filtering": bool,
-    "shifting": int,
-    "averaging": float,
-    "frame_labels": bool,
-    "precision": str,
-}
+# settings that may vary or be fixed
+SETTINGS = {name: known for name, known in ALL_SETTINGS.items() if known.searched}
 MOST_POINTS = 10_000  # of a grid
 _RANGE_KEYS = ("low", "high", "log", "step")
 
@@ -104,8 +86,8 @@ def _dimension(key: str, given: Any) -> Choices | Range:
 
 
 def _range(key: str, given: Mapping[str, Any]) -> Range:
-    kind = SETTINGS[key]
-    if kind not in (int, float):
+    kind = SETTINGS[key].type
+    if not SETTINGS[key].numeric:
         raise SedcoreError(f"space.{key} cannot be a range; give a list of choices")
     for name in given:
         if name not in _RANGE_KEYS:
@@ -132,16 +114,23 @@ def _range(key: str, given: Mapping[str, Any]) -> Range:
     return Range(low, high, log, None if step is None else kind(step))
 
 
+def parse_values(text: str, kind: Callable[[str], float]) -> list[float] | dict[str, object]:
+    """Return the numbers of "1, 2, 3" as a list, of "1 to 9" as a logarithmic range.
+
+    Raises
+    ------
+    ValueError
+        It is neither.
+    """
+    ends = text.split(" to ")
+    if len(ends) == 2:
+        return {"low": kind(ends[0].strip()), "high": kind(ends[1].strip()), "log": True}
+    return [kind(part.strip()) for part in text.split(",") if part.strip()]
+
+
 def typed(key: str, value: Any) -> Any:
     """Return a value of a setting in its type. SedcoreError where it is of another, or out of range."""
-    kind = SETTINGS[key]
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not (
-        isinstance(value, kind) and (kind is bool or not isinstance(value, bool)) or kind is float and whole
-    ):
-        words = {str: "text", float: "a number", int: "a whole number", bool: "true or false"}[kind]
-        raise SedcoreError(f"{key} is {words}; given {value!r}")
-    value = kind(value)
+    value = SETTINGS[key].typed(value)
     # the training's own words for a model that does not exist or a value out of range
     TrainConfig("any", **({"model": "compact"} | {key: value})).resolved()
     return value
@@ -178,7 +167,7 @@ def grid(space: Space) -> list[dict[str, Any]]:
         raise SedcoreError(
             f"the grid has {points:,} points and takes at most {MOST_POINTS:,}; sample it at random instead"
         )
-    kept = [[SETTINGS[key](value) for value in dimension.values] for key, dimension in space.items()]
+    kept = [[SETTINGS[key].type(value) for value in dimension.values] for key, dimension in space.items()]
     return [dict(zip(space, values)) for values in itertools.product(*kept)]
 
 
@@ -189,8 +178,8 @@ def config_of(dataset: str, fixed: Mapping[str, Any], point: Mapping[str, Any], 
 
 def combinations(fixed: Mapping[str, Any], space: Space) -> list[tuple[str, str]]:
     """Return the pairs of model and features that a sweep can meet."""
-    usual = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
     options = [
-        space[key].values if key in space else (fixed.get(key, usual[key]),) for key in ("model", "features")
+        space[key].values if key in space else (fixed.get(key, SETTINGS[key].default),)
+        for key in ("model", "features")
     ]
     return list(itertools.product(*options))

@@ -21,9 +21,10 @@ A point's value is validation macro AP of the best epoch, the mean over its seed
 
 from __future__ import annotations
 
+import itertools
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,11 @@ from sedcore.jobs.sweeps.space import (
 from sedcore.naming import suggestion
 from sedcore.training.checks import check_fit
 from sedcore.training.config import TrainConfig
+from sedcore.training.estimates import Estimate
 
 SAMPLERS, PRUNERS = ("grid", "random", "tpe"), ("none", "median", "hyperband")
 MOST_SEEDS = 100
 _OWN = ("name", "dataset", "sampler", "pruner", "trials", "seeds", "space")
-_SHORT = {"learning_rate": "rate", "batch_size": "batch"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Spec:
     def title(self) -> str:
         """Return the given name, else one made of what varies: ann-rate-batch."""
         first = self.fixed.get("model", "models")
-        rest = [_SHORT.get(key, key) for key in self.space if key != "model"]
+        rest = [SETTINGS[key].label for key in self.space if key != "model"]
         return self.name or "-".join([first, *rest]).replace("_", "-")
 
     def to_json(self) -> dict[str, Any]:
@@ -198,7 +199,7 @@ def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
         No pair can train, or features have not been built.
     """
     pairs = combinations(spec.fixed, spec.space)
-    found: dict[tuple[str, str], str] = {}
+    reasons: dict[tuple[str, str], str] = {}
     check_kinds([features for _, features in pairs])
     for model, features in pairs:
         try:
@@ -206,29 +207,41 @@ def misfits(dataset: DataSet, spec: Spec) -> dict[tuple[str, str], str]:
         except SedcoreError as error:
             if features not in dataset.feature_names():
                 raise
-            found[model, features] = str(error)
+            reasons[model, features] = str(error)
         else:
             if why := _never_suits(spec, model, features):
-                found[model, features] = why
-    if len(found) == len(pairs):
-        raise SedcoreError(next(iter(found.values())))
-    return found
+                reasons[model, features] = why
+    if len(reasons) == len(pairs):
+        raise SedcoreError(next(iter(reasons.values())))
+    return reasons
 
 
 def _never_suits(spec: Spec, model: str, features: str) -> str | None:
     """Return why no point of a sweep suits a model, None where one does.
 
-    Whether learning from frame labels is possible hangs on the model; every other value is right or wrong by itself.
+    Only of what not all models have does it hang on the model; every other value is right or wrong by itself.
     """
-    pair, varies = {"model": model, "features": features}, spec.space.get("frame_labels")
+    hanging = {key: dimension for key, dimension in spec.space.items() if SETTINGS[key].unfit}
     why = None
-    for point in [pair | {"frame_labels": value} for value in varies.values] if varies else [pair]:
+    for values in itertools.product(
+        *(dimension.values or (dimension.low,) for dimension in hanging.values())
+    ):
+        point = {"model": model, "features": features} | dict(zip(hanging, values))
         try:
             spec.config(point, spec.seeds[0])
             return None
         except SedcoreError as error:
             why = str(error)
     return why
+
+
+def seconds_a_run(spec: Spec, times: Callable[[str], Mapping[str, Estimate]]) -> float:
+    """Return the mean time that a run of a sweep takes over its models and features.
+
+    times : returns what is expected of each model on features.
+    """
+    pairs, epochs = combinations(spec.fixed, spec.space), spec.fixed.get("epochs", 1)
+    return sum(times(features)[model].total_s(epochs) for model, features in pairs) / len(pairs)
 
 
 def make_sweep(root: Path, spec: Spec, job: dict[str, Any] | None = None) -> Sweep:

@@ -1,7 +1,7 @@
 """The Optuna side of a sweep: its study, kept as Optuna's own journal ``optuna.log`` in the sweep's folder.
 
 The journal is Optuna's storage for file systems that machines share, and its tools open it. Only who holds the
-sweep's lock writes to it (`sedcore.jobs.sweeps.look`); so a lock of the journal's own, which a killed process
+sweep's lock writes to it (`sedcore.jobs.sweeps.step`); so a lock of the journal's own, which a killed process
 would leave behind for half a minute, is not needed.
 """
 
@@ -106,11 +106,11 @@ def _most_epochs(spec: Spec) -> int:
             points = [point | {key: value} for point in points for value in dimension.values]
         elif isinstance(dimension, Range):
             points = [point | {key: int(dimension.high)} for point in points]
-    found = []
+    epochs = []
     for point in points:
         with contextlib.suppress(SedcoreError):  # settings that do not suit the model: the point is skipped
-            found.append(spec.config(point, spec.seeds[0]).epochs)
-    return max(found, default=1)
+            epochs.append(spec.config(point, spec.seeds[0]).epochs)
+    return max(epochs, default=1)
 
 
 def distributions(spec: Spec) -> dict[str, BaseDistribution]:
@@ -121,7 +121,7 @@ def distributions(spec: Spec) -> dict[str, BaseDistribution]:
 def _distribution(key: str, dimension: Choices | Range) -> BaseDistribution:
     if isinstance(dimension, Choices):
         return CategoricalDistribution(dimension.values)
-    if SETTINGS[key] is int:
+    if SETTINGS[key].type is int:
         return IntDistribution(
             int(dimension.low), int(dimension.high), dimension.log, int(dimension.step or 1)
         )

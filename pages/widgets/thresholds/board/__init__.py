@@ -23,7 +23,8 @@ from pages.widgets.runs.scene import Scene
 from sedcore.comparison.contenders import trivial_baselines
 from sedcore.comparison.selection import Scored
 from sedcore.data.summary import train_priors
-from sedcore.evaluation.evaluate import AVERAGES, Evaluation
+from sedcore.evaluation.evaluate import Evaluation
+from sedcore.evaluation.measures import AVERAGES, OF_DECISIONS, OF_SAMPLES, PICKED_DECISIONS
 
 HERE = Path(__file__).parent
 KEY = "board"
@@ -66,6 +67,18 @@ def board_data(scene: Scene) -> dict:
         "grid": grid.tolist(),
         "counts": counts,
         "bytes": size,
+        "measures": [
+            {
+                "name": m.name,
+                "title": m.title,
+                "short": m.short,
+                "help": m.help,
+                "averages": m.averages,
+                "definedIfPredicted": m.defined_if_predicted,
+            }
+            for m in PICKED_DECISIONS.values()
+        ],
+        "sampled": [m.name for m in OF_SAMPLES],
         "classes": [{"name": name, "title": fmt.class_title(name)} for name in classes],
         "runs": [
             {
@@ -85,7 +98,9 @@ def board_data(scene: Scene) -> dict:
             {
                 "label": label,
                 "values": {
-                    name: [_number(getattr(e.averages[name], part)) for part in ("f1", "precision", "recall")]
+                    name: {
+                        m.name: _number(e.averages[name][m.name]) for m in OF_DECISIONS if name in m.averages
+                    }
                     for name in AVERAGES
                 },
             }
@@ -96,10 +111,7 @@ def board_data(scene: Scene) -> dict:
         "exact": {
             "tp": [tp for tp, _ in exact],
             "fp": [fp for _, fp in exact],
-            "samples": [
-                [prf.precision, prf.recall, prf.f1]
-                for prf in (s.evaluation.averages["samples"] for s in scored)
-            ],
+            "samples": [list(s.evaluation.averages["samples"].values()) for s in scored],
         },
     }
 

@@ -4,9 +4,10 @@
 //
 // data: {edit, version, grid [G], counts (base64 of deflated little-endian tp then fp, each (runs, classes, G)),
 //   bytes (2 or 4 a count), runs [{label, color, glyph, group, baseline, clips, positives [classes; -1: no
-//   such class], samples [[P, R, F1] x G] or null}], classes [{name, title}], threshold, own {class: threshold},
-//   baselines [{label, values {average: [F1, P, R]}}],
-//   exact {tp [runs][classes], fp, samples [runs][P, R, F1]} at the thresholds in force}
+//   such class], samples [[sampled] x G] or null}], classes [{name, title}], threshold, own {class: threshold},
+//   measures [{name, title, short, help, averages, definedIfPredicted}], sampled [names of the samples' values],
+//   baselines [{label, values {average: {measure: value}}}],
+//   exact {tp [runs][classes], fp, samples [runs][sampled]} at the thresholds in force}
 
 const KEY_PAUSE_MS = 250; // keys that follow each other are one move
 

@@ -3,9 +3,9 @@
 const DASH = "–", MINUS = "−";
 
 // The exactly rounded sum (Shewchuk 1997, as Python's math.fsum): the same digits as the page's own tables.
-function exactSum(values, length) {
+function exactSum(values) {
   const partials = [];
-  for (let k = 0; k < length; k++) {
+  for (let k = 0; k < values.length; k++) {
     let x = values[k], kept = 0;
     for (let j = 0; j < partials.length; j++) {
       let y = partials[j];
@@ -52,13 +52,28 @@ function signed(value) {
 }
 
 const whole = (count) => String(count).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+const numberOf = (text) => Number(text.replace(MINUS, "-")); // NaN of a dash
 const ratio = (part, of) => part / Math.max(of, 1);
 
-// Precision, recall and F1 of one class, NaN where undefined: averages.class_scores.
-function scoresOf(tp, fp, positives) {
+// Measures of decisions, 0 where they divide by nothing: the functions of sedcore/evaluation/measures.py.
+const FORMULAS = {
+  precision: (tp, predicted) => ratio(tp, predicted),
+  recall: (tp, predicted, positives) => ratio(tp, positives),
+  f1: (tp, predicted, positives) => ratio(2 * tp, positives + predicted),
+  mcc: (tp, predicted, positives, clips) => {
+    const both = predicted * positives, neither = (clips - predicted) * (clips - positives);
+    return (tp * clips - both) / Math.sqrt(Math.max(both * neither, 1));
+  },
+};
+
+// What the page says of measures, with their functions; one that has none here is left out.
+const withFormulas = (measures) => measures.flatMap((m) => (FORMULAS[m.name] ? [{ ...m, formula: FORMULAS[m.name] }] : []));
+
+// NaN where a class has none for lack of positives: Measure.defined.
+function scoreOf(measure, tp, fp, positives, clips) {
   const predicted = tp + fp;
-  if (positives === 0) return [NaN, predicted ? 0 : NaN, NaN];
-  return [ratio(2 * tp, positives + predicted), ratio(tp, predicted), ratio(tp, positives)];
+  if (positives === 0 && !(measure.definedIfPredicted && predicted)) return NaN;
+  return measure.formula(tp, predicted, positives, clips);
 }
 
 async function inflate(base64, bytes) {

@@ -64,7 +64,7 @@ function markBest(runs, cells) {
   runs.forEach(({ group }, r) => {
     if (shown[r] === DASH) return;
     many.set(group, (many.get(group) || 0) + 1);
-    if (!(Number(best.get(group)) >= Number(shown[r]))) best.set(group, shown[r]);
+    if (!best.has(group) || numberOf(best.get(group)) < numberOf(shown[r])) best.set(group, shown[r]);
   });
   runs.forEach(({ group }, r) => (cells[r].best = many.get(group) > 1 && shown[r] === best.get(group)));
 }

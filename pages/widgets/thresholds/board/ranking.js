@@ -1,7 +1,6 @@
 // The ranking: a line a run with all its averages, best macro F1 first, and what one gets without listening.
 // Names stand on the left, numbers on the right in a panel that scrolls sideways.
 
-const PARTS = ["F1", "P", "R"];
 const TITLES = { macro: "Macro", micro: "Micro", weighted: "Weighted", samples: "Samples" };
 const MEANINGS = {
   macro: "Mean over classes: a rare class weighs as much as a frequent one. The ranking is by macro F1.",
@@ -12,24 +11,26 @@ const MEANINGS = {
   delta: "Macro F1 minus that of the baseline, at the same thresholds.",
 };
 
-// The cells of a line from left to right: each average's F1, P and R, and after macro F1 the change of it.
-function averageCells(line, cellOf) {
-  const cells = {};
-  for (const average of AVERAGES) {
-    for (const part of PARTS) {
-      const cell = (cells[`${average} ${part}`] = line.appendChild(cellOf(average, part)));
-      if (part === "F1" && average !== "macro") cell.classList.add("first");
-      if (average === "macro" && part === "F1") cells.delta = line.appendChild(cellOf("delta", ""));
-    }
-  }
-  return cells;
+// The columns of a line from left to right: each average's measures, F1 first, and after macro F1 the change of it.
+function columnsOf(measures) {
+  return AVERAGES.flatMap((average) => {
+    const columns = measures.filter(({ averages }) => averages.includes(average)).map((measure, k) =>
+      ({ average, measure: measure.name, short: measure.short, key: `${average} ${measure.short}`, first: k === 0 }));
+    if (average === "macro") columns.splice(1, 0, { average: "delta", key: "delta", width: 58 });
+    return columns;
+  });
 }
+
+const widthOf = ({ width, average, first }) => width ?? (first ? (average === "macro" ? 80 : 90) : 54);
 
 class Ranking {
   constructor(force) {
     this.force = force;
     this.runs = force.data.runs;
+    this.columns = columnsOf(force.measures);
+    this.scores = this.columns.filter(({ measure }) => measure);
     this.root = element("div", "ranking");
+    this.root.style.setProperty("--columns", this.columns.map((column) => `${widthOf(column)}px`).join(" "));
     this.lefts = this.root.appendChild(element("div", "lefts"));
     this.numbers = this.root.appendChild(element("div", "numbers"));
     this.names();
@@ -40,12 +41,20 @@ class Ranking {
 
   names() {
     const { right } = this.halves("line names", "", element("div", "run", "Run"));
-    const cells = averageCells(right, (average, part) => {
-      const cell = element("div", "cell", part === "F1" ? `${TITLES[average]} F1` : part);
+    this.cells(right, ({ average, short, first }) => {
+      const cell = element("div", "cell", first ? `${TITLES[average]} ${short}` : short ?? "Δ");
       cell.title = MEANINGS[average];
       return cell;
     });
-    cells.delta.textContent = "Δ";
+  }
+
+  // {key of a column: its cell} of a new line
+  cells(line, cellOf) {
+    return Object.fromEntries(this.columns.map((column) => {
+      const cell = line.appendChild(cellOf(column));
+      if (column.first && column.average !== "macro") cell.classList.add("first");
+      return [column.key, cell];
+    }));
   }
 
   halves(className, id, name) {
@@ -62,9 +71,9 @@ class Ranking {
     name.append(runMark(run), element("span", "label", run.label + (run.baseline ? " ★" : "")));
     name.title = run.label;
     const made = this.halves("line", run.id, name);
-    made.cells = averageCells(made.right, (average, part) => {
-      const cell = numberCell(part === "F1");
-      if (part) cell.dataset.cell = `${average} ${part}`;
+    made.cells = this.cells(made.right, ({ measure, key, first }) => {
+      const cell = numberCell(first);
+      if (measure) cell.dataset.cell = key;
       else cell.classList.add("delta");
       return cell;
     });
@@ -75,10 +84,8 @@ class Ranking {
   // What one gets without listening: under the runs, at no threshold.
   baseline({ label, values }) {
     const { right } = this.halves("line trivial", "", element("div", "run", label));
-    const cells = averageCells(right, () => numberCell(false));
-    for (const average of AVERAGES) {
-      PARTS.forEach((part, p) => sayScore(cells[`${average} ${part}`], values[average][p] ?? NaN));
-    }
+    const cells = this.cells(right, () => numberCell(false));
+    for (const { average, measure, key } of this.scores) sayScore(cells[key], values[average][measure] ?? NaN);
     sayScore(cells.delta, NaN);
     Object.values(cells).forEach(put);
   }
@@ -90,21 +97,16 @@ class Ranking {
     const order = this.ordered(found);
     const base = runs.findIndex((run) => run.baseline);
     lines.forEach(({ cells }, r) => {
-      for (const average of AVERAGES) {
-        const values = found[r][average];
-        PARTS.forEach((part, p) => {
-          const cell = cells[`${average} ${part}`];
-          cell.later = !values; // and keeps its last number
-          if (values) sayScore(cell, values[p]);
-        });
+      for (const { average, measure, key } of this.scores) {
+        const values = found[r][average], cell = cells[key];
+        cell.later = !values; // and keeps its last number
+        if (values) sayScore(cell, values[measure]);
       }
       const comparable = base >= 0 && r !== base && runs[r].group === runs[base].group;
-      const delta = comparable ? found[r].macro[0] - found[base].macro[0] : NaN;
+      const delta = comparable ? found[r].macro.f1 - found[base].macro.f1 : NaN;
       say(cells.delta, signed(delta), delta);
     });
-    for (const key of Object.keys(lines[0].cells)) {
-      if (key !== "delta") markBest(runs, lines.map(({ cells }) => cells[key]));
-    }
+    for (const { key } of this.scores) markBest(runs, lines.map(({ cells }) => cells[key]));
     this.place(order, found, moving);
     if (moving) return this.sheet.draw(order.map((r) => lines[r]));
     for (const { numbers } of lines) numbers.forEach(put);
@@ -112,7 +114,7 @@ class Ranking {
   }
 
   ordered(found) {
-    const { runs } = this, value = (r) => (Number.isNaN(found[r].macro[0]) ? -1 : found[r].macro[0]);
+    const { runs } = this, value = (r) => (Number.isNaN(found[r].macro.f1) ? -1 : found[r].macro.f1);
     return runs.map((_, r) => r).sort((a, b) => runs[a].group - runs[b].group || value(b) - value(a) || a - b);
   }
 
@@ -124,7 +126,7 @@ class Ranking {
       const line = this.lines[r], before = order[k - 1];
       const beside = k > 0 && this.runs[r].group === this.runs[before].group, apart = k > 0 && !beside;
       placed = beside ? placed + 1 : 1;
-      if (placed === 1 || three(found[r].macro[0]) !== three(found[before].macro[0])) ranked = placed;
+      if (placed === 1 || three(found[r].macro.f1) !== three(found[before].macro.f1)) ranked = placed;
       if (line.ranked !== ranked) line.rank.textContent = line.ranked = ranked;
       for (const half of moving ? [line.left] : [line.left, line.right]) {
         if (half.placed === k && half.apart === apart) continue;

@@ -1,8 +1,7 @@
 // Each class: a row with its slider and lock on the left, its number for every run on the right. Only rows in
 // sight and a few beside them are in the document; the height of the others is kept by margins.
 
-const MEASURES = { f1: "F1", precision: "Precision", recall: "Recall", counts: "Counts" };
-const SCORES = ["f1", "precision", "recall"]; // as scoresOf gives them
+const COUNTS = { name: "counts", title: "Counts", help: "Hits, misses, false alarms, clips rightly left out" };
 const KINDS = ["tp", "fn", "fp", "tn"];
 
 class ClassRows {
@@ -26,10 +25,9 @@ class ClassRows {
     const picker = left.appendChild(element("div", "measures"));
     picker.setAttribute("role", "group");
     this.buttons = {};
-    for (const [measure, title] of Object.entries(MEASURES)) {
-      const meaning = measure === "counts" ? "Hits, misses, false alarms, clips rightly left out" : title;
-      this.buttons[measure] = picker.appendChild(button(title, meaning, () => {
-        this.measure = measure;
+    for (const { name, title, help } of [...this.board.force.measures, COUNTS]) {
+      this.buttons[name] = picker.appendChild(button(title, help, () => {
+        this.measure = name;
         this.fit();
       }));
     }
@@ -139,17 +137,18 @@ class ClassRows {
 
   say(row) {
     this.sayLeft(row);
-    const { runs } = this, { c, cells } = row, { force } = this.board, part = SCORES.indexOf(this.measure);
+    const { runs } = this, { c, cells } = row, { force } = this.board;
+    const measure = force.measures.find(({ name }) => name === this.measure);
     runs.forEach((run, r) => {
       const cell = cells[r], positives = run.positives[c], [tp, fp] = force.counted(r, c);
       if (positives < 0) (cell.four || [cell]).forEach((one) => say(one, DASH, NaN));
-      else if (!cell.four) sayScore(cell, scoresOf(tp, fp, positives)[part]);
+      else if (measure) sayScore(cell, scoreOf(measure, tp, fp, positives, run.clips));
       else {
         const counts = [tp, positives - tp, fp, run.clips - positives - fp];
         cell.four.forEach((one, k) => say(one, whole(counts[k]), counts[k]));
       }
     });
-    if (part >= 0) markBest(runs, cells);
+    if (measure) markBest(runs, cells);
   }
 }
 

@@ -6,6 +6,7 @@ const AVERAGES = ["macro", "micro", "weighted", "samples"];
 class Thresholds {
   constructor(data, tp, fp) {
     this.data = data;
+    this.measures = withFormulas(data.measures);
     this.tp = tp;
     this.fp = fp;
     this.at = new Int32Array(data.classes.length); // of each class its place on the grid; -1: the page's counts
@@ -57,11 +58,11 @@ class Thresholds {
     return [this.tp[k], this.fp[k]];
   }
 
-  // {average: [F1, P, R]} of a run; null for the samples average while only the page can know it.
+  // {average: {measure: value}} of a run; null for the samples average while only the page can know it.
   averages(r) {
-    const positives = this.data.runs[r].positives;
-    const f1 = [], precision = [], recall = [], f1Weighted = [], pWeighted = [], rWeighted = [];
-    let tps = 0, fps = 0, all = 0;
+    const { positives, clips } = this.data.runs[r], defined = [];
+    const scores = { macro: {}, micro: {}, weighted: {}, samples: this.samples(r) };
+    let tps = 0, fps = 0, all = 0, classes = 0;
     for (let c = 0; c < positives.length; c++) {
       const here = positives[c];
       if (here < 0) continue;
@@ -69,25 +70,28 @@ class Thresholds {
       tps += tp;
       fps += fp;
       all += here;
-      if (here === 0) continue;
-      const [f, p, s] = scoresOf(tp, fp, here);
-      f1.push(f); precision.push(p); recall.push(s);
-      f1Weighted.push(f * here); pWeighted.push(p * here); rWeighted.push(s * here);
+      classes += 1;
+      if (here) defined.push([tp, tp + fp, here]);
     }
-    const mean = (values, of) => (of ? exactSum(values, values.length) / of : NaN);
-    return {
-      macro: [mean(f1, f1.length), mean(precision, f1.length), mean(recall, f1.length)],
-      micro: scoresOf(tps, fps, all),
-      weighted: [mean(f1Weighted, all), mean(pWeighted, all), mean(rWeighted, all)],
-      samples: this.samples(r),
-    };
+    const values = new Float64Array(defined.length), weighted = new Float64Array(defined.length);
+    for (const measure of this.measures) {
+      const { name, averages, formula } = measure;
+      defined.forEach(([tp, predicted, here], k) => {
+        values[k] = formula(tp, predicted, here, clips);
+        weighted[k] = values[k] * here;
+      });
+      if (averages.includes("macro")) scores.macro[name] = defined.length ? exactSum(values) / defined.length : NaN;
+      if (averages.includes("weighted")) scores.weighted[name] = all ? exactSum(weighted) / all : NaN;
+      if (averages.includes("micro")) scores.micro[name] = scoreOf(measure, tps, fps, all, clips * classes);
+    }
+    return scores;
   }
 
   samples(r) {
-    const curve = this.data.runs[r].samples;
+    const { runs, sampled, exact } = this.data, curve = runs[r].samples;
     if (!this.told && (Object.keys(this.now.own).length || this.common < 0 || !curve)) return null;
-    const [p, s, f] = this.told ? this.data.exact.samples[r] : curve[this.common];
-    return [f, p, s];
+    const values = this.told ? exact.samples[r] : curve[this.common];
+    return Object.fromEntries(sampled.map((name, k) => [name, values[k]]));
   }
 }
 

@@ -1,4 +1,4 @@
-"""The frame of a training: from claiming a run to its last word. Light; what is learned comes as a function.
+"""The frame of a training: from claiming a run to its last word. Light; the training itself is a function given to it.
 
 The process that trains holds the run's lock all the way. Whatever happens, the run's status says how it ended,
 in a sentence: finished, cancelled or failed. Only a process that is killed says nothing; then the lock is free,
@@ -33,8 +33,8 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Course:
-    """What a training is given by its frame.
+class TrainingContext:
+    """What a training is handed by who supervises it.
 
     Attributes
     ----------
@@ -52,10 +52,10 @@ class Course:
 
 
 # Trains, and returns the state that the run ends in (finished or cancelled) and the reason in words.
-Learn = Callable[[Course], tuple[str, str]]
+Learn = Callable[[TrainingContext], tuple[str, str]]
 
 
-def follow(
+def supervise(
     learn: Learn,
     root: Path,
     run: Run,
@@ -96,7 +96,7 @@ def follow(
             recording.keep_reserve(run)
             recording.remove_leftovers(run)
             drop_unfinished(run)
-            state, reason = learn(Course(root, run, stop, progress, say))
+            state, reason = learn(TrainingContext(root, run, stop, progress, say))
         except NotQueued:
             raise
         except Exception as error:

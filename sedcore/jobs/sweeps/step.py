@@ -34,8 +34,8 @@ _AHEAD = 8  # runs that wait at least, where what they are does not hang on how 
 _MOST_ASKED = 4  # trials at most, as a multiple of the points wanted: skipped and repeated ones are no points
 
 
-class Look:
-    """One look at one sweep, under its lock.
+class SweepStep:
+    """What is due of one sweep at one look, under its lock.
 
     Parameters
     ----------
