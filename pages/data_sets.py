@@ -13,6 +13,7 @@ from pages.widgets.base.navigation import link_to
 from pages.widgets.data.clip_pictures import clips_to_look_at, seconds, title
 from pages.widgets.data.co_occurrence import MOST_CLASSES, say_cut, together_and_lengths
 from pages.widgets.data.dataset_choice import PARAM, choose_dataset
+from pages.widgets.runs import cached
 from pages.widgets.runs.address import BY_PAGE
 from pages.widgets.runs.guarded import guarded
 from sedcore.data import summary
@@ -28,7 +29,7 @@ def main() -> None:
     if dataset is None:
         return
     balance = summary.balance_table(dataset)
-    shift = shifts(dataset, balance)
+    shift = cached.label_shifts(dataset, balance)
     top.markdown(answer(dataset, balance, shift))
     sizes(dataset)
     problems(dataset)
@@ -36,16 +37,6 @@ def main() -> None:
     together_and_lengths(dataset, balance)
     clips_to_look_at(dataset, balance)
     about(dataset)
-
-
-@st.cache_data(max_entries=24, show_spinner=False)
-def _shifts(fingerprint: str, _balance: pd.DataFrame) -> pd.DataFrame:
-    return summary.shift_table(_balance)
-
-
-def shifts(dataset: DataSet, balance: pd.DataFrame) -> pd.DataFrame:
-    """Return the label shift of each class, computed once for a data set."""
-    return _shifts(dataset.fingerprint, balance)
 
 
 def answer(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sedcore.evaluation.counts import Counts, checked
-from sedcore.evaluation.measures import OF_SAMPLES, ByMeasure
+from sedcore.evaluation.measures import MEASURES, OF_SAMPLES, ByMeasure
 
 STEPS = 100  # at least, over the range of scores
 CHUNK = 2_000_000  # scores that are looked at in one go: some 50 MB
@@ -94,6 +94,28 @@ def count_on_grid(
         tp, fp = counts.on_grid(grid)
     samples, empty = _samples(hits, predicted, np.count_nonzero(truth, axis=1), classes)
     return OnGrid(np.asarray(grid, np.float64), tp, fp, samples, empty, clips)
+
+
+def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subject: str | int) -> np.ndarray:
+    """Return (thresholds,) values of a measure when all classes share each threshold of a grid.
+
+    positives : (classes,) clips with the class.
+
+    subject : an average that the measure has ("macro", "micro", "weighted") or the column of a class. NaN where
+    undefined.
+    """
+    tp, predicted, defined_of = counted.tp, counted.tp + counted.fp, MEASURES[measure].defined
+    if subject == "micro":
+        every = counted.clips * len(positives)
+        return defined_of(tp.sum(axis=1), predicted.sum(axis=1), positives.sum(), every)
+    values = defined_of(tp, predicted, positives[None, :], counted.clips)
+    if isinstance(subject, int):
+        return values[:, subject]
+    defined = positives > 0
+    if not defined.any():
+        return np.full(len(tp), np.nan)
+    weights = positives[defined] if subject == "weighted" else None
+    return np.average(values[:, defined], axis=1, weights=weights)
 
 
 def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
