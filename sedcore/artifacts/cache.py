@@ -33,7 +33,7 @@ def read_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) ->
 
 
 def has_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) -> bool:
-    """Say whether `read_cache` would find an entry; its arrays are not read."""
+    """Whether `read_cache` would find an entry; its arrays are not read."""
     try:
         with np.load(_file(run, name), allow_pickle=False) as kept:
             return str(kept[_KEY]) == _key(source, depends)

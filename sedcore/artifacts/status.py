@@ -96,7 +96,7 @@ def stored_status(folder: Path) -> Status:
 def status_of(folder: Path) -> Status:
     """Return the current status: ``running`` or ``cancelling`` with a free lock is ``interrupted``.
 
-    For a run on a cluster it is the stored status, which the worker of that cluster keeps up to date.
+    For a run on a cluster it is the stored status, which `sedcore.jobs.cluster.refresh` keeps up to date.
     """
     status = stored_status(folder)
     if status.state in TRAINING_STATES and status.remote is None and not is_locked(folder):

@@ -22,7 +22,7 @@ from sedcore.evaluation.measures import MEASURES, OF_DECISIONS, OF_SAMPLES, ByMe
 
 
 class Measured:
-    """Base of classes with measures `by_class`, (classes,) each, and maybe `by_run`; each is an attribute too."""
+    """Makes each measure in `by_class`, (classes,), and in `by_run`, if there, an attribute too: `result.f1`."""
 
     def __getattr__(self, name: str) -> np.ndarray | float:
         if name in MEASURES:
