@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from sedcore.evaluation.baselines import value_of
+from sedcore.evaluation.baselines import measure_value
 from sedcore.evaluation.bootstrap import Draws, bootstrap_decisions, bootstrap_ranking, merged
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.measures import PICKED, RUN_MEASURES, measure_behind
@@ -67,7 +67,7 @@ def true_values(steps: Sequence[float]) -> list[dict[str, np.ndarray | float]]:
     truth, scores = drawn(np.random.default_rng(999), POPULATION, steps=steps)
     runs = [evaluate(truth, of_run, [str(number) for number in POSITIVES], THRESHOLD) for of_run in scores]
     return [
-        {name: value_of(e, name) if name in RUN_MEASURES else e.by_class[name] for name in MEASURES}
+        {name: measure_value(e, name) if name in RUN_MEASURES else e.by_class[name] for name in MEASURES}
         for e in runs
     ]
 

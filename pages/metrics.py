@@ -30,7 +30,7 @@ from sedcore.comparison.contenders import (
 )
 from sedcore.comparison.seeds import seeds_frame
 from sedcore.data.summary import train_priors
-from sedcore.evaluation.baselines import of_classes
+from sedcore.evaluation.baselines import all_positive_scores
 from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.measures import AVERAGE_HELP, AVERAGES, OF_DECISIONS, PICKED, Measure
@@ -265,7 +265,7 @@ def classes_csv(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -
         if draws:
             ends = class_intervals([s], draws, measure, s.evaluation.classes)[:, :, 0]
             table[f"{measure}_low"], table[f"{measure}_high"] = ends
-        table[f"{measure}_trivial"] = of_classes(s.evaluation, measure)
+        table[f"{measure}_trivial"] = all_positive_scores(s.evaluation, measure)
         found.append(_named(s, table, scene))
     return pd.concat(found)
 

@@ -16,6 +16,7 @@ from pages.widgets.compare.seed_table import seeds_table
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene, every_run
 from sedcore.comparison.seeds import seeds_frame
+from sedcore.evaluation.measures import RUN_MEASURES
 from sedcore.figures import style
 from sedcore.figures.palette import UNCHOSEN
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front
@@ -26,7 +27,7 @@ COSTS = {
     "Time a clip": ("ms_per_clip", "Milliseconds to score a clip", 1),
 }
 MOST_BOARDS = 12  # tables of runs that do not compare with each other; a root of more is a heap
-MEASURES = {"Macro AP": "macro_ap", "Micro F1": "micro_f1", "Macro F1": "macro_f1"}
+MEASURES = {RUN_MEASURES[name].title: name for name in ("macro_ap", "micro_f1", "macro_f1")}
 
 
 def main() -> None:

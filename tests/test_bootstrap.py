@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import bootstrap as module
 from sedcore.evaluation.align import aligned, paired
-from sedcore.evaluation.baselines import value_of
+from sedcore.evaluation.baselines import measure_value
 from sedcore.evaluation.bootstrap import (
     bootstrap_decisions,
     bootstrap_ranking,
@@ -79,7 +79,7 @@ def test_decisions_equal_a_loop_over_the_same_resamples():
                     expected = getattr(e.averages[name], part)
                     assert found[run].draws[f"{name}_{part}"][row] == pytest.approx(expected, abs=1e-12)
             for name in MCC:
-                assert found[run].draws[name][row] == pytest.approx(value_of(e, name), abs=1e-12)
+                assert found[run].draws[name][row] == pytest.approx(measure_value(e, name), abs=1e-12)
             for part in (*PARTS, "mcc"):
                 np.testing.assert_allclose(found[run].draws[part][row], getattr(e, part), atol=1e-7)
 
@@ -153,7 +153,7 @@ def test_the_full_split_has_the_values_of_evaluate():
     for name in AVERAGES:
         assert found.full[f"{name}_f1"] == e.averages[name].f1
     for name in MCC:
-        assert found.full[name] == value_of(e, name)
+        assert found.full[name] == measure_value(e, name)
     assert (found.full["macro_ap"], found.full["macro_roc_auc"]) == (e.mAP, e.macro_roc_auc)
     for measure in (*PARTS, "mcc", "ap", "roc_auc"):
         np.testing.assert_array_equal(found.full[measure], getattr(e, measure))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.made_runs import make_runs
-from sedcore.artifacts.counted import count_scores
+from sedcore.artifacts.counted import VERSION, count_scores, layout_of
 from sedcore.artifacts.index import RunIndex
 from sedcore.artifacts.locks import RunLock
 from sedcore.artifacts.manage import delete_run, rename_run
@@ -61,6 +61,17 @@ def test_what_it_kept_is_what_the_scores_give(root):
         for name, value in flat(getattr(wanted, part)).items():
             np.testing.assert_array_equal(flat(getattr(found, part))[name], value, err_msg=name)
     assert found.summary.classes == wanted.summary.classes and found.summary.dtype == wanted.summary.dtype
+
+
+def test_records_are_those_of_their_version(root):
+    """What is kept by an index of this VERSION has these parts: others want another VERSION."""
+    index = RunIndex(root, keep=False)
+    index.counted(Run(root / "runs" / "made-00"), "test")
+    packed = index.packed(Run(root / "runs" / "made-00"), "test")
+    wanted = ["key", "lowest", "highest", "lwlrap", "collapsed", "macro_ap", "macro_roc_auc", "positives"]
+    wanted += ["ap", "roc_auc", "eer", "samples", "empty", "tp", "fp"]
+    record = layout_of(packed.layout).record
+    assert VERSION == 2 and list(record.names) == wanted and record["samples"].shape[1] == 3
 
 
 def test_counting_goes_on_where_it_ended(root):

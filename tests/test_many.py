@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sedcore.evaluation.averages import averages
-from sedcore.evaluation.baselines import baselines, below, value_of
+from sedcore.evaluation.baselines import baselines, beaten_by_baselines, measure_value
 from sedcore.evaluation.counts import Confusion
 from sedcore.evaluation.evaluate import evaluate
 from sedcore.evaluation.many import averages_of_many, below_any
@@ -37,6 +37,6 @@ def test_which_runs_a_baseline_beats_is_what_each_is_told(inputs, threshold):
     names = [f"c{c}" for c in range(truth.shape[1])]
     trivial = baselines(truth, names)
     runs = [evaluate(truth, one, names, threshold) for one in (scores, -scores, np.zeros_like(scores))]
-    values = {measure: np.array([value_of(e, measure) for e in runs]) for measure in RUN_MEASURES}
-    assert below_any(values, trivial).tolist() == [bool(below(e, trivial)) for e in runs]
+    values = {measure: np.array([measure_value(e, measure) for e in runs]) for measure in RUN_MEASURES}
+    assert below_any(values, trivial).tolist() == [bool(beaten_by_baselines(e, trivial)) for e in runs]
     assert not below_any(values, {}).any()

@@ -17,11 +17,11 @@ from sedcore.evaluation.baselines import (
     ALL_POSITIVE,
     FROM_PRIORS,
     MOST_FREQUENT,
+    all_positive_scores,
     baselines,
-    below,
+    beaten_by_baselines,
     below_by_class,
-    of_classes,
-    value_of,
+    measure_value,
 )
 from sedcore.evaluation.counts import Confusion, counts
 from sedcore.evaluation.evaluate import evaluate
@@ -227,16 +227,19 @@ def test_a_model_below_a_baseline_is_flagged():
     truth = small_split()
     trivial = baselines(truth, "abc")
     good = evaluate(truth, truth.astype(float), "abc", 0.5)
-    assert below(good, trivial) == {}
-    silent = below(evaluate(truth, np.zeros(truth.shape), "abc", 0.5), trivial)
+    assert beaten_by_baselines(good, trivial) == {}
+    silent = beaten_by_baselines(evaluate(truth, np.zeros(truth.shape), "abc", 0.5), trivial)
     f1 = {"micro_f1", "macro_f1", "weighted_f1", "samples_f1"}
     assert set(silent) == f1 | {"micro_mcc"}  # its AP equals theirs
     assert (
         ALL_POSITIVE in silent["macro_f1"] and ALL_POSITIVE not in silent["micro_mcc"]
     )  # whose MCC is 0 too
-    reversed_ = below(evaluate(truth, -truth.astype(float), "abc", 0.5), trivial)
+    reversed_ = beaten_by_baselines(evaluate(truth, -truth.astype(float), "abc", 0.5), trivial)
     assert reversed_["macro_roc_auc"] == list(trivial)
-    assert value_of(good, "macro_ap") == 1 and value_of(good, "samples_f1") == good.averages["samples"].f1
+    assert (
+        measure_value(good, "macro_ap") == 1
+        and measure_value(good, "samples_f1") == good.averages["samples"].f1
+    )
 
 
 MEASURES_OF_CLASSES = ("f1", "precision", "recall", "mcc", "ap", "roc_auc")
@@ -274,7 +277,7 @@ def test_baselines_are_what_an_evaluation_of_their_scores_gives(inputs):
         measure
     ) in MEASURES_OF_CLASSES:  # of a class alone: that of the baseline all positive, and not below it
         wanted = np.where(truth.any(axis=0), getattr(everything, measure), np.nan)
-        np.testing.assert_array_equal(of_classes(everything, measure), wanted)
+        np.testing.assert_array_equal(all_positive_scores(everything, measure), wanted)
         assert not below_by_class(everything, measure).any()
 
 

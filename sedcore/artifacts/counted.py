@@ -31,7 +31,7 @@ _MEANS = tuple(
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class ScoreSummary:
     """What scores give: `key` (runs compare only where it is equal), a summary, and counts on the sliders' grid."""
 
     key: str
@@ -52,7 +52,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedSummary:
     """Counts as they are kept: a layout's text and the bytes of one record."""
 
     layout: str
@@ -79,7 +79,7 @@ def layout_of(text: str) -> Layout:
     return Layout(text, classes, clips, np.dtype(note["dtype"]), grid, record)
 
 
-def pack(counted: Counted) -> Packed:
+def pack(counted: ScoreSummary) -> PackedSummary:
     """Return counts as they are kept."""
     s, g = counted.summary, counted.on_grid
     note = {"classes": s.classes, "clips": s.clips, "dtype": str(s.dtype), "grid": g.grid.tolist()}
@@ -94,11 +94,11 @@ def pack(counted: Counted) -> Packed:
         record[f"macro_{m.name}"] = mean_defined(s.by_class[m.name])
     for name in ("samples", "empty", "tp", "fp"):
         record[name] = getattr(g, name)
-    return Packed(layout.text, record.tobytes())
+    return PackedSummary(layout.text, record.tobytes())
 
 
 @functools.lru_cache(maxsize=128)
-def unpack(packed: Packed) -> Counted:
+def unpack(packed: PackedSummary) -> ScoreSummary:
     """Return the counts that `pack` was given; they are shared, and cannot be written to.
 
     Raises ValueError, KeyError or TypeError where they are damaged.
@@ -117,21 +117,21 @@ def unpack(packed: Packed) -> Counted:
     tp, fp = record["tp"].astype(np.int64), record["fp"].astype(np.int64)
     tp.flags.writeable = fp.flags.writeable = False
     on_grid = OnGrid(layout.grid, tp, fp, record["samples"], record["empty"], layout.clips)
-    return Counted(record["key"].decode(), summary, on_grid)
+    return ScoreSummary(record["key"].decode(), summary, on_grid)
 
 
-def records(packed: Sequence[Packed]) -> np.ndarray:
+def records(packed: Sequence[PackedSummary]) -> np.ndarray:
     """Return the records of counts of one layout side by side, (runs,)."""
     return np.frombuffer(b"".join(one.record for one in packed), layout_of(packed[0].layout).record)
 
 
-def one_number(packed: Packed, name: str) -> float | bytes:
+def one_number(packed: PackedSummary, name: str) -> float | bytes:
     """Return one number of a record ("macro_ap", "macro_roc_auc", "key" ...) without unpacking the rest."""
     kind, offset = layout_of(packed.layout).record.fields[name][:2]
     return np.frombuffer(packed.record, kind, 1, offset)[0].item()
 
 
-def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
+def count_scores(run: Run, split: str, keep: bool = False) -> ScoreSummary:
     """Read the scores of a run on a split and count them.
 
     Those of large runs take seconds; with `keep` their counts are kept in the run's own cache too, so that they
@@ -141,11 +141,11 @@ def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
     large = is_large(run, split)
     kept = read_cache(run, name, file, depends) if large else None
     if kept is not None:
-        return unpack(Packed(str(kept["layout"]), kept["record"].tobytes()))
+        return unpack(PackedSummary(str(kept["layout"]), kept["record"].tobytes()))
     predictions = run.predictions(split)
     summary = summarise(predictions.truth, predictions.scores, predictions.classes)
     grid = threshold_grid(*slider_range(summary.lowest, summary.highest))
-    counted = Counted(
+    counted = ScoreSummary(
         predictions.comparison_key(), summary, count_on_grid(predictions.truth, predictions.scores, grid)
     )
     if large and keep:
@@ -155,7 +155,7 @@ def count_scores(run: Run, split: str, keep: bool = False) -> Counted:
     return counted
 
 
-def try_to_count(run: Run, split: str, keep: bool) -> Counted | None:
+def try_to_count(run: Run, split: str, keep: bool) -> ScoreSummary | None:
     """Return what `count_scores` does, None where the scores cannot be used."""
     try:
         return count_scores(run, split, keep)

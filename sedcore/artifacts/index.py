@@ -22,8 +22,8 @@ from typing import Any
 
 from sedcore.artifacts.counted import (
     VERSION,
-    Counted,
-    Packed,
+    PackedSummary,
+    ScoreSummary,
     count_scores,
     layout_of,
     pack,
@@ -66,7 +66,7 @@ class ListedRun(Run):
         super().__init__(path)
         self.stamp, self.seen, self.problem = stamp, seen, problem
         self.seen_splits = splits
-        self.kept: dict[str, Any] = {}  # what others derive from `info`, which does not change here
+        self.derived_cache: dict[str, Any] = {}  # what others derive from `info`, which does not change here
         self._info = info
 
     @property
@@ -92,7 +92,8 @@ class Listing(tuple[ListedRun, ...]):
 
     def __init__(self, _runs: Iterable[ListedRun] = ()):
         self._derived: dict[object, Any] = {}
-        self.looked_up: dict[str, tuple[int, dict[str, Packed], str]] = {}  # by split; for `RunIndex.look_up`
+        # by split; for `RunIndex.look_up`
+        self.looked_up: dict[str, tuple[int, dict[str, PackedSummary], str]] = {}
 
     def derived(self, key: object, make: Callable[[], Any]) -> Any:
         """Return what `make` once gave under a key: what follows from these runs, and from the key."""
@@ -116,7 +117,8 @@ class RunIndex:
         self.root, self._keep = Path(root), keep
         self._lock = threading.Lock()
         self._listed: dict[str, ListedRun] = {}
-        self._counted: dict[tuple[str, str], tuple[str, Packed]] = {}  # (run id, split): file stamp, counts
+        # (run id, split): file stamp, counts
+        self._counted: dict[tuple[str, str], tuple[str, PackedSummary]] = {}
         self._listing = Listing()
         self._changes = 0  # looks at the root and writings of counts so far
         self._load()
@@ -168,7 +170,7 @@ class RunIndex:
                 if progress:
                     progress(min(start + _AT_ONCE, len(runs)), len(runs))
 
-    def counted(self, run: Run, split: str) -> Counted:
+    def counted(self, run: Run, split: str) -> ScoreSummary:
         """Return what the scores of a run on a split give, counted now if need be. Raises SedcoreError without them."""
         known = self.packed(run, split)
         if known is not None:
@@ -181,12 +183,12 @@ class RunIndex:
         """Whether the scores of a run on a split have been counted since they were written."""
         return self.packed(run, split) is not None
 
-    def packed(self, run: Run, split: str) -> Packed | None:
+    def packed(self, run: Run, split: str) -> PackedSummary | None:
         """Return what is known of the scores of a run on a split, None where they are not counted yet."""
         stamp, packed = self._counted.get((run.run_id, split), ("", None))
         return packed if stamp and stamp == _file_stamp(run, split) else None
 
-    def look_up(self, split: str, listing: Listing | None = None) -> tuple[dict[str, Packed], str]:
+    def look_up(self, split: str, listing: Listing | None = None) -> tuple[dict[str, PackedSummary], str]:
         """Return what is known of the scores of listed runs on a split, by run id, and a key for caches.
 
         The key is another whenever a run or its scores is. Files are looked at once after each `refresh`.
@@ -228,7 +230,7 @@ class RunIndex:
                     layout = layouts[number]
                     if len(record) != layout.record.itemsize:
                         raise ValueError("a record is cut")
-                    self._counted[run_id, split] = (stamp, Packed(layout.text, record))
+                    self._counted[run_id, split] = (stamp, PackedSummary(layout.text, record))
         except (sqlite3.Error, ValueError, TypeError, KeyError):
             self._listed, self._counted = {}, {}
             if self._keep:  # damaged: made again from the runs
@@ -266,7 +268,7 @@ class RunIndex:
             base.executemany("DELETE FROM runs WHERE run_id = ?", [(name,) for name in gone])
             base.executemany("DELETE FROM scores WHERE run_id = ?", [(name,) for name in gone])
 
-    def _write_scores(self, rows: Iterable[tuple[str, str, str, Packed]]) -> None:
+    def _write_scores(self, rows: Iterable[tuple[str, str, str, PackedSummary]]) -> None:
         rows = list(rows)
         with self._lock:
             self._changes += 1

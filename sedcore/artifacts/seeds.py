@@ -18,7 +18,7 @@ def configuration(run: Run) -> str:
     Names, tags and notes of a run are no part of its configuration. The fingerprint of the data is, and, as it says
     nothing of them, the settings that features were made with, where they were kept.
     """
-    kept = run.kept if isinstance(run, ListedRun) else {}
+    kept = run.derived_cache if isinstance(run, ListedRun) else {}
     if "configuration" not in kept:
         kept["configuration"] = _configuration(run.info)
     return kept["configuration"]

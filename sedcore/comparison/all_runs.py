@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sedcore.artifacts.counted import Layout, Packed, layout_of, records
+from sedcore.artifacts.counted import Layout, PackedSummary, layout_of, records
 from sedcore.artifacts.index import ListedRun
 from sedcore.comparison.scores import stop_of
 from sedcore.comparison.selection import Choice
@@ -63,7 +63,7 @@ def all_runs(
     runs: Sequence[ListedRun],
     split: str,
     choice: Choice,
-    counted: Mapping[str, Packed],
+    counted: Mapping[str, PackedSummary],
     reading: Callable[[int, int], None] = lambda done, total: None,
 ) -> AllRuns:
     """Return what all runs have on a split at the thresholds of a choice.
@@ -104,7 +104,7 @@ def all_runs(
     return columns
 
 
-def _by_layout(packed: Sequence[Packed | None]) -> Iterator[tuple[Layout, list[int]]]:
+def _by_layout(packed: Sequence[PackedSummary | None]) -> Iterator[tuple[Layout, list[int]]]:
     rows: dict[str, list[int]] = {}
     for row, one in enumerate(packed):
         if one is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sedcore.comparison.selection import Scored, Selection
-from sedcore.evaluation.baselines import below_by_class, of_classes
+from sedcore.evaluation.baselines import all_positive_scores, below_by_class
 
 
 def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
@@ -49,7 +49,7 @@ def trivial_values(selection: Selection, measure: str) -> np.ndarray:
     """Return (classes,) what one gets in each class without listening, from the first run where it is defined."""
     found: dict[str, float] = {}
     for s in _in_order(selection):
-        for name, value in zip(s.evaluation.classes, of_classes(s.evaluation, measure)):
+        for name, value in zip(s.evaluation.classes, all_positive_scores(s.evaluation, measure)):
             if np.isnan(found.get(name, np.nan)):
                 found[name] = float(value)
     return np.array([found[name] for name in selection.classes])

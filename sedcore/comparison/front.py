@@ -80,6 +80,7 @@ class Comparison:
             if other.key != group[0].key:
                 raise SedcoreError(_why_not(group[0], other))
         self._group, self._average_seeds = list(group), average_seeds
+        self._tested: dict[str, Pairs] = {}
         self.evaluations: dict[str, Evaluation] = {one.label: one.evaluation for one in group}
 
     @property
@@ -171,10 +172,6 @@ class Comparison:
         ]
         more = f"; and {len(words) - 6} more pairs" if len(words) > 6 else ""
         return f"{_SHOWN[0]}: {'; '.join(words[:6])}{more}."
-
-    @cached_property
-    def _tested(self) -> dict[str, Pairs]:
-        return {}
 
     def _pairs(self, measure: str) -> Pairs:
         self._check(measure)

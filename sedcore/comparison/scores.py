@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sedcore.artifacts.cache import has_cache
-from sedcore.artifacts.counted import LARGE, VERSION, Counted, one_number
+from sedcore.artifacts.counted import LARGE, VERSION, ScoreSummary, one_number
 from sedcore.artifacts.index import ListedRun, RunIndex
 from sedcore.artifacts.predictions import Predictions
 from sedcore.artifacts.runs import Run
@@ -22,8 +22,7 @@ from sedcore.comparison.recent import Recent
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import Confusion, Counts, cast_thresholds, counts, decide
-from sedcore.evaluation.evaluate import Evaluation, summarise
-from sedcore.evaluation.evaluate import evaluation as evaluation_of
+from sedcore.evaluation.evaluate import Evaluation, assemble, summarise
 from sedcore.evaluation.grid import OnGrid, count_on_grid
 from sedcore.evaluation.measures import ByMeasure
 
@@ -46,7 +45,7 @@ class Scores:
 
     whole = True  # these are all scores of the split, so that what follows from them may be kept in the run
 
-    def __init__(self, run: Run, split: str, counted: Counted, stamp: Stamp):
+    def __init__(self, run: Run, split: str, counted: ScoreSummary, stamp: Stamp):
         self.run, self.split, self.stamp = run, split, stamp
         self.key, self.summary = counted.key, counted.summary
         self.large = counted.summary.size > LARGE
@@ -122,7 +121,7 @@ class Scores:
             or (self._count_large(cast) if self.large else None)
             or (self.counts.at(wanted), self._samples(wanted))
         )
-        return evaluation_of(self.summary, wanted, confusion, samples)
+        return assemble(self.summary, wanted, confusion, samples)
 
     def _samples(self, wanted: list[float]) -> tuple[ByMeasure, int]:
         held = self.predictions
@@ -164,7 +163,7 @@ class HeldScores(Scores):
     def __init__(self, run: Run, held: Predictions, stamp: Stamp):
         counted = counts(held.truth, held.scores)
         summary = summarise(held.truth, held.scores, held.classes, counted)
-        super().__init__(run, held.split, Counted(held.comparison_key(), summary, None), stamp)
+        super().__init__(run, held.split, ScoreSummary(held.comparison_key(), summary, None), stamp)
         self.large = False
         self._kept = held, counted
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sedcore.artifacts.counted import Packed, one_number
+from sedcore.artifacts.counted import PackedSummary, one_number
 from sedcore.artifacts.index import ListedRun, Listing, RunIndex
 from sedcore.artifacts.runs import Run, sorted_splits
 from sedcore.comparison import common_clips
@@ -71,7 +71,7 @@ class Reader:
 
     def look_up(
         self, runs: Sequence[ListedRun], split: str, listing: Listing | None = None
-    ) -> tuple[dict[str, Packed], str]:
+    ) -> tuple[dict[str, PackedSummary], str]:
         """Return what `RunIndex.look_up` does, after those of the runs that were never counted are."""
         known, _ = self.index.look_up(split, listing)
         self.count([run for run in runs if run.run_id not in known and split in run.seen_splits], split)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sedcore.comparison.contenders import Contender, canonical_columns, support_of
-from sedcore.evaluation.baselines import of_classes
+from sedcore.evaluation.baselines import all_positive_scores
 from sedcore.evaluation.measures import measure_behind
 from sedcore.evaluation.verdicts import Differences, Pairs, compare, compare_all
 
@@ -34,4 +34,4 @@ def class_differences(first: Contender, second: Contender, measure: str) -> Diff
 def trivial_of_classes(rival: Contender, name: str) -> np.ndarray:
     """Return (classes,) what one gets in each class without listening, in canonical order."""
     one = rival.members[0]
-    return of_classes(one.evaluation, name)[canonical_columns(one)]
+    return all_positive_scores(one.evaluation, name)[canonical_columns(one)]

@@ -62,17 +62,17 @@ def averages(confusion: Confusion) -> dict[str, ByMeasure]:
     defined = ~classes.undefined
     support = classes.support[defined]
     many, total = len(support), int(support.sum())
-    found = {"micro": ByMeasure(), "macro": ByMeasure(), "weighted": ByMeasure()}
+    means = {"micro": ByMeasure(), "macro": ByMeasure(), "weighted": ByMeasure()}
     for m in OF_DECISIONS:
         values = classes.by_class[m.name][defined]
         # exactly rounded sums, so that whoever computes them elsewhere (a browser) gets the same digits
         if "micro" in m.averages:
-            found["micro"][m.name] = pooled.by_class[m.name].item()
+            means["micro"][m.name] = pooled.by_class[m.name].item()
         if "macro" in m.averages:
-            found["macro"][m.name] = math.fsum(values) / many if many else math.nan
+            means["macro"][m.name] = math.fsum(values) / many if many else math.nan
         if "weighted" in m.averages:
-            found["weighted"][m.name] = math.fsum(values * support) / total if total else math.nan
-    return found
+            means["weighted"][m.name] = math.fsum(values * support) / total if total else math.nan
+    return means
 
 
 def samples_average(truth: np.ndarray, decisions: np.ndarray) -> tuple[ByMeasure, int]:

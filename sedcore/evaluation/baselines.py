@@ -24,7 +24,7 @@ import numpy as np
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import Confusion
-from sedcore.evaluation.evaluate import Evaluation, Summary, evaluation
+from sedcore.evaluation.evaluate import Evaluation, Summary, assemble
 from sedcore.evaluation.measures import MEASURES, OF_RUNS, OF_SCORES, RUN_MEASURES, ByMeasure
 
 ALL_POSITIVE, MOST_FREQUENT, FROM_PRIORS = "all positive", "most frequent class", "drawn from the priors"
@@ -55,7 +55,7 @@ def baselines(
         FROM_PRIORS: (_drawn(drawn, truth.shape, priors), priors),
     }
     return {
-        name: evaluation(
+        name: assemble(
             _summary(truth, classes, np.asarray(known, np.float64)),
             0.5,
             Confusion.from_decisions(truth, decisions),
@@ -91,22 +91,26 @@ def _summary(truth: np.ndarray, classes: Sequence[str], known: np.ndarray) -> Su
     )
 
 
-def value_of(evaluation: Evaluation, measure: str) -> float:
+def measure_value(evaluation: Evaluation, measure: str) -> float:
     """The value of one of RUN_MEASURES: "macro_ap", "macro_roc_auc", "micro_f1", "macro_f1", ..."""
     wanted = RUN_MEASURES[measure]
     return evaluation.averages[wanted.average][wanted.measure.name]
 
 
-def below(evaluation: Evaluation, trivial: dict[str, Evaluation]) -> dict[str, list[str]]:
+def beaten_by_baselines(evaluation: Evaluation, trivial: dict[str, Evaluation]) -> dict[str, list[str]]:
     """Which baselines beat a model, by measure; measures that none beats are left out."""
     beaten = {
-        measure: [name for name, e in trivial.items() if value_of(e, measure) > value_of(evaluation, measure)]
+        measure: [
+            name
+            for name, e in trivial.items()
+            if measure_value(e, measure) > measure_value(evaluation, measure)
+        ]
         for measure in RUN_MEASURES
     }
     return {measure: names for measure, names in beaten.items() if names}
 
 
-def of_classes(evaluation: Evaluation, measure: str) -> np.ndarray:
+def all_positive_scores(evaluation: Evaluation, measure: str) -> np.ndarray:
     """What *all positive* gets in each class of a split, (classes,): the best that one gets without listening.
 
     measure: of classes, "f1", "ap" ... NaN where the measure is undefined.
@@ -117,10 +121,10 @@ def of_classes(evaluation: Evaluation, measure: str) -> np.ndarray:
 
 
 def below_by_class(evaluation: Evaluation, measure: str) -> np.ndarray:
-    """Whether a model is below `of_classes`, (classes,) bool.
+    """Whether a model is below `all_positive_scores`, (classes,) bool.
 
     Never in recall, which without its precision is no merit: to predict everything has a recall of 1.
     """
     if not MEASURES[measure].merit_of_all_positive:
         return np.zeros(len(evaluation.classes), bool)
-    return evaluation.by_class[measure] < of_classes(evaluation, measure)
+    return evaluation.by_class[measure] < all_positive_scores(evaluation, measure)

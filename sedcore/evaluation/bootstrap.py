@@ -254,16 +254,16 @@ def _decision_measures(
 def _ranking_measures(
     weights: np.ndarray, truth: np.ndarray, scores: np.ndarray, full: dict[str, float | np.ndarray]
 ) -> dict[str, np.ndarray]:
-    found = {name: np.empty((weights.shape[1], truth.shape[1])) for name in ("ap", "roc_auc")}
+    drawn = {name: np.empty((weights.shape[1], truth.shape[1])) for name in ("ap", "roc_auc")}
     for c in range(truth.shape[1]):
         ap, auc = weighted_ranking(weights, truth[:, c], scores[:, c])
         for name, values in (("ap", ap), ("roc_auc", auc)):
-            found[name][:, c] = np.where(np.isnan(values), full[name][c], values)
+            drawn[name][:, c] = np.where(np.isnan(values), full[name][c], values)
     for name in ("ap", "roc_auc"):
         defined = ~np.isnan(full[name])
-        means = found[name][:, defined].mean(axis=1) if defined.any() else np.full(weights.shape[1], np.nan)
-        found[f"macro_{name}"], found[name] = means, found[name].astype(np.float32)
-    return found
+        means = drawn[name][:, defined].mean(axis=1) if defined.any() else np.full(weights.shape[1], np.nan)
+        drawn[f"macro_{name}"], drawn[name] = means, drawn[name].astype(np.float32)
+    return drawn
 
 
 def weighted_ranking(

@@ -35,8 +35,8 @@ def det_curve(counts: Counts, c: int) -> DETCurve:
     Martin, Doddington, Kamm, Ordowski and Przybocki, "The DET curve in assessment of detection task
     performance", 1997.
     """
-    found = roc_curve(counts, c)
-    return DETCurve(found.thresholds, found.false_positive_rate, 1 - found.true_positive_rate)
+    roc = roc_curve(counts, c)
+    return DETCurve(roc.thresholds, roc.false_positive_rate, 1 - roc.true_positive_rate)
 
 
 def probit(rates: np.ndarray, of: int) -> np.ndarray:

@@ -183,10 +183,10 @@ def evaluate(
     truth, scores = checked(truth, scores)
     counts = count(truth, scores) if counts is None else _same(counts, truth, scores)
     samples = samples_average(truth, scores >= cast_thresholds(thresholds, truth.shape[1], scores.dtype))
-    return evaluation(summarise(truth, scores, classes, counts), thresholds, counts.at(thresholds), samples)
+    return assemble(summarise(truth, scores, classes, counts), thresholds, counts.at(thresholds), samples)
 
 
-def evaluation(
+def assemble(
     summary: Summary, thresholds: float | np.ndarray, confusion: Confusion, samples: tuple[ByMeasure, int]
 ) -> Evaluation:
     """Put together what is known without a threshold and what was counted at these thresholds.

@@ -77,7 +77,7 @@ def tune(
     wanted = objective_of(objective, beta=beta, at=at, miss_cost=miss_cost, false_alarm_cost=false_alarm_cost)
     one = given(truth, scores, classes)
     held = counts(one.truth, one.scores)
-    found = tuning.tune(held, wanted, common=common)
-    columns = {"threshold": found.thresholds, wanted.measured: found.values, "reached": found.reached}
+    tuned = tuning.tune(held, wanted, common=common)
+    columns = {"threshold": tuned.thresholds, wanted.measured: tuned.values, "reached": tuned.reached}
     index = pd.Index(one.classes, name="class")
     return pd.DataFrame(columns | {"positives": held.positives}, index=index)

@@ -61,13 +61,15 @@ def as_array(values: Any) -> np.ndarray:
 
 def class_names(names: Sequence[str] | None, many: int) -> tuple[str, ...]:
     """Return the names of `many` classes, made up where none are given. Raises SedcoreError where they do not fit."""
-    found = tuple(f"class {c}" for c in range(many)) if names is None else tuple(str(name) for name in names)
-    if len(found) != many:
-        raise SedcoreError(f"{len(found)} class names for {many} columns of scores: wrong list?")
-    twice = next((name for name in found if found.count(name) > 1), None)
+    columns = (
+        tuple(f"class {c}" for c in range(many)) if names is None else tuple(str(name) for name in names)
+    )
+    if len(columns) != many:
+        raise SedcoreError(f"{len(columns)} class names for {many} columns of scores: wrong list?")
+    twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
         raise SedcoreError(f"class {twice!r} is named twice; each class has a name of its own")
-    return found
+    return columns
 
 
 def thresholds_for(thresholds: Any, classes: Sequence[str]) -> float | np.ndarray:

@@ -120,8 +120,8 @@ def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subjec
 
 def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """`shape` is (thresholds + 1, groups): how many cells of each group reach just so many thresholds."""
-    found = np.bincount((reached * shape[1] + group).ravel(), minlength=shape[0] * shape[1])
-    return found.reshape(shape)
+    tallied = np.bincount((reached * shape[1] + group).ravel(), minlength=shape[0] * shape[1])
+    return tallied.reshape(shape)
 
 
 def _above(reached: np.ndarray, out: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sedcore.evaluation.baselines import value_of
+from sedcore.evaluation.baselines import measure_value
 from sedcore.evaluation.counts import ratio
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.measures import OF_DECISIONS, RUN_MEASURES
@@ -46,5 +46,7 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 def below_any(values: Mapping[str, np.ndarray], trivial: Mapping[str, Evaluation]) -> np.ndarray:
     """Return (runs,) bool: which runs a trivial baseline beats in one of RUN_MEASURES; `values` holds each, (runs,)."""
-    beaten = [values[measure] < value_of(e, measure) for measure in RUN_MEASURES for e in trivial.values()]
+    beaten = [
+        values[measure] < measure_value(e, measure) for measure in RUN_MEASURES for e in trivial.values()
+    ]
     return np.any(beaten, axis=0) if beaten else np.zeros(len(values["macro_ap"]), bool)

@@ -5,8 +5,9 @@ false positives), `positives` and `clips`. Pooled over the classes they give its
 among its classes the samples average. It gives 0 where it divides by nothing; what is undefined is said here.
 A measure that needs no threshold is a function of the counts at all scores.
 
-To add a measure: an entry in MEASURES and its function. The board computes under the finger and shows a measure of
-decisions where `board/numbers.js` has the same function.
+To add a measure: an entry in the table and its function. The board computes under the finger and shows a measure of
+decisions where `board/numbers.js` has the same function. One that needs no threshold is kept in the index of a root
+(another VERSION in `artifacts.counted`), and is resampled where `bootstrap.weighted_ranking` gives it.
 """
 
 from __future__ import annotations

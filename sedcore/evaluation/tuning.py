@@ -86,7 +86,7 @@ def tune(
         for c, (scores, tp, fp) in enumerate(map(counts.distinct, range(counts.classes)))
     ]
     undefined = counts.positives == 0
-    thresholds, values, reached = (found[0] for found in best(curves, objective, common, ~undefined))
+    thresholds, values, reached = (of_all[0] for of_all in best(curves, objective, common, ~undefined))
     lost = np.isnan(values)
     return Tuned(np.where(lost, default, thresholds), values, reached & ~lost, undefined)
 
@@ -101,10 +101,10 @@ def best(
     if common not in (None, *COMMON):
         raise SedcoreError(f"one threshold for all is tuned for micro or macro; given {common!r}")
     if common is None:
-        found = [_best_of_class(curve, objective) for curve in curves]
-        return tuple(np.stack(part, axis=1) for part in zip(*found))
-    found = _best_common(curves, objective, common, np.asarray(defined))
-    return tuple(np.repeat(part[:, None], len(curves), axis=1) for part in found)
+        chosen = [_best_of_class(curve, objective) for curve in curves]
+        return tuple(np.stack(part, axis=1) for part in zip(*chosen))
+    chosen = _best_common(curves, objective, common, np.asarray(defined))
+    return tuple(np.repeat(part[:, None], len(curves), axis=1) for part in chosen)
 
 
 def honest_table(

@@ -57,11 +57,11 @@ def threshold_intervals(
     # Only a common threshold needs all classes at once.
     width = clips if common is None else sum(len(held.scores) for held in sorted_once)
     block = int(np.clip(_BLOCK // width, 1, resamples))
-    found = []
+    thresholds = []
     for start in range(0, resamples, block):
         weights = _drawn(generator, min(block, resamples - start), clips)
-        found.append(best([held.curve(weights) for held in sorted_once], objective, common, defined)[0])
-    chosen = np.concatenate(found)
+        thresholds.append(best([held.curve(weights) for held in sorted_once], objective, common, defined)[0])
+    chosen = np.concatenate(thresholds)
     low, high = np.full((2, classes), np.nan)
     there = ~np.isnan(chosen)
     for c in np.flatnonzero(there.any(axis=0)):

@@ -211,13 +211,13 @@ def compare_all(values: np.ndarray, draws: np.ndarray, alpha: float = ALPHA) -> 
     square = [np.full((runs, runs), np.nan) for _ in range(4)]
     from_error, verdict = np.zeros((runs, runs), bool), np.full((runs, runs), "", dtype=object)
     if runs > 1:
-        found = compare(values[rows], values[columns], draws[:, rows], draws[:, columns], alpha=alpha)
-        there = (found.difference, found.low, found.high, found.p_corrected)
-        back = (-found.difference, -found.high, -found.low, found.p_corrected)
+        tested = compare(values[rows], values[columns], draws[:, rows], draws[:, columns], alpha=alpha)
+        there = (tested.difference, tested.low, tested.high, tested.p_corrected)
+        back = (-tested.difference, -tested.high, -tested.low, tested.p_corrected)
         for array, one, other in zip(square, there, back):
             array[rows, columns], array[columns, rows] = one, other
-        from_error[rows, columns] = from_error[columns, rows] = found.from_error
+        from_error[rows, columns] = from_error[columns, rows] = tested.from_error
         turned = {BETTER: WORSE, WORSE: BETTER}
-        verdict[rows, columns] = found.verdict
-        verdict[columns, rows] = [turned.get(word, word) for word in found.verdict]
+        verdict[rows, columns] = tested.verdict
+        verdict[columns, rows] = [turned.get(word, word) for word in tested.verdict]
     return Pairs(*square, from_error, verdict)

@@ -44,10 +44,9 @@ class SedcoreCallback(keras.callbacks.Callback):
         **start: Any,
     ):
         super().__init__()
-        self.name, self.run, self._start = name, None, {"classes": classes, **start}
+        self.name, self._start = name, {"classes": classes, **start}
+        self.run: LoggedRun | None = None  # of the last `fit`
         self._validation, self._test, self._batch_size = validation, test, batch_size
-
-    run: LoggedRun | None  # of the last `fit`
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Begin a run."""

@@ -10,7 +10,7 @@ from benchmarks.made_runs import make_many
 from pages.widgets.compare import context_bar, leaderboard
 from pages.widgets.runs import cached
 from sedcore.artifacts.runs import list_runs
-from sedcore.evaluation.baselines import baselines, below
+from sedcore.evaluation.baselines import baselines, beaten_by_baselines
 from sedcore.evaluation.evaluate import evaluate
 from tests.pages.conftest import TRAINED, add_trained
 from tests.support.opened import table, texts
@@ -63,7 +63,7 @@ def test_rows_equal_the_evaluation_to_the_last_digit(visit, many_root, as_long, 
         assert row["Macro AP"] == e.mAP
         assert row["Micro F1"] == e.averages["micro"].f1 and row["Macro F1"] == e.averages["macro"].f1
         assert e is base or row["Difference"] == e.mAP - base.mAP
-        assert row["State"] == "finished" + (", below baseline" if below(e, trivial) else "")
+        assert row["State"] == "finished" + (", below baseline" if beaten_by_baselines(e, trivial) else "")
     assert board["Macro AP"].iloc[:RUNS].is_monotonic_decreasing
 
 

@@ -294,14 +294,8 @@ def leaderboard_columns(board: Board, click: str, long: bool) -> dict:
             help="Marginal 95 % interval of macro AP, by resampling clips. Whether two runs differ: Verdicts."
             + (" Of so many runs only chosen ones have it." if len(board.rows) > MOST_RESAMPLED else "")
         ),
-        "Micro F1": number(
-            "Micro F1",
-            help="F1 of all classes pooled, at the thresholds in force: frequent classes count most.",
-        ),
-        "Macro F1": number(
-            "Macro F1",
-            help="Mean of the F1 of the classes, at the thresholds in force: every class counts alike.",
-        ),
+        "Micro F1": number("Micro F1", help=RUN_MEASURES["micro_f1"].help),
+        "Macro F1": number("Macro F1", help=RUN_MEASURES["macro_f1"].help),
         "Difference": number(
             "Difference",
             "Δ macro AP",

@@ -15,7 +15,7 @@ from pages.widgets.runs.scene import Scene
 from sedcore.comparison.contenders import Contender, confusions, support_of
 from sedcore.data.summary import learned_balance
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.baselines import value_of
+from sedcore.evaluation.baselines import measure_value
 from sedcore.evaluation.grid import over_thresholds
 from sedcore.evaluation.measures import RUN_MEASURES, RunMeasure
 from sedcore.evaluation.shift import predicted_against_true, ranks
@@ -87,7 +87,7 @@ def seeds_section(rivals: Sequence[Contender]) -> None:
     rows = []
     for rival in several:
         for measure, one in RUN_MEASURES.items():
-            each = np.array([value_of(s.evaluation, measure) for s in rival.members], np.float64)
+            each = np.array([measure_value(s.evaluation, measure) for s in rival.members], np.float64)
             row = {"Runs": rival.label, "Measure": one.title, "Mean": each.mean(), "Lowest": each.min()}
             row |= {"Highest": each.max(), "SD": each.std(ddof=1)}
             rows.append(row | {"95 %": fmt.interval(*rival.draws.interval(measure))})

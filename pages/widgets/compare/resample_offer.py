@@ -16,7 +16,7 @@ from pages.widgets.runs.scene import Scene
 from sedcore.comparison.contenders import Contender, canonical_columns, seconds_to_resample, trivial_baselines
 from sedcore.comparison.selection import Scored
 from sedcore.data.summary import train_priors
-from sedcore.evaluation.baselines import value_of
+from sedcore.evaluation.baselines import measure_value
 from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.measures import PICKED, RUN_MEASURES
 
@@ -35,7 +35,7 @@ def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
     rows = [{"Run": r.label} | {name: r.value(name) for name in RUN_MEASURES} for r in rivals]
     bold = tables.bold_best(pd.DataFrame(rows), list(RUN_MEASURES))
     rows += [
-        {"Run": name} | {measure: value_of(e, measure) for measure in RUN_MEASURES}
+        {"Run": name} | {measure: measure_value(e, measure) for measure in RUN_MEASURES}
         for name, e in trivial.items()
     ]
     frame = pd.DataFrame(rows)
@@ -82,5 +82,5 @@ def _unsampled(s: Scored) -> Contender:
     """Return a run with the values of the full split and no draws."""
     order, e = canonical_columns(s), s.evaluation
     full = {"support": e.support[order]} | {name: e.by_class[name][order] for name in PICKED}
-    full |= {measure: value_of(e, measure) for measure in RUN_MEASURES}
+    full |= {measure: measure_value(e, measure) for measure in RUN_MEASURES}
     return Contender(s.label, (s,), Draws(full, {}), tuple(sorted(e.classes)))

@@ -25,7 +25,7 @@ from sedcore.comparison.verdicts import (
     trivial_of_classes,
 )
 from sedcore.data.summary import train_priors
-from sedcore.evaluation.baselines import below, value_of
+from sedcore.evaluation.baselines import beaten_by_baselines, measure_value
 from sedcore.evaluation.evaluate import Evaluation
 from sedcore.evaluation.measures import MEASURES, RUN_MEASURES, measure_behind
 from sedcore.evaluation.verdicts import Differences, proven_ranks
@@ -117,7 +117,9 @@ def standings_frame(
             row[other.run.run_id] = "" if i == j else f"{found.verdict[i, j]} {gap}"
         rows.append(row)
     for name, e in trivial.items():
-        rows.append({tables.MARK: [], "Run": name, "Rank": "", "Value": value_of(e, measure), "95 %": ""})
+        rows.append(
+            {tables.MARK: [], "Run": name, "Rank": "", "Value": measure_value(e, measure), "95 %": ""}
+        )
     return pd.DataFrame(rows).astype({"Value": "float64"})
 
 
@@ -125,7 +127,7 @@ def below_baselines(runs: Sequence[tuple[str, Evaluation]], trivial: dict[str, E
     """Return a sentence (Markdown) for each run, by label, that a trivial baseline beats."""
     said = []
     for label, e in runs:
-        found = below(e, trivial)
+        found = beaten_by_baselines(e, trivial)
         if found:
             measures = fmt.listing([RUN_MEASURES[name].title for name in found])
             names = fmt.listing(list(dict.fromkeys(name for names in found.values() for name in names)))

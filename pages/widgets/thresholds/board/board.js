@@ -58,14 +58,14 @@ class Board {
     this.adopt(data);
   }
 
-  build(force) {
-    this.force = force;
+  build(thresholds) {
+    this.thresholds = thresholds;
     this.moving = null; // whatever was held is gone
     this.root.ariaBusy = "false";
     this.sight.disconnect();
     this.watch.disconnect();
     this.head = new Head(this);
-    this.ranking = new Ranking(force);
+    this.ranking = new Ranking(thresholds);
     this.rows = new ClassRows(this, this.rows?.measure ?? "f1");
     this.root.replaceChildren(this.head.root, this.ranking.root, this.rows.head, this.rows.scroll);
     this.root.classList.remove("waiting");
@@ -85,10 +85,10 @@ class Board {
     const [red, green, blue] = getComputedStyle(this.root).backgroundColor.match(/[\d.]+/g).map(Number);
     this.root.style.colorScheme = red + green + blue < 384 ? "dark" : "light";
     this.edit = Math.max(this.edit, data.edit);
-    const { force } = this, before = force.now;
-    force.data = data;
-    force.set({ threshold: data.threshold, own: copied(data.own) }, true);
-    if (before && !same(before, force.now)) this.remember(before);
+    const { thresholds } = this, before = thresholds.now;
+    thresholds.data = data;
+    thresholds.set({ threshold: data.threshold, own: copied(data.own) }, true);
+    if (before && !same(before, thresholds.now)) this.remember(before);
     this.step();
   }
 
@@ -108,21 +108,21 @@ class Board {
   }
 
   move(c, threshold, settled) { // c: the class, -1 for all
-    const { now } = this.force, own = copied(now.own);
-    if (c >= 0) own[this.force.nameOf(c)] = threshold;
+    const { now } = this.thresholds, own = copied(now.own);
+    if (c >= 0) own[this.thresholds.nameOf(c)] = threshold;
     this.change({ threshold: c < 0 ? threshold : now.threshold, own }, settled);
   }
 
   hold(c) {
-    const { threshold, own: before } = this.force.now, own = copied(before), name = this.force.nameOf(c);
+    const { threshold, own: before } = this.thresholds.now, own = copied(before), name = this.thresholds.nameOf(c);
     if (name in own) delete own[name];
     else own[name] = threshold;
     this.change({ threshold, own }, true);
   }
 
   change(now, settled) {
-    if (!this.before) this.before = this.force.now;
-    this.force.move(now);
+    if (!this.before) this.before = this.thresholds.now;
+    this.thresholds.move(now);
     this.stepSoon();
     clearTimeout(this.pause);
     this.pause = null;
@@ -135,7 +135,7 @@ class Board {
     this.pause = null;
     const { before } = this;
     this.before = null;
-    if (!before || same(before, this.force.now)) return;
+    if (!before || same(before, this.thresholds.now)) return;
     this.remember(before);
     this.tellNow();
   }
@@ -158,7 +158,7 @@ class Board {
 
   tellNow() {
     this.edit += 1;
-    this.tell({ edit: this.edit, threshold: this.force.now.threshold, own: this.force.now.own });
+    this.tell({ edit: this.edit, threshold: this.thresholds.now.threshold, own: this.thresholds.now.own });
   }
 
   // -- a step: all that follows from the thresholds ----------------------------------------------------------------

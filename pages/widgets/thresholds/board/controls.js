@@ -2,7 +2,7 @@
 // They call the board: `move`, `change`, `grip` while a finger holds a slider, `release`.
 
 function thresholdSlider(board, c, label) { // c: the class, -1 for all
-  const slider = element("input"), grid = board.force.data.grid;
+  const slider = element("input"), grid = board.thresholds.data.grid;
   slider.type = "range";
   slider.min = 0;
   slider.max = grid.length - 1;
@@ -26,7 +26,7 @@ function thresholdNumber(board, c, label) {
   input.type = "text";
   input.inputMode = "decimal";
   input.setAttribute("aria-label", label);
-  const shown = () => thresholdText(board.force.of(c));
+  const shown = () => thresholdText(board.thresholds.of(c));
   const commit = () => {
     const value = Number(input.value.trim().replace(",", ".").replace(MINUS, "-"));
     if (input.value.trim() === "" || !Number.isFinite(value)) input.value = shown();
@@ -35,12 +35,12 @@ function thresholdNumber(board, c, label) {
   input.addEventListener("focus", () => input.select());
   input.addEventListener("blur", commit);
   input.addEventListener("keydown", (event) => {
-    const { force } = board, up = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    const { thresholds } = board, up = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (event.key === "Enter") commit();
     else if (event.key === "Escape") input.value = shown();
     else if (up) {
       event.preventDefault();
-      board.move(c, force.data.grid[force.stop(force.place(force.of(c)) + up)], false);
+      board.move(c, thresholds.data.grid[thresholds.stop(thresholds.place(thresholds.of(c)) + up)], false);
     }
   });
   return input;
@@ -65,13 +65,13 @@ class Head {
     const tools = this.root.appendChild(element("div", "tools"));
     const add = (text, title, act) => tools.appendChild(button(text, title, act));
     const all = (threshold) => board.change({ threshold, own: copied({}) }, true);
-    const { grid } = board.force.data;
+    const { grid } = board.thresholds.data;
     for (const value of [0.1, 0.5]) {
       if (value < grid[0] || value > grid.at(-1)) continue;
       add(value.toFixed(1), `Set every class to ${value.toFixed(1)}`, () => all(value));
     }
     this.freeButton = add("Unlock all", "Every class follows the slider for all again", () =>
-      all(board.force.now.threshold));
+      all(board.thresholds.now.threshold));
     this.undoButton = add("Undo", "Back to the thresholds before the last move", () => board.undo());
     add("Copy JSON", "Copy the threshold of each class", () => this.copy());
     this.words = tools.appendChild(element("span", "words"));
@@ -80,16 +80,16 @@ class Head {
   }
 
   show() {
-    const { force, history } = this.board, { threshold, own } = force.now;
-    showThreshold(this.slider, this.number, threshold, force.place(threshold));
+    const { thresholds, history } = this.board, { threshold, own } = thresholds.now;
+    showThreshold(this.slider, this.number, threshold, thresholds.place(threshold));
     this.freeButton.disabled = !Object.keys(own).length;
     this.undoButton.disabled = !history.length;
   }
 
   async copy() {
-    const { force } = this.board, thresholds = copied({});
-    force.data.classes.forEach(({ name }, c) => (thresholds[name] = force.of(c)));
-    const text = JSON.stringify({ thresholds }, null, 1);
+    const { thresholds } = this.board, chosen = copied({});
+    thresholds.data.classes.forEach(({ name }, c) => (chosen[name] = thresholds.of(c)));
+    const text = JSON.stringify({ thresholds: chosen }, null, 1);
     try {
       await navigator.clipboard.writeText(text);
       this.say("Copied");

@@ -2,22 +2,23 @@
 
 const DASH = "–", MINUS = "−";
 
+const partials = new Float64Array(64); // of `exactSum`: 40 hold any sum of doubles
+
 // The exactly rounded sum (Shewchuk 1997, as Python's math.fsum): the same digits as the page's own tables.
-function exactSum(values) {
-  const partials = [];
-  for (let k = 0; k < values.length; k++) {
+function exactSum(values, length) {
+  let n = 0;
+  for (let k = 0; k < length; k++) {
     let x = values[k], kept = 0;
-    for (let j = 0; j < partials.length; j++) {
+    for (let j = 0; j < n; j++) {
       let y = partials[j];
       if (Math.abs(x) < Math.abs(y)) [x, y] = [y, x];
       const high = x + y, low = y - (high - x);
       if (low) partials[kept++] = low;
       x = high;
     }
-    partials.length = kept;
-    partials.push(x);
+    partials[kept] = x;
+    n = kept + 1;
   }
-  let n = partials.length;
   if (!n) return 0;
   let high = partials[--n], low = 0;
   while (n > 0) {

@@ -24,10 +24,10 @@ function columnsOf(measures) {
 const widthOf = ({ width, average, first }) => width ?? (first ? (average === "macro" ? 80 : 90) : 54);
 
 class Ranking {
-  constructor(force) {
-    this.force = force;
-    this.runs = force.data.runs;
-    this.columns = columnsOf(force.measures);
+  constructor(thresholds) {
+    this.thresholds = thresholds;
+    this.runs = thresholds.data.runs;
+    this.columns = columnsOf(thresholds.measures);
     this.scores = this.columns.filter(({ measure }) => measure);
     this.root = element("div", "ranking");
     this.root.style.setProperty("--columns", this.columns.map((column) => `${widthOf(column)}px`).join(" "));
@@ -35,7 +35,7 @@ class Ranking {
     this.numbers = this.root.appendChild(element("div", "numbers"));
     this.names();
     this.lines = this.runs.map((run) => this.line(run));
-    for (const baseline of force.data.baselines) this.baseline(baseline);
+    for (const baseline of thresholds.data.baselines) this.baseline(baseline);
     this.sheet = new Sheet(this.numbers);
   }
 
@@ -93,40 +93,40 @@ class Ranking {
   show(moving) {
     if (moving && !this.numbers.seen) return;
     const { runs, lines } = this;
-    const found = runs.map((_, r) => this.force.averages(r));
-    const order = this.ordered(found);
+    const scores = runs.map((_, r) => this.thresholds.averages(r));
+    const order = this.ordered(scores);
     const base = runs.findIndex((run) => run.baseline);
     lines.forEach(({ cells }, r) => {
       for (const { average, measure, key } of this.scores) {
-        const values = found[r][average], cell = cells[key];
+        const values = scores[r][average], cell = cells[key];
         cell.later = !values; // and keeps its last number
         if (values) sayScore(cell, values[measure]);
       }
       const comparable = base >= 0 && r !== base && runs[r].group === runs[base].group;
-      const delta = comparable ? found[r].macro.f1 - found[base].macro.f1 : NaN;
+      const delta = comparable ? scores[r].macro.f1 - scores[base].macro.f1 : NaN;
       say(cells.delta, signed(delta), delta);
     });
     for (const { key } of this.scores) markBest(runs, lines.map(({ cells }) => cells[key]));
-    this.place(order, found, moving);
+    this.place(order, scores, moving);
     if (moving) return this.sheet.draw(order.map((r) => lines[r]));
     for (const { numbers } of lines) numbers.forEach(put);
     this.sheet.close();
   }
 
-  ordered(found) {
-    const { runs } = this, value = (r) => (Number.isNaN(found[r].macro.f1) ? -1 : found[r].macro.f1);
+  ordered(scores) {
+    const { runs } = this, value = (r) => (Number.isNaN(scores[r].macro.f1) ? -1 : scores[r].macro.f1);
     return runs.map((_, r) => r).sort((a, b) => runs[a].group - runs[b].group || value(b) - value(a) || a - b);
   }
 
   // Places lines, by a style: lines that move in the document would be laid out and painted anew. Runs that do not
   // compare stand apart; those that show the same macro F1 share a rank. Numbers on the sheet are there already.
-  place(order, found, moving) {
+  place(order, scores, moving) {
     let placed = 0, ranked = 0;
     order.forEach((r, k) => {
       const line = this.lines[r], before = order[k - 1];
       const beside = k > 0 && this.runs[r].group === this.runs[before].group, apart = k > 0 && !beside;
       placed = beside ? placed + 1 : 1;
-      if (placed === 1 || three(found[r].macro.f1) !== three(found[before].macro.f1)) ranked = placed;
+      if (placed === 1 || three(scores[r].macro.f1) !== three(scores[before].macro.f1)) ranked = placed;
       if (line.ranked !== ranked) line.rank.textContent = line.ranked = ranked;
       for (const half of moving ? [line.left] : [line.left, line.right]) {
         if (half.placed === k && half.apart === apart) continue;

@@ -8,7 +8,7 @@ class ClassRows {
   constructor(board, measure) {
     this.board = board;
     this.measure = measure;
-    this.runs = board.force.data.runs;
+    this.runs = board.thresholds.data.runs;
     this.rows = new Map(); // class index: its row, for those in the document
     this.head = this.heading();
     this.scroll = element("div", "classes");
@@ -25,13 +25,13 @@ class ClassRows {
     const picker = left.appendChild(element("div", "measures"));
     picker.setAttribute("role", "group");
     this.buttons = {};
-    for (const { name, title, help } of [...this.board.force.measures, COUNTS]) {
+    for (const { name, title, help } of [...this.board.thresholds.measures, COUNTS]) {
       this.buttons[name] = picker.appendChild(button(title, help, () => {
         this.measure = name;
         this.fit();
       }));
     }
-    if (this.board.force.data.classes.length > 20) {
+    if (this.board.thresholds.data.classes.length > 20) {
       this.search = left.appendChild(element("input", "search"));
       this.search.type = "search";
       this.search.placeholder = "Find a class";
@@ -42,12 +42,12 @@ class ClassRows {
 
   // Which classes are there, how high a row is, and the names over the columns.
   fit() {
-    const { root, force, sight } = this.board;
+    const { root, thresholds, sight } = this.board;
     for (const [measure, made] of Object.entries(this.buttons)) {
       made.setAttribute("aria-pressed", measure === this.measure);
     }
     const wanted = (this.search?.value || "").trim().toLowerCase();
-    this.listed = force.data.classes.flatMap(({ title }, c) => (title.toLowerCase().includes(wanted) ? [c] : []));
+    this.listed = thresholds.data.classes.flatMap(({ title }, c) => (title.toLowerCase().includes(wanted) ? [c] : []));
     const narrow = root.clientWidth < 640, counting = this.measure === "counts";
     root.classList.toggle("narrow", narrow);
     root.classList.toggle("counting", counting);
@@ -82,7 +82,7 @@ class ClassRows {
         this.rows.set(c, row);
         this.lefts.insertBefore(row.left, before);
         this.numbers.insertBefore(row.right, beside);
-        if (this.board.force.now) this.say(row);
+        if (this.board.thresholds.now) this.say(row);
         row.numbers.forEach(put);
         this.board.sight.observe(row.right);
       }
@@ -104,7 +104,7 @@ class ClassRows {
   }
 
   row(c) {
-    const { name, title } = this.board.force.data.classes[c];
+    const { name, title } = this.board.thresholds.data.classes[c];
     const left = element("div", "row"), right = element("div", "row");
     left.dataset.class = right.dataset.class = name;
     left.appendChild(element("span", "title", title)).title = title;
@@ -125,22 +125,22 @@ class ClassRows {
   }
 
   sayLeft(row) {
-    const { force } = this.board, { c, left, lock } = row, threshold = force.of(c), held = force.held(c);
-    showThreshold(row.slider, row.number, threshold, force.place(threshold));
+    const { thresholds } = this.board, { c, left, lock } = row, threshold = thresholds.of(c), held = thresholds.held(c);
+    showThreshold(row.slider, row.number, threshold, thresholds.place(threshold));
     if (row.held === held) return;
     row.held = held;
     left.classList.toggle("held", held);
     lock.setAttribute("aria-pressed", held);
     lock.title = held ? "Locked: the slider for all leaves it. Click to unlock." : "Lock at this threshold";
-    lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${force.data.classes[c].title}`);
+    lock.setAttribute("aria-label", `${held ? "Unlock" : "Lock"} ${thresholds.data.classes[c].title}`);
   }
 
   say(row) {
     this.sayLeft(row);
-    const { runs } = this, { c, cells } = row, { force } = this.board;
-    const measure = force.measures.find(({ name }) => name === this.measure);
+    const { runs } = this, { c, cells } = row, { thresholds } = this.board;
+    const measure = thresholds.measures.find(({ name }) => name === this.measure);
     runs.forEach((run, r) => {
-      const cell = cells[r], positives = run.positives[c], [tp, fp] = force.counted(r, c);
+      const cell = cells[r], positives = run.positives[c], [tp, fp] = thresholds.counted(r, c);
       if (positives < 0) (cell.four || [cell]).forEach((one) => say(one, DASH, NaN));
       else if (measure) sayScore(cell, scoreOf(measure, tp, fp, positives, run.clips));
       else {

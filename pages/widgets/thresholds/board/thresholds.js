@@ -7,6 +7,7 @@ class Thresholds {
   constructor(data, tp, fp) {
     this.data = data;
     this.measures = withFormulas(data.measures);
+    this.columns = Array.from({ length: 5 }, () => new Float64Array(data.classes.length)); // of `averages`
     this.tp = tp;
     this.fp = fp;
     this.at = new Int32Array(data.classes.length); // of each class its place on the grid; -1: the page's counts
@@ -60,29 +61,30 @@ class Thresholds {
 
   // {average: {measure: value}} of a run; null for the samples average while only the page can know it.
   averages(r) {
-    const { positives, clips } = this.data.runs[r], defined = [];
-    const scores = { macro: {}, micro: {}, weighted: {}, samples: this.samples(r) };
-    let tps = 0, fps = 0, all = 0, classes = 0;
+    const { positives, clips } = this.data.runs[r], [tp, predicted, support, values, weighted] = this.columns;
+    let many = 0, tps = 0, fps = 0, all = 0, classes = 0; // many: classes with positives, the first of the columns
     for (let c = 0; c < positives.length; c++) {
       const here = positives[c];
       if (here < 0) continue;
-      const [tp, fp] = this.counted(r, c);
-      tps += tp;
-      fps += fp;
+      const [hits, alarms] = this.counted(r, c);
+      tps += hits;
+      fps += alarms;
       all += here;
       classes += 1;
-      if (here) defined.push([tp, tp + fp, here]);
+      if (here === 0) continue;
+      tp[many] = hits;
+      predicted[many] = hits + alarms;
+      support[many++] = here;
     }
-    const values = new Float64Array(defined.length), weighted = new Float64Array(defined.length);
+    const scores = { macro: {}, micro: {}, weighted: {}, samples: this.samples(r) };
     for (const measure of this.measures) {
       const { name, averages, formula } = measure;
-      defined.forEach(([tp, predicted, here], k) => {
-        values[k] = formula(tp, predicted, here, clips);
-        weighted[k] = values[k] * here;
-      });
-      if (averages.includes("macro")) scores.macro[name] = defined.length ? exactSum(values) / defined.length : NaN;
-      if (averages.includes("weighted")) scores.weighted[name] = all ? exactSum(weighted) / all : NaN;
+      for (let k = 0; k < many; k++) values[k] = formula(tp[k], predicted[k], support[k], clips);
+      if (averages.includes("macro")) scores.macro[name] = many ? exactSum(values, many) / many : NaN;
       if (averages.includes("micro")) scores.micro[name] = scoreOf(measure, tps, fps, all, clips * classes);
+      if (!averages.includes("weighted")) continue;
+      for (let k = 0; k < many; k++) weighted[k] = values[k] * support[k];
+      scores.weighted[name] = all ? exactSum(weighted, many) / all : NaN;
     }
     return scores;
   }
