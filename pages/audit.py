@@ -8,9 +8,10 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.messages import show_error
+from pages.widgets.runs import cached
 from pages.widgets.runs.guarded import guarded
 from sedcore.errors import SedcoreError
-from sedcore.evaluation.audit import Audit, Audited, Verdict, audit, read_document, report_document
+from sedcore.evaluation.audit import Audit, Audited, Verdict
 from sedcore.evaluation.audit.views import averages_table, classes_table, matrices_table
 from sedcore.figures.palette import RIGHT, WRONG, faint
 
@@ -55,7 +56,7 @@ def main() -> None:
             top.markdown("Paste or upload printed results: every number is checked for what it can be.")
             return
         try:
-            found = audited(text, clips, classes)
+            found = cached.audited(text, clips, classes)
         except SedcoreError as error:
             top.markdown("This could not be read, so nothing was checked.")
             show_error(error)
@@ -64,7 +65,7 @@ def main() -> None:
         st.caption(
             "The example: the averages and matrices printed in the course report that this project grew from."
         )
-        found = example()
+        found = cached.audited_report()
     top.markdown(answer(found))
     legend(found)
     for number, one in enumerate(found.audited):
@@ -115,16 +116,6 @@ def uploaded(file) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SedcoreError(f"{file.name} is not UTF-8 text: save the table as text, CSV or JSON.") from None
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def audited(text: str, clips: int | None, classes: int | None) -> Audit:
-    return audit(read_document(text, clips, classes))
-
-
-@st.cache_data(show_spinner=False)
-def example() -> Audit:
-    return audit(report_document())
 
 
 def answer(found: Audit) -> str:

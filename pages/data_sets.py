@@ -13,6 +13,7 @@ from pages.widgets.base.navigation import link_to
 from pages.widgets.data.clip_pictures import clips_to_look_at, seconds, title
 from pages.widgets.data.co_occurrence import MOST_CLASSES, say_cut, together_and_lengths
 from pages.widgets.data.dataset_choice import PARAM, choose_dataset
+from pages.widgets.runs import cached
 from pages.widgets.runs.address import BY_PAGE
 from pages.widgets.runs.guarded import guarded
 from sedcore.data import summary
@@ -28,7 +29,7 @@ def main() -> None:
     if dataset is None:
         return
     balance = summary.balance_table(dataset)
-    shift = shifts(dataset, balance)
+    shift = cached.label_shifts(dataset, balance)
     top.markdown(answer(dataset, balance, shift))
     sizes(dataset)
     problems(dataset)
@@ -36,16 +37,6 @@ def main() -> None:
     together_and_lengths(dataset, balance)
     clips_to_look_at(dataset, balance)
     about(dataset)
-
-
-@st.cache_data(max_entries=24, show_spinner=False)
-def _shifts(fingerprint: str, _balance: pd.DataFrame) -> pd.DataFrame:
-    return summary.shift_table(_balance)
-
-
-def shifts(dataset: DataSet, balance: pd.DataFrame) -> pd.DataFrame:
-    """Return the label shift of each class, computed once for a data set."""
-    return _shifts(dataset.fingerprint, balance)
 
 
 def answer(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -> str:
@@ -165,7 +156,7 @@ def balance_rows(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -
     """Show the table of counts and shares."""
     order = summary.most_frequent(balance)
     frame = pd.DataFrame({"Class": [fmt.class_title(label) for label in order]})
-    formats, columns = {}, {"Class": st.column_config.TextColumn(pinned=True, width=150)}
+    formats, columns = {}, {"Class": st.column_config.TextColumn(pinned=True, width=178)}
     for split in dataset.splits:
         rows = balance[balance["split"] == split].set_index("label").loc[order]
         frame[split] = rows["positives"].to_numpy()

@@ -11,22 +11,24 @@ import streamlit as st
 from pages.widgets.base import format as fmt
 from pages.widgets.base import tables
 from pages.widgets.base.navigation import open_run
-from pages.widgets.compare.class_table import class_table, class_values, spread, support_of
+from pages.widgets.compare.class_table import class_table
 from pages.widgets.compare.context_bar import compare_page
 from pages.widgets.compare.intervals import draws_for, interval_note
 from pages.widgets.compare.resample_offer import about, resample_button
-from pages.widgets.compare.seed_table import seeds_frame, seeds_table
+from pages.widgets.compare.seed_table import seeds_table
 from pages.widgets.compare.standings import below_baselines
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.resampling import may_resample
 from pages.widgets.runs.scene import Scene
 from sedcore.artifacts.runs import Run
+from sedcore.comparison.classes import class_support, class_values, spread
 from sedcore.comparison.contenders import (
     caution,
     class_intervals,
     seconds_to_resample,
     trivial_baselines,
 )
+from sedcore.comparison.seeds import seeds_frame
 from sedcore.data.summary import train_priors
 from sedcore.evaluation.baselines import all_positive_scores
 from sedcore.evaluation.bootstrap import Draws
@@ -313,7 +315,7 @@ def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
     """Draw classes with a dot a run: all, or of many those on which the runs differ most."""
     values = class_values(scene.scored, measure, scene.classes)
     compared = [column for column, s in enumerate(scene.scored) if s in scene.lead_group]
-    support = np.array(support_of(scene, scene.classes))
+    support = np.array(class_support(scene))
     rows = np.arange(len(values))
     if len(rows) > MOST_ROWS:
         by = spread(values[:, compared]) if len(compared) > 1 else support

@@ -12,9 +12,10 @@ from pages.widgets.compare.context_bar import context_bar, no_runs
 from pages.widgets.compare.leaderboard import Board, leaderboards, show_board
 from pages.widgets.compare.mismatch import differences
 from pages.widgets.compare.reported import reported
-from pages.widgets.compare.seed_table import seeds_frame, seeds_table
+from pages.widgets.compare.seed_table import seeds_table
 from pages.widgets.runs.guarded import guarded
 from pages.widgets.runs.scene import Scene, every_run
+from sedcore.comparison.seeds import seeds_frame
 from sedcore.evaluation.measures import RUN_MEASURES
 from sedcore.figures import style
 from sedcore.figures.palette import UNCHOSEN

@@ -19,9 +19,10 @@ from pages.widgets.thresholds.saved_thresholds import vector_controls
 from pages.widgets.thresholds.threshold_report import thresholds_worth
 from pages.widgets.thresholds.tuning_form import tuning_form
 from sedcore.comparison.selection import Scored
+from sedcore.evaluation.grid import over_thresholds
 from sedcore.evaluation.measures import PICKED_DECISIONS
 from sedcore.figures import style
-from sedcore.figures.thresholds import Curve, over_thresholds, threshold_figure
+from sedcore.figures.thresholds import Curve, threshold_figure
 
 AVERAGES = {
     "macro": "Macro average",

@@ -1,7 +1,7 @@
-"""The demo runs, shown before the user has trained any; ``sedcore demo-runs`` makes them again.
+"""The demo runs in the repository, made by ``sedcore demo-runs``.
 
-Seven models on the demo set, and the tables printed in the report. Only small weights are kept, so that the runs fit
-into the repository.
+Seven models on the demo set, and the report's printed tables. Only small weights are kept, so that the runs fit into
+the repository.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sedcore.models.catalog import MODELS, model_card
 
 DATASET = "demo"
 MOST_WEIGHTS_BYTES = 3_000_000
-# Enough for the demo set; early stopping ends most trainings before.
+# Upper limits; early stopping ends most trainings before.
 EPOCHS = {"compact": 30, "ann": 15, "cnn": 8, "rnn": 30, "crnn": 25, "rnn_time": 40, "crnn_time": 30}
 PATIENCE = 5
 
@@ -36,7 +36,7 @@ def make_demo_runs(
     Raises
     ------
     SedcoreError
-        A model is not among the demo's.
+        A model is not one of the demo's.
     """
     unknown = [model for model in models or () if model not in EPOCHS]
     if unknown:
@@ -52,7 +52,7 @@ def make_demo_runs(
 
 
 def _train_demo(root: Path, model: str, announce: Callable[[str], None]) -> bool:
-    """Train one model in a separate process, so that its peak memory is its own; return whether it finished."""
+    """Train one model in its own process, to measure its peak memory; return whether it finished."""
     title = MODELS[model].title
     _delete(
         root, lambda info: info["kind"] == "trained" and info["dataset"] == DATASET and info["name"] == title
@@ -86,7 +86,7 @@ def _train_demo(root: Path, model: str, announce: Callable[[str], None]) -> bool
 
 
 def write_reported_runs(root: Path) -> None:
-    """Write the report's printed tables as runs of kind "reported", with notes on values that cannot be right."""
+    """Write the report's printed tables as runs of kind "reported", with notes on what cannot be right in them."""
     _delete(root, lambda info: info["kind"] == "reported")
     numbers, notes = report_numbers(), report_notes()
     for model, tables in numbers["tables"].items():

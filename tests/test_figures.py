@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sedcore.evaluation.evaluate import evaluate
-from sedcore.evaluation.grid import count_on_grid
 from sedcore.evaluation.verdicts import compare
 from sedcore.figures import palette
 from sedcore.figures.classes import confusion_bars, dot_plot, fires_figure
@@ -27,7 +25,7 @@ from sedcore.figures.curves import (
 )
 from sedcore.figures.pareto import Point, pareto_figure, pareto_front
 from sedcore.figures.style import spread_labels
-from sedcore.figures.thresholds import Curve, over_thresholds, precision_recall_figure, threshold_figure
+from sedcore.figures.thresholds import Curve, precision_recall_figure, threshold_figure
 from sedcore.figures.verdicts import forest_plot, waterfall
 
 INK = palette.ink(0)
@@ -77,28 +75,6 @@ def test_smoothing_keeps_a_constant_and_skips_gaps():
 def test_minutes_add_training_and_validation():
     table = pd.DataFrame({"seconds": [60.0, 60.0], "validation_seconds": [30.0, np.nan]})
     assert minutes(table).tolist() == [1.5, 2.5]
-
-
-@pytest.mark.parametrize(
-    ("measure", "subject"),
-    [(m, s) for m in ("f1", "precision", "recall") for s in ("macro", "micro", "weighted", 0, 2)]
-    + [("mcc", s) for s in ("macro", "micro", 0, 2)],
-)
-def test_curve_over_thresholds_is_the_evaluation_at_each(measure, subject):
-    generator = np.random.default_rng(0)
-    truth = generator.random((40, 3)) < 0.3
-    truth[:, 2] = False  # undefined
-    scores = generator.random((40, 3)).round(1)
-    grid = np.linspace(0, 1, 21)
-    line = over_thresholds(count_on_grid(truth, scores, grid), truth.sum(axis=0), measure, subject)
-    for threshold, value in zip(grid, line):
-        e = evaluate(truth, scores, "abc", threshold)
-        found = (
-            getattr(e, measure)[subject]
-            if isinstance(subject, int)
-            else getattr(e.averages[subject], measure)
-        )
-        np.testing.assert_allclose(value, found, equal_nan=True)
 
 
 def test_labels_keep_their_order_and_their_distance():

@@ -11,7 +11,8 @@ from sedcore.artifacts.runs import create_run, save_predictions
 from sedcore.evaluation import grid as grid_module
 from sedcore.evaluation.averages import samples_average
 from sedcore.evaluation.counts import counts, decide
-from sedcore.evaluation.grid import count_on_grid, threshold_grid
+from sedcore.evaluation.evaluate import evaluate
+from sedcore.evaluation.grid import count_on_grid, over_thresholds, threshold_grid
 from tests.support.awkward_scores import truth_and_scores
 
 
@@ -82,3 +83,25 @@ def test_scores_of_any_size_are_counted_beside_others(tmp_path):
     index = RunIndex(tmp_path, keep=False)
     index.count(index.refresh(), "test")
     assert set(index.look_up("test")[0]) == {"huge", "tiny", "usual"}
+
+
+@pytest.mark.parametrize(
+    ("measure", "subject"),
+    [(m, s) for m in ("f1", "precision", "recall") for s in ("macro", "micro", "weighted", 0, 2)]
+    + [("mcc", s) for s in ("macro", "micro", 0, 2)],
+)
+def test_curve_over_thresholds_is_the_evaluation_at_each(measure, subject):
+    generator = np.random.default_rng(0)
+    truth = generator.random((40, 3)) < 0.3
+    truth[:, 2] = False  # undefined
+    scores = generator.random((40, 3)).round(1)
+    grid = np.linspace(0, 1, 21)
+    line = over_thresholds(count_on_grid(truth, scores, grid), truth.sum(axis=0), measure, subject)
+    for threshold, value in zip(grid, line):
+        e = evaluate(truth, scores, "abc", threshold)
+        found = (
+            getattr(e, measure)[subject]
+            if isinstance(subject, int)
+            else getattr(e.averages[subject], measure)
+        )
+        np.testing.assert_allclose(value, found, equal_nan=True)

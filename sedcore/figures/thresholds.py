@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from sedcore.evaluation.grid import OnGrid
-from sedcore.evaluation.measures import MEASURES
 from sedcore.figures.palette import Ink
 from sedcore.figures.style import axis_title, drawn, plain, rule_at
 
@@ -24,28 +22,6 @@ class Curve:
     y: np.ndarray
     point: tuple[float, float] | None = None
     thresholds: np.ndarray | None = None  # at each point, for the hover of precision against recall
-
-
-def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subject: str | int) -> np.ndarray:
-    """Return (thresholds,) values of a measure when all classes share each threshold of a grid.
-
-    positives : (classes,) clips with the class.
-
-    subject : an average that the measure has ("macro", "micro", "weighted") or the column of a class. NaN where
-    undefined.
-    """
-    tp, predicted, defined_of = counted.tp, counted.tp + counted.fp, MEASURES[measure].defined
-    if subject == "micro":
-        every = counted.clips * len(positives)
-        return defined_of(tp.sum(axis=1), predicted.sum(axis=1), positives.sum(), every)
-    values = defined_of(tp, predicted, positives[None, :], counted.clips)
-    if isinstance(subject, int):
-        return values[:, subject]
-    defined = positives > 0
-    if not defined.any():
-        return np.full(len(tp), np.nan)
-    weights = positives[defined] if subject == "weighted" else None
-    return np.average(values[:, defined], axis=1, weights=weights)
 
 
 def threshold_figure(curves: Sequence[Curve], title: str, threshold: float) -> go.Figure:

@@ -34,8 +34,8 @@ def test_features_are_told_in_rows():
         "frames": "1000",
         "length of a clip": "10 s",
         "hop": "10 ms",
-        "sample rate": "16000 Hz",
-        "window": "1024 samples",
+        "sample rate": "16\u202f000 Hz",
+        "window": "1\u202f024 samples",
         "stored as": "float16",
         "normalised in training": "each band, by mean and deviation of train",
     }

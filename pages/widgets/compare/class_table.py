@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -13,41 +12,19 @@ from pages.widgets.base import tables
 from pages.widgets.base.navigation import go_to
 from pages.widgets.compare.mismatch import names_of
 from pages.widgets.runs.scene import Scene
+from sedcore.comparison.classes import (
+    below_baselines_of_classes,
+    class_support,
+    class_values,
+    spread,
+    trivial_values,
+)
 from sedcore.comparison.contenders import caution, class_intervals
-from sedcore.comparison.selection import Scored
-from sedcore.evaluation.baselines import all_positive_scores, below_by_class
 from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
 from sedcore.evaluation.measures import PICKED
 
 SUPPORT, SPREAD, CAUTION, TRIVIAL = "Support", "Spread", "Caution", "Trivial"
 INTERVAL = "95 % {}"  # of a run id: the column of a run's intervals
-
-
-def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
-    """Return (classes, runs) values of a measure, NaN where undefined or where a run lacks the class."""
-    values = np.full((len(classes), len(scored)), np.nan)
-    for column, s in enumerate(scored):
-        place = {name: i for i, name in enumerate(s.evaluation.classes)}
-        found = s.evaluation.by_class[measure]
-        values[:, column] = [found[place[name]] if name in place else np.nan for name in classes]
-    return values
-
-
-def spread(values: np.ndarray) -> np.ndarray:
-    """Return (classes,) highest minus lowest of (classes, runs), NaN with fewer than two values."""
-    enough = (~np.isnan(values)).sum(axis=1) > 1
-    result = np.full(len(values), np.nan)
-    result[enough] = np.nanmax(values[enough], axis=1) - np.nanmin(values[enough], axis=1)
-    return result
-
-
-def support_of(scene: Scene, classes: Sequence[str]) -> list[int]:
-    """Return the number of positive clips of each class, from the first run that has the class."""
-    found: dict[str, int] = {}
-    for s in (s for group in scene.groups for s in group):
-        for name, number in zip(s.evaluation.classes, s.evaluation.support):
-            found.setdefault(name, int(number))
-    return [found[name] for name in classes]
 
 
 def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws] | None = None) -> None:
@@ -60,7 +37,9 @@ def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws]
     intervals = [INTERVAL.format(s.run.run_id) for s in runs] if draws else []
     formats = {SUPPORT: fmt.count, SPREAD: fmt.score, TRIVIAL: fmt.score}
     formats |= {s.run.run_id: fmt.score for s in runs}
-    under = below_frame(scene, measure)
+    under = pd.DataFrame(
+        below_baselines_of_classes(runs, measure, classes), columns=[s.run.run_id for s in runs]
+    )
     click = f"{key}-class"
     st.dataframe(
         tables.styled(
@@ -87,7 +66,7 @@ def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws]
 def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None = None) -> pd.DataFrame:
     """Return a row a class: support, the trivial value, each run's (and its interval), the lead group's spread."""
     classes, runs = scene.classes, scene.scored
-    values, support = class_values(runs, measure, classes), support_of(scene, classes)
+    values, support = class_values(runs, measure, classes), class_support(scene)
     frame = pd.DataFrame({"Class": [fmt.class_title(name) for name in classes], SUPPORT: support})
     if draws and any(caution(support)):
         frame[CAUTION] = caution(support)
@@ -101,27 +80,6 @@ def classes_frame(scene: Scene, measure: str, draws: Mapping[str, Draws] | None 
     if len(lead) > 1:
         frame[SPREAD] = spread(values[:, lead])
     return frame
-
-
-def trivial_values(scene: Scene, measure: str) -> np.ndarray:
-    """Return (classes,) what one gets in each class without listening, from the first run that has the class."""
-    found: dict[str, float] = {}
-    for s in (s for group in scene.groups for s in group):
-        for name, value in zip(s.evaluation.classes, all_positive_scores(s.evaluation, measure)):
-            if np.isnan(found.get(name, np.nan)):
-                found[name] = float(value)
-    return np.array([found[name] for name in scene.classes])
-
-
-def below_frame(scene: Scene, measure: str) -> pd.DataFrame:
-    """Return which cells are below a trivial baseline: a row a class, a column a run (by id), bool."""
-    under = {}
-    for s in scene.scored:
-        names = {
-            name for name, low in zip(s.evaluation.classes, below_by_class(s.evaluation, measure)) if low
-        }
-        under[s.run.run_id] = [name in names for name in scene.classes]
-    return pd.DataFrame(under)
 
 
 def _columns(scene: Scene, measure: str, classes: Sequence[str], click: str) -> dict:

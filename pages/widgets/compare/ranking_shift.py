@@ -16,10 +16,10 @@ from sedcore.comparison.contenders import Contender, confusions, support_of
 from sedcore.data.summary import learned_balance
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.baselines import measure_value
+from sedcore.evaluation.grid import over_thresholds
 from sedcore.evaluation.measures import RUN_MEASURES, RunMeasure
 from sedcore.evaluation.shift import predicted_against_true, ranks
 from sedcore.figures import style
-from sedcore.figures.thresholds import over_thresholds
 from sedcore.figures.verdicts import RankLine, rank_by_threshold, rank_chart
 
 

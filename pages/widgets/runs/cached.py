@@ -29,9 +29,11 @@ from sedcore.comparison.common_clips import Common
 from sedcore.comparison.recent import Recent
 from sedcore.comparison.scores import HeldScores, Scores, Stamp
 from sedcore.comparison.selection import Scored
+from sedcore.data import summary
 from sedcore.data.store import DataSet, datasets_folder, list_datasets
 from sedcore.errors import SedcoreError
 from sedcore.evaluation import tuning, tuning_intervals
+from sedcore.evaluation.audit import Audit, audit, read_document, report_document
 from sedcore.evaluation.bootstrap import Draws
 from sedcore.evaluation.objectives import Objective
 from sedcore.evaluation.tuning import Tuned
@@ -348,3 +350,28 @@ def _importances(path: str, time: int) -> Mapping[str, float]:
 
     study = read_study(Sweep(Path(path)))
     return {} if study is None else dict(importances(study))
+
+
+# ---- data sets and printed results -----------------------------------------------------------------------------
+
+
+def label_shifts(dataset: DataSet, balance: pd.DataFrame) -> pd.DataFrame:
+    """Return the label shift of each class, given the data set's `summary.balance_table`."""
+    return _label_shifts(dataset.fingerprint, balance)
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _label_shifts(fingerprint: str, _balance: pd.DataFrame) -> pd.DataFrame:
+    return summary.shift_table(_balance)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def audited(text: str, clips: int | None, classes: int | None) -> Audit:
+    """Return the audit of printed results. Raises SedcoreError where they cannot be read."""
+    return audit(read_document(text, clips, classes))
+
+
+@st.cache_data(show_spinner=False)
+def audited_report() -> Audit:
+    """Return the audit of the course report's tables."""
+    return audit(report_document())

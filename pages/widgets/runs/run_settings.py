@@ -89,4 +89,7 @@ def _in_a_row(value: Any) -> str:
 
 
 def _with_unit(value: Any, scale: float, unit: str) -> str | None:
-    return f"{scale * value:.6g} {unit}" if isinstance(value, (int, float)) else None
+    if not isinstance(value, (int, float)):
+        return None
+    number = scale * value
+    return f"{fmt.count(number) if number >= 1000 else f'{number:g}'} {unit}"
