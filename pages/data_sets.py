@@ -156,7 +156,7 @@ def balance_rows(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -
     """Show the table of counts and shares."""
     order = summary.most_frequent(balance)
     frame = pd.DataFrame({"Class": [fmt.class_title(label) for label in order]})
-    formats, columns = {}, {"Class": st.column_config.TextColumn(pinned=True, width=150)}
+    formats, columns = {}, {"Class": st.column_config.TextColumn(pinned=True, width=178)}
     for split in dataset.splits:
         rows = balance[balance["split"] == split].set_index("label").loc[order]
         frame[split] = rows["positives"].to_numpy()

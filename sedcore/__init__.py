@@ -5,7 +5,7 @@
     sedcore.compare({"a": (truth, scores_a), "b": (truth, scores_b)}).verdict("macro_ap")
     run = sedcore.start_run("crnn-a")
 
-Importing the package imports nothing heavy: the names below are loaded when they are first used.
+Importing the package loads nothing heavy: the names below are loaded on first use.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sedcore.errors import SedcoreError
 
-if TYPE_CHECKING:  # so that editors know what `__getattr__` gives
+if TYPE_CHECKING:  # so that editors know the names of `__getattr__`
     from sedcore.artifacts.logging import log_scores, start_run
     from sedcore.comparison.front import compare
     from sedcore.comparison.opened import open_runs
@@ -35,8 +35,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'sedcore' has no attribute {name!r}; it has {', '.join(__all__)}")
-    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return found
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,15 +1,14 @@
-"""``python -m sedcore``, and the program ``sedcore`` that an installation puts on the path."""
+"""``python -m sedcore``, and the installed program ``sedcore``."""
 
 import signal
 import sys
 
 
 def main() -> int:
-    """Run the command line of `sedcore.cli` in a process of its own; return the exit code."""
-    signal.signal(
-        signal.SIGTERM, _end
-    )  # an exception, unlike the default, lets half-written files be removed
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has it ignored
+    """Run the command line as the whole process; return the exit code."""
+    # Unlike the default, an exception lets half-written files be removed.
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
         signal.signal(signal.SIGHUP, _end)
     try:
         from sedcore.cli import main as run  # here, because Ctrl-C may come while libraries are still loading
@@ -21,7 +20,7 @@ def main() -> int:
 
 def _end(number: int, _frame: object) -> None:
     if number == signal.SIGHUP:
-        # a lost terminal and its shell both send it: the second must not stop the clearing up
+        # A lost terminal and its shell both send it: the second must not interrupt the cleanup.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     sys.exit(128 + number)
 

@@ -1,8 +1,8 @@
-"""The command line, thin: ``python -m sedcore COMMAND``. Scripts call it, so it is a contract.
+"""The command line, ``python -m sedcore COMMAND``. Scripts call it, so its options and output are a contract.
 
 Bad input is one line on stderr and exit code 2. Results go to stdout, everything else to stderr; progress bars
 appear on a terminal only. RUN is a run id or a unique name. Heavy libraries are imported by the commands that
-need them, so that the light ones answer at once.
+need them, so that the others start fast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GROUPS = (data, training, queueing, sweeping, runs, results, thresholds, audit) 
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser that raises SedcoreError, one line, instead of printing its usage."""
 
     def error(self, message: str):
         raise SedcoreError(f"{message} (see {self.prog} --help)")
@@ -42,10 +42,10 @@ def main(argv: list[str] | None = None) -> int:
         near = error.object[max(error.start - 40, 0) : error.end + 20]
         print(f"not UTF-8, so it cannot be stored: {near!a}; rename that file or folder", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # `| head` has seen enough
+    except BrokenPipeError:  # the reader, such as `| head`, has closed its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a path that may not be read, is too long, lies on a broken disk
+    except OSError as error:  # a path that cannot be read or is too long, a broken disk
         print(f"{str(error.filename or '')[:200]}: {error.strerror or error}".lstrip(": "), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    # After the subcommand it must not reset what stood before it, hence SUPPRESS.
+    # SUPPRESS: after the subcommand, its default must not override an option given before it.
     common = _Parser(add_help=False)
     common.add_argument(
         "--artifacts", metavar="DIR", default=argparse.SUPPRESS, help="artifact root (./artifacts)"

@@ -1,7 +1,7 @@
-"""The runs that the project shows before anybody has trained one: made again by ``sedcore demo-runs``.
+"""The demo runs in the repository, made by ``sedcore demo-runs``.
 
-Seven models on the demo set, and the report's printed tables beside them. Weights are kept where they are small,
-so that the results fit into the repository.
+Seven models on the demo set, and the report's printed tables. Only small weights are kept, so that the runs fit into
+the repository.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sedcore.models.catalog import MODELS, model_card
 
 DATASET = "demo"
 MOST_WEIGHTS_BYTES = 3_000_000
-# The most epochs that the demo set is worth; early stopping ends most of them before.
+# Upper limits; early stopping ends most trainings before.
 EPOCHS = {"compact": 30, "ann": 15, "cnn": 8, "rnn": 30, "crnn": 25, "rnn_time": 40, "crnn_time": 30}
 PATIENCE = 5
 
@@ -52,7 +52,7 @@ def make_demo_runs(
 
 
 def _train_demo(root: Path, model: str, announce: Callable[[str], None]) -> bool:
-    """Train one model in a process of its own, so that its peak memory is its own; say whether it finished."""
+    """Train one model in its own process, to measure its peak memory; return whether it finished."""
     title = MODELS[model].title
     _delete(
         root, lambda info: info["kind"] == "trained" and info["dataset"] == DATASET and info["name"] == title
@@ -86,7 +86,7 @@ def _train_demo(root: Path, model: str, announce: Callable[[str], None]) -> bool
 
 
 def write_reported_runs(root: Path) -> None:
-    """Write the report's printed tables as runs of kind "reported", with what cannot be right in them."""
+    """Write the report's printed tables as runs of kind "reported", with notes on what cannot be right in them."""
     _delete(root, lambda info: info["kind"] == "reported")
     numbers, notes = report_numbers(), report_notes()
     for model, tables in numbers["tables"].items():

@@ -1,4 +1,4 @@
-"""The exception that means "the input is at fault, and here is what to do about it", and what lies behind one."""
+"""The exceptions for bad input, and the system errors behind an exception."""
 
 
 class SedcoreError(Exception):
@@ -13,7 +13,7 @@ class SchemaMismatch(SedcoreError):
 
 
 def errnos(error: BaseException | None) -> set[int]:
-    """Return the system's numbers (errno) of an error and of those it was raised from."""
+    """Return the errno values of an exception and of those it was raised from."""
     numbers: set[int] = set()
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:

@@ -1,4 +1,4 @@
-"""Which extra of the package brings a library that is not installed, said in one sentence."""
+"""Errors for libraries that are not installed, with the extra of the package that installs them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from sedcore.errors import SedcoreError
 
-# library: (its name in a sentence, the extra that brings it), as in pyproject.toml; "": it is installed by itself
+# library: (its name in a sentence, its extra in pyproject.toml; "" if it is installed by itself)
 EXTRAS = {
     "tensorflow": ("TensorFlow", "train"),
     "keras": ("Keras", "train"),
@@ -22,17 +22,17 @@ EXTRAS = {
 
 
 class NotInstalled(SedcoreError, ImportError):
-    """A library is missing that only a part of the package needs."""
+    """An optional library is not installed."""
 
 
 def need(library: str, what: str) -> None:
-    """Raise NotInstalled with the way to get a library of EXTRAS, where it is not installed; `what` needs it."""
+    """Raise NotInstalled, with the command to install it, if a library of EXTRAS is missing; `what` needs it."""
     if find_spec(library) is None:
         raise NotInstalled(_sentence(library, what))
 
 
 def missing(error: ModuleNotFoundError, what: str = "this") -> str:
-    """Return the sentence for a library of EXTRAS that could not be imported, "" for any other."""
+    """Return the message for a library of EXTRAS that could not be imported, "" for any other."""
     library = (error.name or "").partition(".")[0]
     return _sentence(library, what) if library in EXTRAS else ""
 

@@ -1,4 +1,4 @@
-"""The known names that are nearest to one that is not known: what an error suggests."""
+"""The known names nearest to an unknown one, as errors suggest them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the nearest known name, None where none is near; another case alone is nearest of all.
+    """Return the nearest known name, None where none is near; a name that differs in case only is nearest.
 
-    `cutoff`: the least likeness, from 0 to 1, as `difflib.get_close_matches` counts it.
+    `cutoff`: the lowest similarity, from 0 to 1, as in `difflib.get_close_matches`.
     """
     return next(iter(nearest_names(name, known, 1, cutoff)), None)
 
@@ -22,7 +22,7 @@ def nearest_names(name: str, known: Iterable[str], most: int = 3, cutoff: float 
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error's sentence: the nearest known name, or all of them."""
+    """Return the last part of an error message: the nearest known name, or all of them."""
     known = list(known)
     near = nearest(name, known)
     return f"did you mean {near!r}?" if near else f"there are {', '.join(known)}"

@@ -1,7 +1,7 @@
-"""What was derived from a run's files and is worth keeping: ``cache/NAME.npz`` in the run, safe to delete.
+"""Arrays derived from a run's files, cached as ``cache/NAME.npz`` in the run; safe to delete.
 
-An entry knows the file that it was made from (its size and time) and what else it depends on; where either has
-changed it is as if it were not there. Nothing is pickled.
+An entry records size and time of its source file and the settings it depends on; it is ignored once either has
+changed. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _KEY = "key"
 
 
 def read_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
-    """Return the arrays kept under `name`, None where there are none for this `source` and these settings."""
+    """Return the arrays cached under `name`, None where there are none for this `source` and these settings."""
     try:
         with np.load(_file(run, name), allow_pickle=False) as kept:
             if str(kept[_KEY]) != _key(source, depends):
                 return None
             return {key: kept[key] for key in kept.files if key != _KEY}
     except (*DAMAGED_ZIP, KeyError):
-        return None  # not there, or damaged: it is made again
+        return None  # missing or damaged: the caller computes it again
 
 
 def has_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) -> bool:
-    """Say whether `read_cache` would find an entry; its arrays are not read."""
+    """Whether `read_cache` would find an entry; its arrays are not read."""
     try:
         with np.load(_file(run, name), allow_pickle=False) as kept:
             return str(kept[_KEY]) == _key(source, depends)
@@ -44,7 +44,7 @@ def has_cache(run: Run, name: str, source: Path, depends: Mapping[str, Any]) -> 
 def write_cache(
     run: Run, name: str, source: Path, depends: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Keep arrays under `name`. A folder that cannot be written keeps none, which is no error."""
+    """Cache arrays under `name`; does nothing where the folder cannot be written."""
     file = _file(run, name)
     with contextlib.suppress(SedcoreError, OSError):
         file.parent.mkdir(exist_ok=True)
@@ -57,5 +57,5 @@ def _file(run: Run, name: str) -> Path:
 
 
 def _key(source: Path, depends: Mapping[str, Any]) -> str:
-    known = source.stat()
-    return json.dumps([SCHEMA, source.name, known.st_size, known.st_mtime_ns, dict(depends)], sort_keys=True)
+    stat = source.stat()
+    return json.dumps([SCHEMA, source.name, stat.st_size, stat.st_mtime_ns, dict(depends)], sort_keys=True)

@@ -1,8 +1,8 @@
-"""Where a training can go on from: ``checkpoint/`` in the run folder, one generation, removed at the finish.
+"""The checkpoint of a training: ``checkpoint/`` in the run folder, the latest only, removed when training finishes.
 
-``state.npz`` holds arrays by name (weights, optimizer, random state) and a JSON text of what else the training
-must remember. ``best-EPOCH.npz`` holds the weights of the best epoch; the state says which epoch that is. The
-state is written last, so that whatever ends the writer, the state and the weights that it names belong together.
+``state.npz`` holds arrays by name (weights, optimizer, random state) and, as JSON text, the trainer's other values.
+``best-EPOCH.npz`` holds the weights of the best epoch, which the state names. The state is written last, so that
+state and weights belong together even if the writer is killed.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from sedcore.artifacts.files import SCHEMA, atomic_path
 from sedcore.artifacts.runs import Run
 from sedcore.errors import SedcoreError
 
-VERSION = 2  # of what weights mean: since 2 the ANN's first ones lie in the order of (frames, bands)
+VERSION = 2  # since 2 the ANN's first weights are in the order (frames, bands)
 _NOTE = "note"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A point of a training.
+    """The state of a training after a complete epoch.
 
     Attributes
     ----------
     arrays : name to array; the names are the trainer's own.
-    note : plain values; `epoch`, the epochs complete, and `best_epoch` (0: none yet) are always there.
+    note : plain values; always with `epoch`, the number of complete epochs, and `best_epoch` (0: none yet).
     best : weights of the best epoch, None where there is none yet.
     """
 
@@ -44,7 +44,7 @@ def write_checkpoint(run: Run, checkpoint: Checkpoint) -> None:
     Raises
     ------
     SedcoreError
-        It could not be written; an earlier one is still whole.
+        It could not be written; an earlier checkpoint stays intact.
     """
     folder = run.path / "checkpoint"
     try:
@@ -82,9 +82,7 @@ def read_checkpoint(run: Run) -> Checkpoint | None:
         if note["best_epoch"]:
             with np.load(file.with_name(f"best-{note['best_epoch']}.npz"), allow_pickle=False) as stored:
                 best = [stored[name] for name in stored.files]
-    except (
-        Exception
-    ) as error:  # readers of zip files and arrays raise many unrelated types for a damaged file
+    except Exception as error:  # readers of zip files and arrays raise many types for a damaged file
         raise SedcoreError(
             f"run {run.run_id}: the checkpoint {file.parent} is damaged ({error}); remove that folder and resume "
             "to begin again from the first epoch"
@@ -98,15 +96,14 @@ def read_checkpoint(run: Run) -> Checkpoint | None:
 
 
 def has_checkpoint(run: Run) -> bool:
-    """Say whether a resumed training would go on rather than begin again."""
+    """Whether a resumed training continues from a checkpoint rather than from the first epoch."""
     return (run.path / "checkpoint" / "state.npz").exists()
 
 
 def drop_unfinished(run: Run) -> None:
     """Remove best weights that no state names: their writer was killed before it wrote the state.
 
-    The epoch will be trained again, and its weights need not be the same to the last digit. The caller holds the
-    run's lock.
+    The epoch is trained again, and its weights may differ in the last digits. The caller holds the run's lock.
     """
     folder = run.path / "checkpoint"
     named = ""
@@ -115,12 +112,12 @@ def drop_unfinished(run: Run) -> None:
             with np.load(folder / "state.npz", allow_pickle=False) as stored:
                 named = f"best-{json.loads(str(stored[_NOTE]))['best_epoch']}.npz"
         except Exception:
-            return  # damaged: who reads it says so
+            return  # damaged: `read_checkpoint` reports it
     for file in folder.glob("best-*.npz"):
         if file.name != named:
             file.unlink(missing_ok=True)
 
 
 def remove_checkpoint(run: Run) -> None:
-    """Remove the checkpoint of a run that has finished, or whose training begins again."""
+    """Remove the checkpoint of a run that has finished or that starts again."""
     shutil.rmtree(run.path / "checkpoint", ignore_errors=True)

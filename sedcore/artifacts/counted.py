@@ -1,8 +1,8 @@
-"""What the scores of a split give without a threshold: a summary and counts on the grid of the sliders, packed small.
+"""Summaries of a split's scores: threshold-free measures and counts on the sliders' grid, packed into small records.
 
-Packed, the counts of a run are one record of a numpy structured type, which its layout (classes, clips, type of the
-scores, grid) gives. Runs of one layout, as are those on one data set, lie side by side as an array of records: a
-number of thousands of runs is then one step of numpy.
+A packed summary is one record of a numpy structured type that follows from its layout (classes, clips, type of the
+scores, grid). Runs of one layout, such as those on one data set, form an array of records, so that one numpy
+operation covers thousands of runs.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from sedcore.evaluation.grid import OnGrid, count_on_grid, slider_range, thresho
 from sedcore.evaluation.measures import OF_RUNS, OF_SAMPLES, OF_SCORES, ByMeasure
 from sedcore.evaluation.ranking import mean_defined
 
-VERSION = 2  # of what is kept; another when `layout_of` gives other records
-LARGE = 2_000_000  # scores (clips times classes) that are no longer kept in memory
-_KEY = 16  # letters of a comparison key
+VERSION = 2  # of the record format; raised when `layout_of` gives other records
+LARGE = 2_000_000  # scores (clips times classes); runs with more are not held in memory
+_KEY = 16  # characters of a comparison key
 _MEANS = tuple(
     m for m in OF_SCORES if m.ranks_runs
-)  # kept as numbers too, which are read of thousands of runs
+)  # stored as fields, to be read for thousands of runs at once
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreSummary:
-    """What scores give: `key` (runs compare only where it is equal), a summary, and counts on the sliders' grid."""
+    """Comparison key (runs compare only where it is equal), summary, and counts on the sliders' grid."""
 
     key: str
     summary: Summary
@@ -41,7 +41,7 @@ class ScoreSummary:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What the records of runs have in common; `text` holds it all, and is equal where layouts are."""
+    """What the records of several runs share; `text` is its serialised form, equal for equal layouts."""
 
     text: str
     classes: tuple[str, ...]
@@ -53,7 +53,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class PackedSummary:
-    """Counts as they are kept: a layout's text and the bytes of one record."""
+    """A `ScoreSummary` as stored: the layout's text and the bytes of one record."""
 
     layout: str
     record: bytes
@@ -61,7 +61,7 @@ class PackedSummary:
 
 @functools.lru_cache(maxsize=4096)
 def layout_of(text: str) -> Layout:
-    """Return the layout of a text. Raises ValueError, KeyError or TypeError where it is none."""
+    """Parse a layout's text. Raises ValueError, KeyError or TypeError where it is malformed."""
     note = json.loads(text)
     classes, clips, grid = tuple(note["classes"]), int(note["clips"]), np.array(note["grid"], np.float64)
     many, stops = len(classes), len(grid)
@@ -80,7 +80,7 @@ def layout_of(text: str) -> Layout:
 
 
 def pack(counted: ScoreSummary) -> PackedSummary:
-    """Return counts as they are kept."""
+    """Return a summary as a record and its layout."""
     s, g = counted.summary, counted.on_grid
     note = {"classes": s.classes, "clips": s.clips, "dtype": str(s.dtype), "grid": g.grid.tolist()}
     layout = layout_of(json.dumps(note))
@@ -99,9 +99,9 @@ def pack(counted: ScoreSummary) -> PackedSummary:
 
 @functools.lru_cache(maxsize=128)
 def unpack(packed: PackedSummary) -> ScoreSummary:
-    """Return the counts that `pack` was given; they are shared, and cannot be written to.
+    """Return the summary that `pack` was given; its arrays are shared and read-only.
 
-    Raises ValueError, KeyError or TypeError where they are damaged.
+    Raises ValueError, KeyError or TypeError where the record is damaged.
     """
     layout = layout_of(packed.layout)
     record = np.frombuffer(packed.record, layout.record, 1)[0]
@@ -121,21 +121,21 @@ def unpack(packed: PackedSummary) -> ScoreSummary:
 
 
 def records(packed: Sequence[PackedSummary]) -> np.ndarray:
-    """Return the records of counts of one layout side by side, (runs,)."""
+    """Return summaries of one layout as an array of records, (runs,)."""
     return np.frombuffer(b"".join(one.record for one in packed), layout_of(packed[0].layout).record)
 
 
 def one_number(packed: PackedSummary, name: str) -> float | bytes:
-    """Return one number of a record ("macro_ap", "macro_roc_auc", "key" ...) without unpacking the rest."""
+    """Return one field of a record ("macro_ap", "macro_roc_auc", "key" ...) without unpacking the rest."""
     kind, offset = layout_of(packed.layout).record.fields[name][:2]
     return np.frombuffer(packed.record, kind, 1, offset)[0].item()
 
 
 def count_scores(run: Run, split: str, keep: bool = False) -> ScoreSummary:
-    """Read the scores of a run on a split and count them.
+    """Read the scores of a run on a split and summarise them.
 
-    Those of large runs take seconds; with `keep` their counts are kept in the run's own cache too, so that they
-    travel with it. Raises SedcoreError where there are no scores, or damaged ones.
+    Large runs take seconds; with `keep` their summary goes into the run's own cache, so that it travels with the
+    run. Raises SedcoreError where scores are missing or damaged.
     """
     file, name, depends = run.predictions_file(split), f"{split}-counted", {"version": VERSION}
     large = is_large(run, split)
@@ -156,7 +156,7 @@ def count_scores(run: Run, split: str, keep: bool = False) -> ScoreSummary:
 
 
 def try_to_count(run: Run, split: str, keep: bool) -> ScoreSummary | None:
-    """Return what `count_scores` does, None where the scores cannot be used."""
+    """Return the result of `count_scores`, None where the scores cannot be used."""
     try:
         return count_scores(run, split, keep)
     except SedcoreError:
@@ -164,6 +164,6 @@ def try_to_count(run: Run, split: str, keep: bool) -> ScoreSummary | None:
 
 
 def is_large(run: Run, split: str) -> bool:
-    """Whether the scores of a split are too many to be kept in memory."""
+    """Whether a split has more scores (clips times classes) than `LARGE`."""
     clips, classes = run.predictions_shape(split)
     return clips * len(classes) > LARGE

@@ -1,4 +1,4 @@
-"""What a history says of single epochs: which was best, and the counts of its classes."""
+"""Single epochs of a history: which was best, and the counts of its classes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def best_epoch(history: pd.DataFrame) -> int | None:
 
 
 def validation_matrices(run: Run, history: pd.DataFrame, epoch: int | None) -> np.ndarray | None:
-    """Return the 2x2 of each class on validation after an epoch, (classes, 2, 2) as [[tn, fp], [fn, tp]].
+    """Return the validation confusion matrices after an epoch, (classes, 2, 2) as [[tn, fp], [fn, tp]].
 
     None where the run did not record them.
     """

@@ -1,7 +1,7 @@
-"""File habits that all formats share: atomic writes, schema numbers, names that are safe as files and URLs.
+"""File handling that all formats share: atomic writes, schema numbers, names that are safe as files and URLs.
 
 Every file is written under a temporary name in its own folder and renamed, so that a reader never sees half
-of one. JSON formats carry ``"schema": 1``; a reader that meets another number says so.
+of one. JSON formats carry ``"schema": 1``; a reader rejects any other number.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ import pyarrow.parquet as pq
 from sedcore.errors import SchemaMismatch, SedcoreError
 
 SCHEMA = 1
-# What numpy raises on reading a file that holds no array, or a damaged one: it parses headers as Python.
+# Raised by numpy for a file without an array, or a damaged one: it parses headers as Python.
 NO_ARRAY = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError)
-# What reading a damaged .zip or .npz raises, from whichever layer meets the damage.
+# Raised for a damaged .zip or .npz, depending on the layer that meets the damage.
 DAMAGED_ZIP = (
     *NO_ARRAY, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError
 )  # fmt: skip
-# What has pandas read decimals to the last bit; from 3.1 on it always does, and warns where it is asked to.
+# Makes pandas read decimals to the last bit; from 3.1 on it always does, and warns about the option.
 _PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
 EXACT_FLOATS: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def user_path(given: str | os.PathLike) -> Path:
-    """Return a path that a person gave; ``~`` is the home folder, an unknown ``~name`` stays as it is."""
+    """Return a path typed by a person, with ``~`` as the home folder; an unknown ``~name`` stays as it is."""
     return Path(os.path.expanduser(given))
 
 
@@ -61,10 +61,10 @@ def safe_name(text: str, what: str) -> str:
 def atomic_path(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    `durable` waits until the disk has it, so that a power cut leaves the old file or the new one.
+    `durable` syncs the file to disk first, so that a power cut leaves the old file or the new one.
     """
     path = Path(path)
-    # Hidden, and with the ending kept: some writers choose the format by it.
+    # Some writers choose the format by the suffix.
     temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}-{secrets.token_hex(3)}{path.suffix}")
     try:
         yield temporary

@@ -1,7 +1,7 @@
-"""Reading ``history.jsonl``: the numbers of each epoch as a table, those of its classes as tables of their own.
+"""Reading ``history.jsonl``: the numbers of each epoch as one table, those of its classes as one table a measure.
 
-The usual file goes through Arrow's reader, which takes milliseconds for a thousand epochs. Whatever that does not take
-as it stands is read line by line, and told where it is damaged.
+Arrow's reader takes milliseconds for a thousand epochs. A file that it does not read as it stands is read line by
+line, with an error where it is damaged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pyarrow import json as arrow_json
 
 from sedcore.errors import SedcoreError
 
-# Lists of one number a class in a history record; they are read as tables of their own.
+# Keys of a history record that hold a list, one number a class.
 CLASS_MEASURES = ("ap", "tp", "fp", "fn")
 _CLASS_ENDS = tuple(f".{measure}" for measure in CLASS_MEASURES)
 
@@ -76,7 +76,7 @@ def _records(text: bytes, file: Path, what: str) -> list[dict[str, Any]]:
 
 
 def _parsed(text: bytes) -> pa.Table | None:
-    """Return the records as Arrow reads them, None where it may read something else than is there."""
+    """Return the records as Arrow reads them, None where it fails or may misread them."""
     if not text or b"\0" in text or b"\n\n" in text:
         return None
     # one block: the type of a column is that of all its values
@@ -89,7 +89,7 @@ def _parsed(text: bytes) -> pa.Table | None:
 
 
 def _flat(table: pa.Table | None) -> pd.DataFrame | None:
-    """Return the numbers of a table as a frame, None where it holds others than numbers and lists of classes."""
+    """Return the numbers of a table as a frame, None where it holds more than numbers and lists a class."""
     if table is None:
         return None
     while any(pa.types.is_struct(field.type) for field in table.schema):

@@ -1,10 +1,9 @@
-"""All runs of a root at a glance: what each is, and what its scores give without a look at every clip.
+"""An index of all runs of a root: what each is, and a summary of its scores.
 
-Thousands of runs cannot be read again for every page. The index keeps of each run what run.json and status.json
-say, and of each split's scores a summary, counts on the grid of the sliders and the comparison key. It is derived
-and never the truth: an entry knows the files that it was made from, and is made again when they have changed.
-``index.sqlite`` in the root keeps it from one process to the next; it is safe to delete, and a root that cannot be
-written does without.
+Thousands of runs cannot be read again for every page. The index holds run.json and status.json of each run and,
+for each split, a summary of the scores, counts on the sliders' grid and the comparison key. It is a cache: an entry
+records a stamp of its files and is rebuilt when that changes. ``index.sqlite`` in the root keeps it between
+processes; it is safe to delete, and a root that cannot be written does without.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from sedcore.errors import SedcoreError
 
 _FILE = "index.sqlite"
 _AT_ONCE = 64  # runs counted between two writes
-_MOST_DERIVED = 64  # things that others derive and keep here
+_MOST_DERIVED = 64  # entries of `Listing.derived`
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, stamp TEXT, known TEXT);
 CREATE TABLE IF NOT EXISTS layouts (layout INTEGER PRIMARY KEY, text TEXT UNIQUE);
@@ -46,11 +45,11 @@ CREATE TABLE IF NOT EXISTS scores
 
 
 class ListedRun(Run):
-    """A run as the index lists it: `info` and `splits` are as they were at the last look and cost nothing.
+    """A run as the index lists it: `info` and `splits` are those of the last `refresh`, without reading files.
 
     Attributes
     ----------
-    seen : status at the last look; `status()` looks again.
+    seen : status at the last refresh; `status()` reads it again.
     problem : why the run cannot be read, "" where it can.
     """
 
@@ -66,37 +65,38 @@ class ListedRun(Run):
         super().__init__(path)
         self.stamp, self.seen, self.problem = stamp, seen, problem
         self.seen_splits = splits
-        self.derived_cache: dict[str, Any] = {}  # what others derive from `info`, which does not change here
+        self.derived_cache: dict[str, Any] = {}  # values that callers derive from `info`, which is fixed
         self._info = info
 
     @property
     def info(self) -> dict[str, Any]:
-        """Contents of run.json at the last look."""
+        """Contents of run.json at the last refresh."""
         return self._info
 
     @property
     def status_stamp(self) -> tuple[int, int]:
-        """Time (ns) and inode of status.json at the last look."""
+        """Time (ns) and inode of status.json at the last refresh."""
         time, _, inode = self.stamp.split(" ")[1].split(".")
         return int(time, 16), int(inode, 16)
 
     def splits(self) -> list[str]:
-        """Return the splits that had predictions at the last look, in the usual order."""
+        """Return the splits that had predictions at the last refresh, in the usual order."""
         return list(self.seen_splits)
 
 
 class Listing(tuple[ListedRun, ...]):
-    """The runs of a root at one look, newest first, then those that cannot be read. It stays as it is when others look
-    again later: what is derived from it never mixes with runs that came or went meanwhile.
+    """The runs of a root at one refresh, newest first, then those that cannot be read.
+
+    A later refresh makes another listing, so that values derived from this one are all of the same runs.
     """
 
     def __init__(self, _runs: Iterable[ListedRun] = ()):
         self._derived: dict[object, Any] = {}
-        # by split; for `RunIndex.look_up`
+        # by split: results of `RunIndex.look_up`
         self.looked_up: dict[str, tuple[int, dict[str, PackedSummary], str]] = {}
 
     def derived(self, key: object, make: Callable[[], Any]) -> Any:
-        """Return what `make` once gave under a key: what follows from these runs, and from the key."""
+        """Return the value cached under `key`, made by `make` at first; it depends on these runs and the key only."""
         if (value := self._derived.get(key)) is None:
             if len(self._derived) > _MOST_DERIVED:
                 self._derived.clear()
@@ -110,7 +110,7 @@ class RunIndex:
     Parameters
     ----------
     root : artifact root.
-    keep : write what is found to ``index.sqlite``; else it lives as long as this object.
+    keep : whether to write ``index.sqlite``; else the index lives as long as this object.
     """
 
     def __init__(self, root: Path, keep: bool):
@@ -120,17 +120,17 @@ class RunIndex:
         # (run id, split): file stamp, counts
         self._counted: dict[tuple[str, str], tuple[str, PackedSummary]] = {}
         self._listing = Listing()
-        self._changes = 0  # looks at the root and writings of counts so far
+        self._changes = 0  # refreshes and writes of counts so far
         self._load()
 
     def refresh(self) -> Listing:
-        """Look at the root again and return its runs, newest first, then those that cannot be read."""
+        """Read what has changed in the root and return its runs, newest first, then those that cannot be read."""
         with self._lock:
             current: dict[str, ListedRun] = {}
             for name, path in _run_folders(self.root):
                 before = self._listed.get(name)
                 stamp = _stamp(*_files_of(path, before is not None and before.info.get("kind") == "reported"))
-                # A run that trains may have been interrupted without a change of any file.
+                # A training run may be interrupted without a change of any file.
                 same = before and before.stamp == stamp and before.seen.state not in TRAINING_STATES
                 current[name] = before if same else _list_one(Path(path))
             changed = [one for name, one in current.items() if self._listed.get(name) is not one]
@@ -145,7 +145,7 @@ class RunIndex:
             return self._listing
 
     def listed(self) -> list[ListedRun]:
-        """Return the runs as they were at the last look, maybe of another process."""
+        """Return the runs as of the last refresh, which another process may have made."""
         return list(self._listed.values())
 
     def uncounted(self, split: str) -> list[ListedRun]:
@@ -155,26 +155,29 @@ class RunIndex:
     def count(
         self, runs: Iterable[Run], split: str, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Count the scores of runs on a split, on all cores; damaged ones are left out. Progress is (done, total)."""
+        """Count the scores of runs on a split, on all cores, without damaged ones; `progress` gets (done, total)."""
         runs = list(runs)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(runs), _AT_ONCE):
-                some = runs[start : start + _AT_ONCE]
-                stamps = [_file_stamp(run, split) for run in some]
-                counted = pool.map(lambda run: try_to_count(run, split, self._keep), some)
+                batch = runs[start : start + _AT_ONCE]
+                stamps = [_file_stamp(run, split) for run in batch]
+                summaries = pool.map(lambda run: try_to_count(run, split, self._keep), batch)
                 self._write_scores(
-                    (run.run_id, split, stamp, pack(one))
-                    for run, stamp, one in zip(some, stamps, counted)
-                    if one  # whoever asks for a run that is left out is told
+                    (run.run_id, split, stamp, pack(summary))
+                    for run, stamp, summary in zip(batch, stamps, summaries)
+                    if summary  # `counted` raises for a run that is left out
                 )
                 if progress:
                     progress(min(start + _AT_ONCE, len(runs)), len(runs))
 
     def counted(self, run: Run, split: str) -> ScoreSummary:
-        """Return what the scores of a run on a split give, counted now if need be. Raises SedcoreError without them."""
-        known = self.packed(run, split)
-        if known is not None:
-            return unpack(known)
+        """Return the summary of a run's scores on a split, counted now if need be.
+
+        Raises SedcoreError where scores are missing or damaged.
+        """
+        packed = self.packed(run, split)
+        if packed is not None:
+            return unpack(packed)
         stamp, counted = _file_stamp(run, split), count_scores(run, split, self._keep)
         self._write_scores([(run.run_id, split, stamp, pack(counted))])
         return counted
@@ -184,15 +187,15 @@ class RunIndex:
         return self.packed(run, split) is not None
 
     def packed(self, run: Run, split: str) -> PackedSummary | None:
-        """Return what is known of the scores of a run on a split, None where they are not counted yet."""
+        """Return the packed summary of a run's scores on a split, None where they are not counted yet."""
         stamp, packed = self._counted.get((run.run_id, split), ("", None))
         return packed if stamp and stamp == _file_stamp(run, split) else None
 
     def look_up(self, split: str, listing: Listing | None = None) -> tuple[dict[str, PackedSummary], str]:
-        """Return what is known of the scores of listed runs on a split, by run id, and a key for caches.
+        """Return the summaries of listed runs on a split, by run id, and a key for caches.
 
-        The key is another whenever a run or its scores is. Files are looked at once after each `refresh`.
-        listing : runs of an earlier look; those of the last one by default.
+        The key changes with any run or its scores. Files are checked once after each `refresh`.
+        listing : runs of an earlier refresh; those of the last one by default.
         """
         listing = self._listing if listing is None else listing
         changes, known, digest = listing.looked_up.get(split, (-1, {}, ""))
@@ -219,9 +222,8 @@ class RunIndex:
                 if base.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                     return
                 rows = base.execute("SELECT run_id, stamp, known FROM runs").fetchall()
-                texts = json.loads(
-                    f"[{','.join(known for _, _, known in rows)}]"
-                )  # in one go: twice as quick
+                # parsed in one call: twice as fast
+                texts = json.loads(f"[{','.join(known for _, _, known in rows)}]")
                 for (run_id, stamp, _), (info, state, splits) in zip(rows, texts, strict=True):
                     path = self.root / "runs" / run_id
                     self._listed[run_id] = ListedRun(path, stamp, info, Status(*state), tuple(splits))
@@ -233,7 +235,7 @@ class RunIndex:
                     self._counted[run_id, split] = (stamp, PackedSummary(layout.text, record))
         except (sqlite3.Error, ValueError, TypeError, KeyError):
             self._listed, self._counted = {}, {}
-            if self._keep:  # damaged: made again from the runs
+            if self._keep:  # damaged: rebuilt from the runs
                 with suppress(OSError):
                     file.unlink()
 
@@ -249,9 +251,9 @@ class RunIndex:
     def _write_runs(self, changed: list[ListedRun], gone: Iterable[str]) -> None:
         gone = list(gone)
         for name in gone:
-            for known in [key for key in self._counted if key[0] == name]:
-                del self._counted[known]
-        # Runs that train change all the time, and a broken one is looked at again each time.
+            for key in [key for key in self._counted if key[0] == name]:
+                del self._counted[key]
+        # Training runs change all the time, and a broken one is read again at each refresh.
         kept = [one for one in changed if not one.problem and not one.seen.live]
         if not self._keep or not (kept or gone):
             return
@@ -285,7 +287,7 @@ class RunIndex:
 
 
 def _run_folders(root: Path) -> list[tuple[str, str]]:
-    """Return name and path of the run folders; as text, since thousands of Path objects take their time."""
+    """Return name and path of the run folders; as text, since thousands of Path objects are slow."""
     try:
         with os.scandir(root / "runs") as entries:
             return [
@@ -298,7 +300,7 @@ def _run_folders(root: Path) -> list[tuple[str, str]]:
 
 
 def _files_of(path: Path | str, printed: bool) -> list[str]:
-    """Return the files that decide what is listed of a run; printed results have one more."""
+    """Return the files that a listed run is made of; printed results have one more."""
     names = ["run.json", "status.json", "predictions"] + ["reported.json"] * printed
     return [f"{path}/{name}" for name in names]
 
@@ -310,14 +312,14 @@ def _list_one(path: Path) -> ListedRun:
         kind = info["kind"]
         if kind == "reported":
             stamp = _stamp(*_files_of(path, True))
-            run.reported()  # raises where it is damaged: pages read it for every look
+            run.reported()  # raises where it is damaged, which pages must know before they read it
         return ListedRun(path, stamp, info, status_of(path), tuple(run.splits()))
     except SedcoreError as error:
         return ListedRun(path, stamp, {"created": "", "kind": kind}, Status("", ""), (), str(error))
 
 
 def _stamp(*paths: str) -> str:
-    """Return what changes when one of the paths does: a file by time and size, a folder by what is in it."""
+    """Return times, sizes and inodes of the paths; a folder's time changes with the names in it."""
     parts = []
     for path in paths:
         try:

@@ -1,4 +1,4 @@
-"""What a trained run says of the features that it learned from: ``run.json``, under ``input``."""
+"""The features that a run was trained on, as recorded in ``run.json`` under ``input``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 def recorded_features(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what run.json kept of the features (kind, params, mean, std, ...); empty where it kept nothing."""
-    taken = info["input"]
-    features = taken.get("features") if isinstance(taken, dict) else None
+    """Return the features that run.json records (kind, params, mean, std, ...); empty where there are none."""
+    recorded = info["input"]
+    features = recorded.get("features") if isinstance(recorded, dict) else None
     return features if isinstance(features, dict) else {}
 
 
 def feature_settings(features: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that features were made with; empty where that was not kept.
+    """Return the settings that features were computed with; empty where they were not recorded.
 
-    The number of coefficients is one of MFCC alone: other kinds are the same whatever it says.
+    `n_mfcc` is dropped for kinds other than MFCC, which do not depend on it.
     """
     is_mfcc = str(features.get("kind")).startswith("mfcc")
     params = features.get("params") or {}

@@ -1,4 +1,4 @@
-"""Long histories as arrays in the run's cache: JSON of a thousand epochs takes five times as long to read."""
+"""Long histories as arrays in the run's cache: reading the JSON of a thousand epochs takes five times as long."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pandas as pd
 from sedcore.artifacts.cache import read_cache, write_cache
 from sedcore.artifacts.runs import Run
 
-LONG = 200  # epochs; shorter ones are read at once
-_VERSION = 1  # of what is kept
+LONG = 200  # epochs; shorter histories are not cached
+_VERSION = 1  # of the cache entry
 
 
 def kept_history(run: Run, keep: bool = False) -> pd.DataFrame:
-    """Return what `Run.history` does, and with `keep` leave it in the run's cache if it is long and will not grow.
+    """Return `Run.history`; with `keep`, cache it in the run if it is long and the run has ended.
 
     Raises SedcoreError where the file is damaged.
     """

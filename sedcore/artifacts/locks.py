@@ -30,8 +30,8 @@ class FileLock:
     ----------
     path : the file; made where it is missing.
     taken : the error's words where another process holds it.
-    note : what to write into the file beside pid and host; None: the holder does not say who it is. Only who says so
-        can be killed through the lock; whoever holds it for a moment, to change a file, must not be.
+    note : what to write into the file beside pid and host; None writes nothing, so that the holder cannot be killed
+        through the lock. A process that holds it for a moment, to change a file, must not be.
     """
 
     def __init__(self, path: Path, taken: str = "", note: dict[str, Any] | None = None):
@@ -49,7 +49,7 @@ class FileLock:
             raise SedcoreError(f"{self.path} cannot be written: {error.strerror or error}") from error
         try:
             self._claim(descriptor)
-            os.ftruncate(descriptor, 0)  # what a former holder said is not true of this one
+            os.ftruncate(descriptor, 0)  # remove the note of a former holder
             if self._note is not None:
                 who = {"pid": os.getpid(), "host": platform.node()} | self._note
                 os.pwrite(descriptor, json.dumps(who).encode(), 0)
@@ -92,12 +92,12 @@ _alive: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
 def _let_go_in_child() -> None:
-    """Close the locks in a forked child: it would keep them held when this process is long dead."""
+    """Close the locks in a forked child, which would hold them beyond the death of this process."""
     for lock in list(_alive):
         lock.release()
 
 
-# Other children run another program, and descriptors that Python opens are closed on the way to it.
+# Children that run another program need no such step: Python's descriptors are closed on exec.
 os.register_at_fork(after_in_child=_let_go_in_child)
 
 
@@ -116,7 +116,7 @@ class RunLock(FileLock):
 
 
 def lock_is_held(path: Path) -> bool:
-    """Say whether a living process holds the lock of a file."""
+    """Whether a living process holds the lock of a file."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -132,7 +132,7 @@ def lock_is_held(path: Path) -> bool:
 
 
 def is_locked(folder: Path) -> bool:
-    """Say whether a living process holds the lock of a run folder."""
+    """Whether a living process holds the lock of a run folder."""
     return lock_is_held(Path(folder) / "lock")
 
 
@@ -142,12 +142,12 @@ def lock_holder(path: Path) -> dict[str, Any]:
         note = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    # In this order: what a held lock says is its holder's own, unless the holder changed between the two looks.
+    # Read first, then probed: a note is its holder's own, unless the holder changed in between.
     return note if isinstance(note, dict) and lock_is_held(path) else {}
 
 
 def kill_holder(path: Path, number: int = signal.SIGKILL) -> bool:
-    """Send a signal to the process that holds a lock; say whether there was one on this machine."""
+    """Send a signal to the process that holds a lock; return whether there was one on this machine."""
     note = lock_holder(path)
     pid = note.get("pid")
     if not isinstance(pid, int) or pid <= 1 or note.get("host") != platform.node():
@@ -156,7 +156,7 @@ def kill_holder(path: Path, number: int = signal.SIGKILL) -> bool:
         if not hasattr(os, "pidfd_open"):
             os.kill(pid, number)
             return True
-        # A handle on the process, then a second look: a pid that was given to another meanwhile is not hit.
+        # The second look guards against a pid that was reused before the handle was opened.
         handle = os.pidfd_open(pid)
         try:
             if lock_holder(path) != note:

@@ -1,7 +1,7 @@
-"""A run while this process logs it, epoch by epoch: history, scores of the best epoch, and how it ended.
+"""A run that this process logs epoch by epoch: history, scores of the best epoch, and final state.
 
-The process holds the run's lock: no other can write to it, and should it be killed, readers see *interrupted*, with the
-history so far.
+The process holds the run's lock: no other can write to the run, and if the process is killed, readers see
+*interrupted*, with the history so far.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from sedcore.evaluation.evaluate import collapsed
 from sedcore.evaluation.given import given
 
 VALIDATION = "validation"
-THRESHOLD = 0.5  # of F1 and counts in the history, as in a training
+THRESHOLD = 0.5  # for F1 and counts in the history, as when training
 _SPLITS = {"train": "train", "training": "train", "test": "test"}
 _SPLITS |= dict.fromkeys(("val", "valid", "validation"), VALIDATION)
 _OF_EPOCH = {"lr": "learning_rate", "learning_rate": "learning_rate", "seconds": "seconds"}  # of no split
 _SAME = dict.fromkeys(("ap", "map", "macro_ap", "mean_ap"), "mAP")
-_COUNTS = ("tp", "fp", "fn")  # names of lists of classes in a history
+_COUNTS = ("tp", "fp", "fn")  # reserved: lists, one number a class, in a history
 
 
 class LoggedRun:
-    """A run that this process logs to. A context manager: what is raised inside ends it as failed.
+    """A run that this process logs to. A context manager: an exception inside ends the run as failed.
 
     Attributes
     ----------
@@ -66,24 +66,24 @@ class LoggedRun:
 
     @property
     def run_id(self) -> str:
-        """Id of the run, as the dashboard and the command line know it."""
+        """Id of the run, for the dashboard and the command line."""
         return self.run.run_id
 
     @property
     def open(self) -> bool:
-        """Whether this process can still log to it."""
+        """Whether this process can still log to the run."""
         return self._lock.held
 
     @property
     def epoch(self) -> int:
-        """The last epoch that was logged; 0 before the first."""
+        """The last logged epoch; 0 before the first."""
         return self._record.get("epoch", 0)
 
     def log(self, values: Mapping[str, Any], *, epoch: int) -> None:
         """Add numbers to the history of an epoch (from 1).
 
-        ``val_loss`` (or ``validation_loss``, ``val/loss``) is of validation, ``loss`` and all others are of training;
-        ``lr`` is the epoch's learning rate. An epoch may be logged in several calls.
+        ``val_loss`` (or ``validation_loss``, ``val/loss``) belongs to validation, a name without such a prefix to
+        training; ``lr`` is the epoch's learning rate. An epoch may be logged in several calls.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class LoggedRun:
             split, name = _place(str(key))
             target = parts.setdefault(split, {}) if split else parts
             target[name] = _number(value, str(key))
-        self._note(epoch, parts)
+        self._add_to_epoch(epoch, parts)
 
     def log_scores(
         self,
@@ -109,8 +109,8 @@ class LoggedRun:
     ) -> None:
         """Log the scores of a split, after an epoch or once.
 
-        With `epoch`, scores of train and validation add macro AP, F1 and each class's AP to its history. The run's
-        predictions are those of the best epoch, by validation macro AP; without `epoch` these scores.
+        With `epoch`, scores of train and validation add macro AP, F1 and each class's AP to its history, and the run
+        keeps the scores of the best epoch, by validation macro AP. Without `epoch` it keeps these scores.
 
         Raises
         ------
@@ -118,30 +118,30 @@ class LoggedRun:
             Shapes, clip ids or classes do not fit, or those classes are not the run's.
         """
         self._need_open()
-        known = tuple(self.run.info["classes"])
-        found = read_scored(safe_name(split, "split"), clip_ids, scores, truth, classes or known or None)
-        if known and found.classes != known:
+        names = tuple(self.run.info["classes"])
+        scored = read_scored(safe_name(split, "split"), clip_ids, scores, truth, classes or names or None)
+        if names and scored.classes != names:
             raise SedcoreError(
-                f"run {self.run.name} has the classes {', '.join(known[:8])}; given are {', '.join(found.classes[:8])}"
+                f"run {self.run.name} has the classes {', '.join(names[:8])}; "
+                f"given are {', '.join(scored.classes[:8])}"
             )
-        if not known:
-            update_info(self.run, classes=list(found.classes))
+        if not names:
+            update_info(self.run, classes=list(scored.classes))
         if epoch is None:
-            return self._keep(found)
+            return self._keep(scored)
         if split in ("train", VALIDATION):
-            self._note(
-                epoch, {split: recording.scores_record(found.truth, found.scores, found.classes, THRESHOLD)}
-            )
+            record = recording.scores_record(scored.truth, scored.scores, scored.classes, THRESHOLD)
+            self._add_to_epoch(epoch, {split: record})
         else:
-            self._note(epoch, {})
-        self._latest[split] = (epoch, found)
+            self._add_to_epoch(epoch, {})
+        self._latest[split] = (epoch, scored)
         if split == VALIDATION:
-            self._judge(epoch)
+            self._update_best(epoch)
         elif split != "train" and self.best_epoch in (None, epoch):
-            self._keep(found)
+            self._keep(scored)
 
     def finish(self, state: str = "finished", reason: str = "") -> None:
-        """End the run: finished, failed or cancelled, with a reason in words. A second call does nothing."""
+        """End the run as finished, failed or cancelled, with a reason. A second call does nothing."""
         if not self._lock.held:
             return
         epochs = self.epoch or None
@@ -160,7 +160,7 @@ class LoggedRun:
         self._lock.release()
 
     def reopen(self) -> None:
-        """Go on logging to a run that this process has finished, as a test after a fit does."""
+        """Continue a run that this process has finished, as to log test scores after a fit."""
         if not self._lock.held:
             self._lock = logging_lock(self.run)
             set_status(self.run.path, "running", "logs")
@@ -171,8 +171,8 @@ class LoggedRun:
                 f"run {self.run.name} is not logged by this process: it was finished, or belongs to another one"
             )
 
-    def _note(self, epoch: int, parts: Mapping[str, Any]) -> None:
-        """Add to the record of an epoch; the one at hand is written again, as a whole."""
+    def _add_to_epoch(self, epoch: int, parts: Mapping[str, Any]) -> None:
+        """Merge `parts` into the record of the current epoch, or begin a later one, and write it."""
         self._need_open()
         if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)) or epoch < 1:
             raise SedcoreError(f"epochs count from 1; given {epoch!r}")
@@ -190,17 +190,17 @@ class LoggedRun:
         else:
             recording.replace_last(self.run, self._record)
 
-    def _judge(self, epoch: int) -> None:
-        """Remember an epoch's validation macro AP; where it is the best so far, its scores are the run's."""
+    def _update_best(self, epoch: int) -> None:
+        """Record an epoch's validation macro AP and, where it is the best so far, save its scores."""
         self._validation_ap[epoch] = self._record[VALIDATION]["mAP"]
-        known = {one: ap for one, ap in self._validation_ap.items() if not math.isnan(ap)}
-        self.best_epoch = max(known, key=known.get) if known else epoch  # of equals the first
+        defined = {number: ap for number, ap in self._validation_ap.items() if not math.isnan(ap)}
+        self.best_epoch = max(defined, key=defined.get) if defined else epoch  # the first of equals
         if self.best_epoch != epoch:
             return
         update_info(self.run, best_epoch=epoch)
-        for split, (of_epoch, found) in self._latest.items():
+        for split, (of_epoch, scored) in self._latest.items():
             if of_epoch == epoch and split != "train":
-                self._keep(found)
+                self._keep(scored)
 
     def _keep(self, predictions: Predictions) -> None:
         save_predictions(self.run, predictions)
@@ -209,12 +209,12 @@ class LoggedRun:
 
 def logging_lock(run: Run) -> RunLock:
     """Return the run's lock, held. Raises SedcoreError where another process has it."""
-    # No note: who holds a lock without saying so cannot be killed through it, and this is somebody's own process.
+    # Without a note the holder cannot be killed through the lock: it is somebody's own process.
     return RunLock(run.path, f"run {run.name} is being logged by another process").acquire()
 
 
 def ending_of(error: BaseException) -> tuple[str, str]:
-    """Return the state and the reason of a run that something raised has ended."""
+    """Return the state and the reason of a run that an exception has ended."""
     if isinstance(error, KeyboardInterrupt):
         return "cancelled", "stopped by Ctrl-C"
     words = " ".join(str(error).split())
@@ -226,15 +226,15 @@ def read_scored(
 ) -> Predictions:
     """Return the scores of a split as predictions; arguments are those of `LoggedRun.log_scores`."""
     try:
-        one = given(truth, scores, classes)
+        checked = given(truth, scores, classes)
     except SedcoreError as error:
         raise SedcoreError(f"{split}: {error}") from error
     ids = np.array([str(clip) for clip in clip_ids], dtype=object)
-    return Predictions(split, ids, one.classes, one.truth, one.scores)
+    return Predictions(split, ids, checked.classes, checked.truth, checked.scores)
 
 
 def _place(key: str) -> tuple[str, str]:
-    """Return split ("": of the epoch as a whole) and name of a logged number."""
+    """Return split ("" for the epoch as a whole) and name of a logged number."""
     if key in _OF_EPOCH:
         return "", _OF_EPOCH[key]
     prefix, mark, rest = re.match(r"([A-Za-z]*)([_/]?)(.*)", key).groups()

@@ -1,7 +1,6 @@
-"""Runs that somebody else's program writes: scores at once (`log_scores`), or epoch by epoch (`start_run`).
+"""Runs written from any program: scores at once (`log_scores`), or epoch by epoch (`start_run`).
 
-They are runs like imported ones, with a history where one is logged. The process that logs holds the run's lock: no
-other can write to it, and should it be killed, readers see *interrupted*, with the history so far.
+They are runs like imported ones, with a history if one is logged. `sedcore.artifacts.logged_run` describes the lock.
 
     run = sedcore.start_run("crnn-a", data="mine", config=settings)
     for epoch in range(1, 11):
@@ -33,7 +32,7 @@ from sedcore.artifacts.runs import Run, create_run, new_run_id, save_predictions
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import collapsed
 
-# What may have given the scores; a version is recorded where the process has loaded the library.
+# Import name: distribution. A version is recorded where the process has loaded the library.
 _LIBRARIES = {"torch": "torch", "lightning": "lightning", "tensorflow": "tensorflow", "keras": "keras"}
 _LIBRARIES |= {"jax": "jax", "sklearn": "scikit-learn", "numpy": "numpy"}
 
@@ -53,18 +52,18 @@ def log_scores(
     root: str | os.PathLike | None = None,
     run_id: str = "",
 ) -> Run:
-    """Make a finished run of scores at hand, and return it.
+    """Create a finished run from scores and return it.
 
     Parameters
     ----------
-    name : what the run is called.
-    test, validation, train : of each split (clip_ids, scores, truth). Scores and truth are (clips, classes) as for
-        `sedcore.evaluate`; clip ids are texts, each once.
+    name : display name.
+    test, validation, train : (clip_ids, scores, truth) of each split. Scores and truth are (clips, classes) as for
+        `sedcore.evaluate`; clip ids are strings, each once.
     classes : names in the order of the columns; by default the columns of a table, or the classes of `data`.
-    data : a data set of the artifact root that the clips are from.
-    config, model : what the run says of itself: settings (a dict, a dataclass), and the name of its model.
+    data : name of the data set, in the artifact root, that the clips are from.
+    config, model : the run's settings (a dict, a dataclass) and the name of its model.
     root : artifact root; by default ``$SEDCORE_ARTIFACTS``, else ``./artifacts``.
-    run_id : by default made of the time and the name.
+    run_id : by default made from the time and the name.
 
     Raises
     ------
@@ -74,22 +73,21 @@ def log_scores(
     root = artifact_root(root)
     info = _info(root, name, data, config, model, classes, run_id)
     splits = {"test": test, VALIDATION: validation, "train": train}
-    there = {split: scored for split, scored in splits.items() if scored is not None}
-    if not there:
+    given = {split: scored for split, scored in splits.items() if scored is not None}
+    if not given:
         raise SedcoreError(
             f"run {name!r} has no scores; give test=(clip_ids, scores, truth), or another split"
         )
-    found = [
-        read_scored(split, *_three(split, scored), info["classes"] or None) for split, scored in there.items()
+    predictions = [
+        read_scored(split, *_three(split, scored), info["classes"] or None) for split, scored in given.items()
     ]
-    names = {one.classes for one in found}
-    if len(names) > 1:
+    if len({one.classes for one in predictions}) > 1:
         raise SedcoreError(f"the splits of run {name!r} have other classes; give `classes` for all of them")
-    info |= {"classes": list(found[0].classes), "collapsed": collapsed(found[0].scores)}
+    info |= {"classes": list(predictions[0].classes), "collapsed": collapsed(predictions[0].scores)}
 
     def fill(run: Run) -> None:
-        for predictions in found:
-            save_predictions(run, predictions)
+        for one in predictions:
+            save_predictions(run, one)
 
     return create_run(root, info, "finished", "logged at once", fill=fill)
 
@@ -107,8 +105,8 @@ def start_run(
 ) -> LoggedRun:
     """Begin a run that is logged epoch by epoch; it shows as running until `LoggedRun.finish`.
 
-    Parameters are those of `log_scores`; `parameters` is the number of the model's. Raises SedcoreError where the data
-    set or the run id cannot be used.
+    Parameters are those of `log_scores`; `parameters` is the model's number of parameters. Raises SedcoreError where
+    the data set or the run id cannot be used.
     """
     root = artifact_root(root)
     info = _info(root, name, data, config, model, classes, run_id) | {"parameters": parameters}
@@ -126,10 +124,10 @@ def _info(
     classes: Sequence | None,
     run_id: str,
 ) -> dict[str, Any]:
-    """Return what run.json says of a run that is logged."""
-    name, settings, known = display_name(name), settings_of(config), {}
+    """Return run.json of a logged run."""
+    name, settings, dataset = display_name(name), settings_of(config), {}
     if data is not None:
-        known = read_json(
+        dataset = read_json(
             root / "datasets" / safe_name(data, "data set") / "dataset.json", f"data set {data}"
         )
     model = model or settings.get("model")
@@ -140,8 +138,8 @@ def _info(
         "kind": "imported",
         "model": model if isinstance(model, str) else None,
         "dataset": data,
-        "data_fingerprint": known.get("fingerprint"),
-        "classes": [str(one) for one in (classes if classes is not None else known.get("classes", []))],
+        "data_fingerprint": dataset.get("fingerprint"),
+        "classes": [str(one) for one in (classes if classes is not None else dataset.get("classes", []))],
         "config": settings,
         "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         "versions": _versions(),
@@ -149,7 +147,7 @@ def _info(
 
 
 def settings_of(config: Any) -> dict[str, Any]:
-    """Return settings as JSON can hold them; what it cannot is kept as text."""
+    """Return settings as JSON values; whatever JSON cannot hold becomes text."""
     if config is None:
         return {}
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
@@ -169,14 +167,14 @@ def _plain(value: Any) -> Any:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for module, library in _LIBRARIES.items():
         if module in sys.modules:
             try:
-                found[library] = importlib.metadata.version(library)
+                versions[library] = importlib.metadata.version(library)
             except importlib.metadata.PackageNotFoundError:
                 continue
-    return found
+    return versions
 
 
 def _three(split: str, scored: Scored) -> Scored:

@@ -1,4 +1,4 @@
-"""What a person changes of a run: its name, tags and note; and its removal."""
+"""Changing a run's name, tags and note, and deleting a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME_LENGTH = 120
 
 
 def display_name(name: str) -> str:
-    """Return a name on one line. Raises SedcoreError where it is empty or longer than NAME_LENGTH."""
+    """Return a name with its whitespace collapsed. Raises SedcoreError if it is empty or exceeds NAME_LENGTH."""
     name = " ".join(name.split())
     if not 0 < len(name) <= NAME_LENGTH:
         raise SedcoreError(f"a run's name has 1 to {NAME_LENGTH} characters; given {len(name)}")
@@ -37,7 +37,7 @@ def note_run(run: Run, text: str) -> None:
 
 
 def delete_run(run: Run) -> None:
-    """Remove the run folder for good; one that waits in the queue waits no more.
+    """Delete the run folder for good; a queued run leaves the queue.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def delete_run(run: Run) -> None:
     """
     going = run.path.with_name(f".deleted-{run.run_id}-{secrets.token_hex(2)}")
     try:
-        # The lock keeps a trainer from claiming it on the way; a listing sees the folder whole or not at all.
+        # The lock keeps a trainer from claiming the run; after the rename a listing sees it whole or not at all.
         with RunLock(run.path, taken=f"run {run.name} is being trained; stop it first"):
             os.rename(run.path, going)
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Scores of one run on one split, and the two file forms that they have.
+"""Scores of one run on one split, and their two file formats, Parquet and CSV.
 
 Arrays are ``truth (clips, classes) bool`` and ``scores (clips, classes)`` float32 or float64, in the
-precision they came in. A clip is found by its id, never by its place. On disk a table holds ``clip_id``,
-then a column ``y_<class>`` (0 or 1) and a column ``p_<class>`` (the score) for each class.
+precision they came in. Clips are matched by id, never by row. On disk a table holds ``clip_id``, then a column
+``y_<class>`` (0 or 1) and a column ``p_<class>`` (the score) for each class.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from sedcore.artifacts.files import EXACT_FLOATS, atomic_path, open_parquet, write_parquet
 from sedcore.errors import SedcoreError
 
-_COLUMNS_AT_ONCE = 64  # read from a .parquet table: a table of AudioSet's 1 054 columns is never held twice
+_COLUMNS_AT_ONCE = 64  # read from a .parquet table, so that AudioSet's 1 054 columns are never held twice
 BESIDE_SCORES = "_events"  # SPLIT_events.parquet lies beside SPLIT.parquet: no split may end so
 
 
@@ -56,11 +56,8 @@ class Predictions:
             raise SedcoreError(f"split {self.split!r} holds a clip id twice")
 
     def comparison_key(self) -> str:
-        """Hash of clip ids, classes and truth: two runs compare only where it is equal.
-
-        The order of clips and of classes does not matter.
-        """
-        # stable: quick where the ids are in order, as they mostly are
+        """Return a hash of clip ids, classes and truth, whatever their order; runs compare only where it is equal."""
+        # stable sorts are fast where the ids are in order, as they mostly are
         rows, columns = np.argsort(self.clip_ids, kind="stable"), np.argsort(np.array(self.classes))
         digest = hashlib.sha256()
         digest.update("\n".join(map(str, self.clip_ids[rows].tolist())).encode())
@@ -88,7 +85,7 @@ def predictions_shape(path: Path) -> tuple[int, tuple[str, ...]]:
 
 
 def read_classes(path: Path, split: str, classes: Sequence[str]) -> Predictions:
-    """Read the truth and scores of some classes alone; a column at a time lies together in a .parquet table."""
+    """Read truth and scores of some classes of a .parquet table, without the other columns."""
     return _read_parquet(path, split, tuple(classes))
 
 
@@ -118,10 +115,10 @@ def _ids(file: pq.ParquetFile) -> np.ndarray:
 
 
 def _matrix(file: pq.ParquetFile, columns: Sequence[str]) -> np.ndarray:
-    """Columns of a table as one matrix, a few at a time: beside it hardly any memory is held."""
+    """Read columns into one matrix, a few at a time, so that little memory is used beside it."""
     matrix = None
     for start in range(0, len(columns), _COLUMNS_AT_ONCE):
-        # column by column into place: by way of a DataFrame a small table takes twice as long
+        # filled column by column: through a DataFrame a small table takes twice as long
         part = [c.to_numpy() for c in file.read(list(columns[start : start + _COLUMNS_AT_ONCE])).columns]
         wanted = np.result_type(*part) if matrix is None else np.result_type(matrix, *part)
         if matrix is None:
@@ -130,12 +127,12 @@ def _matrix(file: pq.ParquetFile, columns: Sequence[str]) -> np.ndarray:
             matrix = matrix.astype(wanted)
         for place, values in enumerate(part, start):
             matrix[:, place] = values
-    pa.default_memory_pool().release_unused()  # else a reader of many runs keeps what each was read with
+    pa.default_memory_pool().release_unused()  # else reading many runs keeps the memory of each
     return matrix
 
 
 def _classes_of(columns: Sequence[str], source: str | Path) -> tuple[str, ...]:
-    """The classes of a table's columns. Raises SedcoreError where some that belong to them are not there."""
+    """Return the classes that a table has scores of. Raises SedcoreError where clip_id or their truth is missing."""
     classes = tuple(column[2:] for column in columns if column.startswith("p_"))
     there = set(columns)
     missing = [c for c in ["clip_id", *(f"y_{name}" for name in classes)] if c not in there]
@@ -162,7 +159,7 @@ def _as_scores(scores: np.ndarray, source: str | Path) -> np.ndarray:
 
 
 def _as_truth(truth: np.ndarray, source: str | Path) -> np.ndarray:
-    if not ((truth == 0) | (truth == 1)).all():  # np.isin takes eight bytes a label
+    if not ((truth == 0) | (truth == 1)).all():  # np.isin needs eight bytes a label
         raise SedcoreError(f"{source}: the columns y_<class> must hold 0 or 1")
     return truth.astype(bool)
 

@@ -1,4 +1,4 @@
-"""What a training writes into its run as it goes: history, log, progress, and room kept back for its last words."""
+"""What a training writes into its run folder: history, log, progress, and a reserve of disk space."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RESERVE, _RESERVE_BYTES = "reserve", 32_768
 
 
 def keep_history(run: Run, epochs: int) -> None:
-    """Forget what was recorded after so many epochs: a resumed training goes on from there."""
+    """Cut the history to its first `epochs` lines, from where a resumed training continues."""
     file = run.path / "history.jsonl"
     try:
         lines = file.read_bytes().splitlines(keepends=True)
@@ -32,14 +32,14 @@ def keep_history(run: Run, epochs: int) -> None:
 
 
 def remove_leftovers(run: Run) -> None:
-    """Remove what a killed trainer left half written. The caller holds the run's lock."""
+    """Remove temporary files and progress of a killed trainer. The caller holds the run's lock."""
     write_progress(run, None)
     for file in (*run.path.glob(".*.tmp-*"), *run.path.glob("*/.*.tmp-*")):
         file.unlink(missing_ok=True)
 
 
 def keep_reserve(run: Run) -> None:
-    """Keep a little of the disk back in the run folder, so that its last words find room on a full one."""
+    """Reserve disk space in the run folder, so that the final status can be written even on a full disk."""
     file = run.path / _RESERVE
     try:
         if not file.exists():
@@ -50,19 +50,19 @@ def keep_reserve(run: Run) -> None:
 
 
 def drop_reserve(run: Run) -> None:
-    """Give back what `keep_reserve` kept."""
+    """Release the space of `keep_reserve`."""
     with contextlib.suppress(OSError):  # a disk that became read-only
         (run.path / _RESERVE).unlink(missing_ok=True)
 
 
 def append_log(run: Run, line: str) -> None:
-    """Append a line with its time to log.txt. A full disk does not stop what is being told."""
+    """Append a line with its time to log.txt; a line that cannot be written is dropped."""
     with contextlib.suppress(OSError), open(run.path / "log.txt", "a", encoding="utf-8") as log:
         log.write(f"{now()} {line}\n")
 
 
 def append_history(run: Run, record: dict[str, Any]) -> None:
-    """Append one epoch's record as one line, in one write; the disk has it before a checkpoint can name the epoch."""
+    """Append one epoch's record as a line; it is synced to disk before a checkpoint can name the epoch."""
     try:
         with open(run.path / "history.jsonl", "ab") as file:
             file.write(_line(record))
@@ -75,7 +75,7 @@ def append_history(run: Run, record: dict[str, Any]) -> None:
 
 
 def replace_last(run: Run, record: dict[str, Any]) -> None:
-    """Write the last epoch's record again, with what has been logged of it since; a reader sees the old or the new."""
+    """Replace the last epoch's record; a reader sees the old one or the new one."""
     file = run.path / "history.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     with atomic_path(file) as temporary:
@@ -85,9 +85,9 @@ def replace_last(run: Run, record: dict[str, Any]) -> None:
 def scores_record(
     truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], threshold: float
 ) -> dict[str, Any]:
-    """Return what a history says of a split's scores (clips, classes): macro AP, micro and macro F1, number of clips.
+    """Return the history record of a split's scores (clips, classes): macro AP, micro and macro F1, number of clips.
 
-    Class by class, in the order of the classes: average precision, and counts at the threshold.
+    CLASS_MEASURES are lists in the order of the classes: average precision, and counts at the threshold.
     """
     result = evaluate(truth, scores, classes, threshold)
     return {

@@ -1,4 +1,4 @@
-"""Where artifacts live: an argument everywhere, never a module constant."""
+"""The artifact root: an argument everywhere, never a module constant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sedcore.errors import SedcoreError
 def artifact_root(given: str | os.PathLike | None = None) -> Path:
     """Return the artifact root: `given`, else ``$SEDCORE_ARTIFACTS``, else ``./artifacts``.
 
-    The folder need not exist yet; whoever writes first makes it.
+    The folder need not exist yet; the first write creates it.
 
     Raises
     ------

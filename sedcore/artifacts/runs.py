@@ -1,9 +1,8 @@
-"""The run folder: the only code that writes or reads it, with `recording`, which writes while it trains.
+"""The run folder: the only code that reads or writes it, besides `recording`, which writes during a training.
 
-A run is a folder ``runs/RUN_ID`` that explains itself: ``run.json`` (what it is), ``status.json`` (how it
-stands), ``history.jsonl`` (a line an epoch), ``predictions/SPLIT.parquet`` (scores), ``reported.json``
-(printed tables, for results that exist on paper only), ``weights.keras``, ``log.txt``. ``progress.json`` is
-rewritten while it trains.
+A run is a folder ``runs/RUN_ID``: ``run.json`` (what it is), ``status.json`` (its state), ``history.jsonl`` (a line
+an epoch), ``predictions/SPLIT.parquet`` (scores), ``reported.json`` (printed tables, for results that exist on paper
+only), ``weights.keras``, ``log.txt``, and ``progress.json``, which is rewritten during a training.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ SPLIT_ORDER = ("test", "validation", "train")
 
 
 class Run:
-    """A run folder, read lazily. Only `info` is kept between reads; it follows the file's time."""
+    """A run folder, read lazily. Only `info` is cached, until the modification time of its file changes."""
 
     def __init__(self, path: Path):
         self.path = Path(path)
@@ -53,7 +52,7 @@ class Run:
 
     @property
     def info(self) -> dict[str, Any]:
-        """Contents of run.json; `default_info` says which keys there are."""
+        """Contents of run.json; its keys are those of `default_info`."""
         file = self.path / "run.json"
         try:
             time = file.stat().st_mtime_ns
@@ -80,7 +79,7 @@ class Run:
         return self.info["name"] or self.run_id
 
     def status(self) -> Status:
-        """Return the state as it is: `running` with a free lock is `interrupted`."""
+        """Return the current state: `running` with a free lock is `interrupted`."""
         return status_of(self.path)
 
     def history(self) -> pd.DataFrame:
@@ -137,7 +136,10 @@ class Run:
             raise SedcoreError(f"run {self.name} has no predictions for split {split!r}; it has {has}")
 
     def reported(self) -> dict[str, Any] | None:
-        """Return printed tables and matrices of a run that has no scores, else None. SedcoreError where damaged."""
+        """Return printed tables and matrices of a run without scores, else None.
+
+        Raises SedcoreError where they are damaged.
+        """
         file = self.path / "reported.json"
         if not file.exists():
             return None
@@ -159,7 +161,7 @@ class Run:
 
     @property
     def weights_file(self) -> Path:
-        """Return the path of the weights, whether or not it exists."""
+        """Path of the weights, whether or not it exists."""
         return self.path / "weights.keras"
 
     @property
@@ -169,7 +171,7 @@ class Run:
 
 
 def default_info() -> dict[str, Any]:
-    """Return the keys of run.json with their values for a run that knows nothing yet."""
+    """Return the keys of run.json with their default values."""
     return {
         "run_id": "",
         "name": "",
@@ -195,17 +197,17 @@ def default_info() -> dict[str, Any]:
         "tags": [],
         "note": "",
         "job": None,  # engine and resources that a queued run asks for
-        "sweep": None,  # name of the sweep and number of the trial that it belongs to
+        "sweep": None,  # name of its sweep and number of its trial
     }
 
 
 def sorted_splits(splits: Iterable[str]) -> list[str]:
-    """Return splits as they are listed everywhere: test, validation, train, then others by name."""
+    """Return splits in display order: test, validation, train, then others by name."""
     return sorted(splits, key=lambda s: (SPLIT_ORDER.index(s) if s in SPLIT_ORDER else len(SPLIT_ORDER), s))
 
 
 def new_run_id(model: str) -> str:
-    """Return a fresh id, ``YYYYMMDD-HHMMSS-model-xxxx`` (UTC), safe as file and URL."""
+    """Return a new id, ``YYYYMMDD-HHMMSS-model-xxxx`` (UTC), safe in file names and URLs."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return safe_name(f"{stamp}-{model.replace('_', '-')}-{secrets.token_hex(2)}", "run id")
 
@@ -218,9 +220,9 @@ def create_run(
     fill: Callable[[Run], None] | None = None,
     place: int | None = None,
 ) -> Run:
-    """Make a run folder and return it. `info` needs `kind`; `run_id` and `created` are filled in.
+    """Create a run folder and return the run. `info` needs `kind`; `run_id` and `created` are filled in.
 
-    `fill` writes what else belongs to the run, into a run that nobody sees yet. `place` is that in the queue.
+    `fill` writes further files before the run becomes visible. `place` is its place in the queue.
 
     Raises
     ------
@@ -256,12 +258,12 @@ def create_run(
 
 
 def update_info(run: Run, **changes: Any) -> None:
-    """Change keys of run.json, keeping what others changed meanwhile."""
+    """Change keys of run.json; changes that other processes make to other keys are kept."""
     unknown = set(changes) - set(default_info())
     if unknown:
         raise SedcoreError(f"run.json has no key {', '.join(sorted(unknown))}")
     with folder_guard(run.path):
-        # Read anew: two changes within one tick of the file system's clock look like one to the Run.
+        # A new Run: `run.info` may miss a second change within one tick of the file system's clock.
         write_json(run.path / "run.json", Run(run.path).info | changes)
 
 
@@ -289,7 +291,7 @@ def broken_runs(root: Path) -> list[tuple[Path, str]]:
 
 
 def _scan(root: Path) -> list[tuple[Run, dict[str, Any], str]]:
-    """Return run, info and problem ("": none) of every run folder; one that goes away meanwhile is left out."""
+    """Return run, info and problem ("": none) of every run folder, without those deleted in the meantime."""
     scanned = []
     folder = Path(root) / "runs"
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -307,12 +309,12 @@ def _scan(root: Path) -> list[tuple[Run, dict[str, Any], str]]:
 
 
 def find_run(root: Path, text: str) -> Run:
-    """Return the run with this id, or with this name where no other has it.
+    """Return the run with this id, or with this name if it is unique.
 
     Raises
     ------
     SedcoreError
-        No run, or more than one, answers to `text`.
+        No run, or more than one, has this id or name.
     """
     runs = list_runs(root)
     for run in runs:

@@ -1,4 +1,4 @@
-"""Runs of one configuration that differ in their seed only: what the seed alone changes."""
+"""Groups of runs with one configuration that differ in their seed only."""
 
 from __future__ import annotations
 
@@ -13,62 +13,62 @@ from sedcore.artifacts.runs import Run
 
 
 def configuration(run: Run) -> str:
-    """Return what was trained on what, without the seed, as text to compare; "" where the run does not say.
+    """Return settings, model, features and data without the seed, as text to compare; "" where they are not recorded.
 
-    Names, tags and notes of a run are no part of its configuration. The fingerprint of the data is, and, as it says
-    nothing of them, the settings that features were made with, where they were kept.
+    Name, tags and note are no part of it. The fingerprint of the data does not cover the settings that features were
+    computed with, so these are included where they were recorded.
     """
-    kept = run.derived_cache if isinstance(run, ListedRun) else {}
-    if "configuration" not in kept:
-        kept["configuration"] = _configuration(run.info)
-    return kept["configuration"]
+    cache = run.derived_cache if isinstance(run, ListedRun) else {}
+    if "configuration" not in cache:
+        cache["configuration"] = _configuration(run.info)
+    return cache["configuration"]
 
 
 def _configuration(info: dict[str, Any]) -> str:
     if info["kind"] != "trained" or not info["config"]:
         return ""
-    # What is off, or 0, is as a setting that did not exist yet when the run was made.
+    # A setting that is off, or 0, equals one that did not exist yet when the run was made.
     config = {key: value for key, value in info["config"].items() if key != "seed" and value != 0}
-    made = feature_settings(recorded_features(info))
+    settings = feature_settings(recorded_features(info))
     return json.dumps(
-        [config, info["model"], info["features"], info["data_fingerprint"], made], sort_keys=True
+        [config, info["model"], info["features"], info["data_fingerprint"], settings], sort_keys=True
     )
 
 
 def seed_of(run: Run) -> object:
-    """Return the run's seed, None where it does not say."""
+    """Return the run's seed, None where none is recorded."""
     return run.info["seed"] if run.info["seed"] is not None else run.info["config"].get("seed")
 
 
 def seed_groups(runs: Sequence[Run]) -> list[list[Run]]:
-    """Return the runs in groups, in order of first appearance: one configuration, a run a seed.
+    """Return the runs in groups of one configuration, each seed once, in order of first appearance.
 
-    A run that was trained again with the same seed is a group of its own: it says nothing about seeds.
+    A second run with the same seed goes into another group: it says nothing about seeds.
     """
     groups: list[list[Run]] = []
-    of: dict[str, list[list[Run]]] = {}  # the groups of a configuration
-    often: Counter[tuple[str, str]] = Counter()
+    groups_of: dict[str, list[list[Run]]] = {}  # by configuration
+    repeats: Counter[tuple[str, str]] = Counter()
     for run in runs:
-        wanted, seed = configuration(run), seed_of(run)
-        if not wanted or seed is None:
+        config, seed = configuration(run), seed_of(run)
+        if not config or seed is None:
             groups.append([run])
             continue
-        mine = of.setdefault(wanted, [])
-        again = often[
-            wanted, str(seed)
-        ]  # the first of a seed belongs to the first group, the next to the second
-        often[wanted, str(seed)] += 1
-        if again == len(mine):
-            mine.append([])
-            groups.append(mine[-1])
-        mine[again].append(run)
+        candidates = groups_of.setdefault(config, [])
+        place = repeats[
+            config, str(seed)
+        ]  # the first run of a seed is in the first group, the next in the second
+        repeats[config, str(seed)] += 1
+        if place == len(candidates):
+            candidates.append([])
+            groups.append(candidates[-1])
+        candidates[place].append(run)
     return groups
 
 
 def group_label(members: Sequence[Run], single: str) -> str:
-    """Return the name of a group: `single`, that of its run, or what its runs share and their number.
+    """Return the label of a group: `single` for one run, else what its runs share and their number.
 
-    Runs of a sweep are named by sweep and trial, others by the model.
+    Runs of a sweep share sweep and trial, others the model.
     """
     if len(members) < 2:
         return single

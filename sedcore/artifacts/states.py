@@ -1,4 +1,4 @@
-"""How all runs of a root stand, read from their ``status.json`` alone, as often as a worker or a page likes to look."""
+"""The states of all runs of a root, from their ``status.json`` alone: cheap enough to poll."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from sedcore.artifacts.status import Status, stored_status
 from sedcore.errors import SedcoreError
 
-# A file is known by its time only when that is past: within one tick of the clock it may be replaced unnoticed.
+# A file younger than this is read again: a replacement within one tick of the clock leaves the same time.
 _YOUNG_NS = 2_000_000_000
 
-Seen = dict[str, tuple[tuple[int, int], Status]]  # what was read of each folder: file stamp and status
+Seen = dict[str, tuple[tuple[int, int], Status]]  # run id: stamp of its file, and status
 
 
 def stored_states(root: Path, seen: Seen | None = None) -> dict[str, Status]:
     """Return the stored status of every run folder, by run id; folders that cannot be read are left out.
 
-    With `seen`, kept by the caller from call to call, files that have not changed are not read again: thousands
-    of runs cost milliseconds.
+    With `seen`, a dict that the caller passes to each call, unchanged files are not read again: thousands of runs
+    take milliseconds.
     """
     known, states, young_ns = {}, {}, time.time_ns() - _YOUNG_NS
     folder = Path(root) / "runs"
@@ -34,7 +34,7 @@ def stored_states(root: Path, seen: Seen | None = None) -> dict[str, Status]:
             before = (seen or {}).get(entry.name)
             status = before[1] if before and before[0] == stamp else stored_status(Path(entry.path))
         except (OSError, SedcoreError):
-            continue  # no run, half deleted, or broken: `runs` tells of those
+            continue  # no run, half deleted, or broken: `runs.broken_runs` lists those
         states[entry.name] = status
         if file.st_mtime_ns < young_ns:
             known[entry.name] = (stamp, status)
@@ -45,6 +45,6 @@ def stored_states(root: Path, seen: Seen | None = None) -> dict[str, Status]:
 
 
 def next_place(root: Path) -> int:
-    """Return the place behind all runs that wait."""
+    """Return the place behind all queued runs."""
     places = [status.place or 0 for status in stored_states(root).values() if status.state == "queued"]
     return max(places, default=0) + 1

@@ -1,7 +1,7 @@
-"""How a run stands: ``status.json``, the one truth about it, and the steps from one state to the next.
+"""The state of a run: ``status.json``, its only record, and the transitions between states.
 
-The queue is this file too: a run whose state is ``queued`` waits at its ``place``. Every step is one atomic
-replacement of the file, under a guard, and only from the states that it may be taken from.
+The queue is made of these files too: a ``queued`` run waits at its ``place``. Every transition replaces the file
+atomically, under a guard, and only from the states that allow it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _FILE = "status.json"
 
 @dataclass(frozen=True)
 class Status:
-    """State of a run (one of STATES), since when (ISO 8601 UTC), why, in words, and its place in the queue.
+    """State of a run (one of STATES), since when (ISO 8601 UTC), why, and its place in the queue.
 
-    `place` orders the runs that wait, the lowest first; None where the run does not wait. `attempt` counts how often
-    the run was put in the queue: who speaks for a trainer that died sees by it whether the run has gone on since.
-    `remote` names the cluster's job that a run was handed over to (engine, address, job, and at: when, as `since`): its
-    liveness is that job's, since a lock need not reach from one machine to another. None for a run of this machine.
+    `place` orders the queued runs, the lowest first; None for others. `attempt` counts how often the run was queued,
+    so that a late report on a dead trainer is not applied to a later attempt. `remote` names the cluster job that has
+    the run (engine, address, job, and at: when, as `since`); the run then lives as long as that job, since locks need
+    not work across machines. None for a run of this machine.
     """
 
     state: str
@@ -46,7 +46,7 @@ class Status:
 
     @property
     def handed_over_s_ago(self) -> float:
-        """Seconds since the run was handed over; infinite where that is not known. Below 0: the clocks differ."""
+        """Seconds since the run was handed over; infinite where unknown, negative where clocks differ."""
         try:
             at = datetime.fromisoformat((self.remote or {})["at"])
             return (datetime.now(UTC) - at).total_seconds()
@@ -55,17 +55,17 @@ class Status:
 
     @property
     def live(self) -> bool:
-        """Whether the run waits or trains, so that its files may still change."""
+        """Whether the run is queued or training, so that its files may still change."""
         return self.state in LIVE_STATES
 
 
 def now() -> str:
-    """Return the time as ISO 8601 in UTC, to the second."""
+    """Return the current time as ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def stored_status(folder: Path) -> Status:
-    """Return the status as it was last written, whether or not the writer lives."""
+    """Return the status as last written, whether or not its writer is alive. Raises SedcoreError where damaged."""
     what = f"run {folder.name}"
     try:
         stored = read_json(folder / _FILE, what)
@@ -94,13 +94,13 @@ def stored_status(folder: Path) -> Status:
 
 
 def status_of(folder: Path) -> Status:
-    """Return the status as it is: ``running`` or ``cancelling`` with a free lock is ``interrupted``.
+    """Return the current status: ``running`` or ``cancelling`` with a free lock is ``interrupted``.
 
-    Of a run that was handed over to a cluster the file alone speaks; who can ask the cluster keeps it true.
+    For a run on a cluster it is the stored status, which `sedcore.jobs.cluster.refresh` keeps up to date.
     """
     status = stored_status(folder)
     if status.state in TRAINING_STATES and status.remote is None and not is_locked(folder):
-        # The trainer may have ended between the two looks: then the file has its last word.
+        # The trainer may have ended between the two looks: then the file holds its final state.
         again = stored_status(folder)
         if again.state == status.state:
             return Status("interrupted", status.since, "the training process ended without a word")
@@ -116,10 +116,10 @@ def set_status(
     place: int | None = None,
     job: str = "",
 ) -> bool:
-    """Write the state (only where the stored one is in `only_from`, if given); say whether it was done.
+    """Write the state where the stored one is in `only_from` (default: any); return whether it was written.
 
-    With `job`, only where the run was handed over to this job of a cluster. A run that is queued anew belongs to no
-    cluster any more.
+    With `job`, only where the run was handed over to this cluster job. A run that is queued again is detached from
+    its cluster job.
     """
     with folder_guard(folder):
         before = stored_status(folder)
@@ -134,7 +134,7 @@ def set_status(
 
 
 def hand_over(folder: Path, remote: dict[str, str]) -> bool:
-    """Note that a run that waits was handed over to a cluster's job; say whether it still waited for that."""
+    """Record that a queued run was handed over to a cluster job; return whether it was still queued here."""
     with folder_guard(folder):
         status = stored_status(folder)
         if status.state != "queued" or status.remote is not None:
@@ -153,14 +153,14 @@ def write_status(
     attempt: int = 1,
     remote: dict[str, str] | None = None,
 ) -> None:
-    """Write the state of a run that nobody else knows yet, or whose guard the caller holds."""
+    """Write the state of a run that is not visible yet, or whose guard the caller holds."""
     status: dict[str, Any] = {"state": state, "since": since or now(), "reason": reason}
     more = {"place": place, "attempt": attempt if attempt > 1 else None, "remote": remote}
     write_json(folder / _FILE, status | {key: value for key, value in more.items() if value is not None})
 
 
 def set_place(folder: Path, place: int) -> bool:
-    """Give a run that waits another place in the queue; say whether it still waited."""
+    """Move a queued run to another place in the queue; return whether it was still queued."""
     with folder_guard(folder):
         status = stored_status(folder)
         if status.state != "queued":

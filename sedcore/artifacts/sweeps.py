@@ -1,7 +1,7 @@
-"""The sweep folder ``sweeps/NAME``: what is searched and how it stands. The only code that writes or reads it.
+"""The sweep folder ``sweeps/NAME``: the search and its state. The only code that reads or writes it.
 
 ``sweep.json`` holds the specification as it was given and the state; ``optuna.log`` beside it is Optuna's own
-journal. The trainings of a sweep are runs as all others; each names its sweep, trial and seed in run.json.
+journal. The trainings of a sweep are ordinary runs; each names its sweep, trial and seed in run.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sedcore.artifacts.locks import folder_guard
 from sedcore.artifacts.status import now
 from sedcore.errors import SedcoreError
 
-# open: gives points; stopping: gives no more, some still train; stopped and finished: nothing happens any more.
+# open: starts trials; stopping: starts no more, some still train; stopped, finished: no trial is left.
 STATES = ("open", "stopping", "stopped", "finished")
 LIVE_STATES = ("open", "stopping")
 _FOLDER, _FILE = "sweeps", "sweep.json"
@@ -35,12 +35,12 @@ class Sweep:
 
     @property
     def journal(self) -> Path:
-        """Return the path of Optuna's journal, whether or not it exists."""
+        """Path of Optuna's journal, whether or not it exists."""
         return self.path / "optuna.log"
 
     @property
     def stopped_words(self) -> str:
-        """Return the reason of a run that left the queue because its sweep was stopped."""
+        """Status reason of a run that left the queue because its sweep was stopped."""
         return f"sweep {self.name} was stopped"
 
     def read(self) -> dict[str, Any]:
@@ -61,9 +61,9 @@ class Sweep:
 
 
 def create_sweep(root: Path, spec: dict[str, Any], name: str, job: dict[str, Any] | None = None) -> Sweep:
-    """Make the folder of an open sweep and return it; a name that is taken gets a number.
+    """Create the folder of an open sweep and return the sweep; a name that is taken gets a number.
 
-    `job` is what each of its runs asks for: engine and resources; None: this machine.
+    `job` holds engine and resources of each of its runs; None: this machine.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def broken_sweeps(root: Path) -> list[tuple[Path, str]]:
 
 
 def find_sweep(root: Path, name: str) -> Sweep:
-    """Return the sweep of this name. SedcoreError names those that exist where there is none."""
+    """Return the sweep of this name. Raises SedcoreError, with the names that exist, where there is none."""
     folders = {sweep.name: sweep for sweep in _folders(root)}
     if name in folders:
         return folders[name]
@@ -125,7 +125,7 @@ def find_sweep(root: Path, name: str) -> Sweep:
 
 
 def set_sweep_state(sweep: Sweep, state: str, reason: str = "", only_from: tuple[str, ...] = STATES) -> bool:
-    """Write the state where the stored one is in `only_from`; say whether it was done."""
+    """Write the state where the stored one is in `only_from`; return whether it was written."""
     with folder_guard(sweep.path):
         info = sweep.read()
         if info["state"] not in only_from:

@@ -1,8 +1,8 @@
-"""Threshold vectors: one threshold a class, saved in a run as ``thresholds/NAME.json`` or carried as a file.
+"""Threshold vectors: one threshold a class, saved in a run as ``thresholds/NAME.json`` or as a file of its own.
 
-A saved vector says where it comes from: the split it was tuned on (None where a hand set it) and the objective.
-A file that a person writes may be plain, ``{"Dog": 0.4, "Speech": 0.6}``. Every class has a threshold, each a
-finite number: nothing is guessed for a class that is missing.
+A saved vector records its origin: the split it was tuned on (None where set by hand) and the objective. A
+hand-written file may be plain, ``{"Dog": 0.4, "Speech": 0.6}``. Every class needs a finite threshold; nothing is
+guessed for a class that is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FACTS = {"run_id": str, "split": (str, type(None)), "objective": (dict, type(No
 
 @dataclass(frozen=True)
 class ThresholdVector:
-    """A threshold for each class of a run, and where they come from.
+    """A threshold for each class of a run, and their origin.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class ThresholdVector:
         return [self.thresholds[name] for name in classes]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the file holds, its schema number apart."""
+        """Return the contents of its file, without the schema number."""
         return asdict(self)
 
 
@@ -59,9 +59,9 @@ def thresholds_file(run: Run, name: str) -> Path:
 
 
 def save_thresholds(run: Run, vector: ThresholdVector, classes: Sequence[str]) -> None:
-    """Write a vector into the run, in place of one of the same name.
+    """Write a vector into the run, replacing one of the same name.
 
-    classes : the run's, which the vector must fit. Raises SedcoreError where it does not.
+    Raises SedcoreError where the vector does not fit `classes`, the run's.
     """
     file = thresholds_file(run, vector.name)
     checked_thresholds(vector.thresholds, classes, f"thresholds {vector.name!r}")
@@ -88,7 +88,7 @@ def read_thresholds(run: Run, name: str, classes: Sequence[str]) -> ThresholdVec
 
 
 def delete_thresholds(run: Run, name: str) -> None:
-    """Remove a saved vector; without a word where there is none."""
+    """Remove a saved vector; does nothing where there is none."""
     thresholds_file(run, name).unlink(missing_ok=True)
 
 

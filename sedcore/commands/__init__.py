@@ -1,1 +1,1 @@
-"""The commands of ``python -m sedcore``, a group a file: each adds its parsers with `register` and answers them."""
+"""The commands of ``python -m sedcore``, one group a file: `register` adds its parsers."""

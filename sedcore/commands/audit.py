@@ -10,7 +10,7 @@ from sedcore.errors import SedcoreError
 
 MARKS = {"cannot be right": "!", "exchanged": "x", "suspicious": "?", "consistent": "", "not checkable": ""}
 MOST_BYTES = 2_000_000
-LONG = 12  # sentences of a table that are printed
+LONG = 12  # sentences printed for a table
 
 
 def register(add: Adder, commands, group) -> None:
@@ -75,7 +75,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _thresholds(args, document) -> list:
-    """Where the printed threshold stands among those of a run's scores, for each reported split."""
+    """Return findings on where the printed thresholds were chosen, by the scores of a run; none for validation."""
     from sedcore.evaluation.audit.tuned import check_threshold
     from sedcore.evaluation.counts import counts
 

@@ -1,4 +1,4 @@
-"""What commands share: how they print, and how they find a run."""
+"""What commands share: output, finding a run, engine options."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, find_run
 from sedcore.errors import SedcoreError
 
-# add(group, name, command, help) makes the parser of a command that is answered by command(args)
+# add(group, name, command, help) returns the parser of a command; command(args) runs it
 Adder = Callable[..., argparse.ArgumentParser]
 
 
 def tell(line: str) -> None:
-    """Write a line to stderr, above a progress bar that stands there."""
+    """Write a line to stderr, above a progress bar if there is one."""
     print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Yield what shows (done, total) as a bar on a terminal; None where stderr is no terminal."""
+    """Yield a function that shows (done, total) as a progress bar; None where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -44,7 +44,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
 
 
 def progress_lines(every_s: float = 5.0) -> Callable[[int, int], None]:
-    """Return what tells (done, total) as a line now and then: for a log."""
+    """Return a function that prints (done, total) as a line at most every `every_s` seconds, for a log."""
     last = time.monotonic()
 
     def line(done: int, total: int) -> None:
@@ -57,7 +57,7 @@ def progress_lines(every_s: float = 5.0) -> Callable[[int, int], None]:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON; NaN is null."""
+    """Print a value as JSON; NaN becomes null."""
     print(json.dumps(without_nan(value), indent=1, ensure_ascii=False))
 
 
@@ -67,7 +67,7 @@ def find(args: argparse.Namespace, text: str) -> Run:
 
 
 def engine_arguments(parser, resources: bool = True) -> None:
-    """Add where the work is done, and with `resources` what a job asks for there."""
+    """Add the engine options, and with `resources` those of a job's cores and GPUs."""
     parser.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster"
     )
@@ -84,7 +84,7 @@ def engine_arguments(parser, resources: bool = True) -> None:
 
 
 def asked_job(args):
-    """Return the job that a run asks for by `engine_arguments`; None: this machine."""
+    """Return the job given by `engine_arguments`; None: this machine."""
     from sedcore.jobs.engine import RAY, ray_job
 
     if args.engine == RAY:

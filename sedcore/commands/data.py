@@ -9,7 +9,7 @@ from pathlib import Path
 from sedcore.artifacts.root import artifact_root
 from sedcore.commands.common import Adder, engine_arguments, print_json, progress_bar, progress_lines, tell
 
-ON_A_NODE = "auto"  # the address that says: this is a node of the cluster
+ON_A_NODE = "auto"  # as the address: this machine is a node of the cluster
 
 
 def register(add: Adder, commands, group) -> None:
@@ -75,7 +75,6 @@ def _import(args) -> None:
         from sedcore.jobs.cluster_tasks import RayTasks
 
         elsewhere = RayTasks()
-    # a job's log gets a line now and then
     bar = contextlib.nullcontext(progress_lines()) if elsewhere else progress_bar()
     with bar as show:
         dataset = import_dataset(
@@ -104,11 +103,11 @@ def _import(args) -> None:
 
 
 def _import_words(args) -> list[str]:
-    """Return the words of an import as another machine is to run it: with whole paths."""
+    """Return the arguments of an import for another machine, with absolute paths."""
     words = ["data", "import", args.name]
     for option in ("train", "validation", "test", "labels"):
         if (path := getattr(args, option)) is not None:
-            # --labels may be a name to be found in each folder
+            # --labels may be a file name that is looked up in each folder
             words += [f"--{option}", str(path.resolve() if option != "labels" or path.exists() else path)]
     for option in ("fractions", "features"):
         if values := getattr(args, option):
@@ -129,7 +128,7 @@ def _import_words(args) -> list[str]:
 
 
 def _on_cluster(args, words: list[str]) -> None:
-    """Have a command of the data run as a job of a Ray cluster, and print what it prints."""
+    """Run a command of sedcore as a job of a Ray cluster, and print its output."""
     from sedcore.jobs.cluster_command import run_command
     from sedcore.jobs.engine import ray_address
 
@@ -186,10 +185,10 @@ def _demo_data(args) -> None:
     from sedcore.data.store import list_datasets
 
     root = artifact_root(args.artifacts)
-    there = next((dataset for dataset in list_datasets(root) if dataset.name == args.name), None)
-    bare = there and there.info["source"].get("kind") == "demo" and not there.feature_names()
+    stored = next((dataset for dataset in list_datasets(root) if dataset.name == args.name), None)
+    lacks_features = stored and stored.info["source"].get("kind") == "demo" and not stored.feature_names()
     with progress_bar() as show:
-        if bare:
+        if lacks_features:
             dataset = build_demo_features(root, args.name, args.features, progress=show)
         else:
             dataset = build_demo(

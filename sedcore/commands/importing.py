@@ -1,4 +1,4 @@
-"""``predictions import``: anybody's scores become a run, after saying what was understood of them."""
+"""``predictions import``: make a run of scores from elsewhere, and report how they were understood."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _import(args) -> None:
 
 
 def report(understood) -> list[str]:
-    """Return what was understood of an import, a sentence a line; clips that are left out by name."""
+    """Return a report of an import, a sentence a line; clips that are left out are named."""
     classes = len(understood.sources)
     lines = [
         f"{understood.source}: {understood.format}; {understood.clips} clip{'s' if understood.clips != 1 else ''}, "

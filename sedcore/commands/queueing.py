@@ -41,7 +41,7 @@ def _submit(args) -> None:
 
     root = artifact_root(args.artifacts)
     run = submit(root, training_config(args), args.run_id, args.name, asked_job(args))
-    print(run.run_id, flush=True)  # first: it is queued, whatever else may go wrong
+    print(run.run_id, flush=True)  # first: the run is queued, even if what follows fails
     _tell_of_workers(root)
 
 
@@ -121,7 +121,7 @@ def _tell_of_workers(root) -> None:
         try:
             job = run.info["job"]
         except SedcoreError:
-            continue  # damaged, or deleted meanwhile: `queue` and `runs` tell of those
+            continue  # damaged or deleted: `queue` and `runs` report those
         if not any(takes(worker, job) for worker in workers):
             more = (
                 "" if engine_of(job) == "local" else f" --engine ray --ray-address {job['address'] or 'URL'}"

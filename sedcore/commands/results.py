@@ -1,4 +1,4 @@
-"""Results: ``metrics`` of runs, and their scores as files."""
+"""Results: ``metrics`` of runs, and ``predictions``, their scores as files."""
 
 from __future__ import annotations
 

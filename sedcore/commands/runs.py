@@ -66,5 +66,5 @@ def _runs_note(args) -> None:
 
 def _runs_delete(args) -> None:
     chosen = {run.run_id: run for run in (find(args, text) for text in args.runs)}
-    for run in chosen.values():  # all were found before the first goes
+    for run in chosen.values():  # all names are resolved before the first run is deleted
         manage.delete_run(run)

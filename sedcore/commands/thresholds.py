@@ -1,4 +1,4 @@
-"""``thresholds``: the best thresholds of a run for an objective, and how ``metrics`` is given thresholds."""
+"""``thresholds``: the best thresholds of a run for an objective; also the ``--threshold`` option of ``metrics``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TUNED_ON = "validation"
 
 @dataclass(frozen=True)
 class Given:
-    """What ``--threshold`` stands for with one run: a number for all classes, or a number a class."""
+    """The value of ``--threshold`` for one run: a number for all classes, or a number a class."""
 
     thresholds: float | list[float]
     words: str
@@ -57,7 +57,10 @@ def register(add: Adder, commands, group) -> None:
 
 
 def given_thresholds(text: str, run: Run, predictions: Predictions) -> Given:
-    """Return what ``--threshold NUMBER|FILE|tuned`` stands for with a run, on the split of `predictions`."""
+    """Return the value of ``--threshold NUMBER|FILE|tuned`` for a run, on the split of `predictions`.
+
+    Raises SedcoreError where it is none of the three, or does not fit the run's classes.
+    """
     try:
         number = float(text)
     except ValueError:
@@ -84,7 +87,7 @@ def given_thresholds(text: str, run: Run, predictions: Predictions) -> Given:
 def _is_there(path: str) -> bool:
     try:
         return Path(path).exists()
-    except (OSError, ValueError):  # too long for a path: JSON itself in place of its file
+    except (OSError, ValueError):  # too long for a path: JSON text instead of its file
         return False
 
 
@@ -94,8 +97,8 @@ def _tuned_now(run: Run) -> ThresholdVector:
     from sedcore.evaluation.tuning import tune
 
     p = run.predictions(TUNED_ON)
-    found = tune(counts(p.truth, p.scores), FBeta())
-    by_class = dict(zip(p.classes, found.thresholds.tolist()))
+    tuned = tune(counts(p.truth, p.scores), FBeta())
+    by_class = dict(zip(p.classes, tuned.thresholds.tolist()))
     return ThresholdVector(SAVED, by_class, run.run_id, TUNED_ON, FBeta().to_json())
 
 
@@ -123,7 +126,7 @@ def _thresholds(args) -> None:
     p = run.predictions(args.split)
     try:
         held = counts(p.truth, p.scores)
-        found = tune(held, wanted, common=args.common)
+        tuned = tune(held, wanted, common=args.common)
         edges = np.full((2, len(p.classes)), np.nan)
         if args.resamples:
             interval = threshold_intervals(
@@ -134,18 +137,18 @@ def _thresholds(args) -> None:
         raise SedcoreError(f"run {run.name}, {args.split}: {error}") from error
     vector = ThresholdVector(
         args.save or SAVED,
-        dict(zip(p.classes, found.thresholds.tolist())),
+        dict(zip(p.classes, tuned.thresholds.tolist())),
         run.run_id,
         args.split,
         wanted.to_json() | ({"common": args.common} if args.common else {}),
     )
     rows = {
         name: {
-            "threshold": found.thresholds[c],
+            "threshold": tuned.thresholds[c],
             "low": edges[0, c],
             "high": edges[1, c],
-            wanted.measured: found.values[c],
-            "reached": bool(found.reached[c]),
+            wanted.measured: tuned.values[c],
+            "reached": bool(tuned.reached[c]),
             "positives": int(held.positives[c]),
         }
         for c, name in enumerate(p.classes)

@@ -1,4 +1,4 @@
-"""Training: ``train``, ``demo-runs``, and ``predict`` with what was trained."""
+"""Training: ``train`` and ``demo-runs``; ``predict`` with a trained run."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ def _demo_runs(args) -> int:
 
 
 def training_arguments(parser) -> None:
-    """Add what a training is told, to a command that starts or queues one."""
+    """Add the settings of a training to a command that starts or queues one."""
     recipe = parser.add_argument_group("recipe", "how it learns; by default as the model is trained best")
-    for known in SETTINGS.values():
-        names, how = _option(known)
-        (recipe if known.part == RECIPE else parser).add_argument(names, **how)
+    for setting in SETTINGS.values():
+        name, options = _option(setting)
+        (recipe if setting.part == RECIPE else parser).add_argument(name, **options)
     engine_arguments(parser)
     parser.add_argument("--run-id", metavar="ID")
     parser.add_argument("--name", default="", metavar="TEXT")
 
 
-def _option(known: Setting) -> tuple[str, dict[str, Any]]:
-    """Return the name of a setting's argument and what argparse is told of it."""
-    told: dict[str, Any] = {"help": known.help.replace("%", "%%")}
-    if known.name == "dataset":
-        return known.name, told | {"metavar": known.metavar}
-    told |= {"required": True} if known.required else {"default": known.default}
-    if known.default is None and known.part != RECIPE:
-        told["help"] += "; default by model"
-    if known.type is bool:
-        # what is off anyway is only ever switched on
-        return known.option, told | {"action": "store_true" if known.default is False else _YES_NO}
-    if known.choices:
-        return known.option, told | {"choices": known.choices}
-    return known.option, told | {"type": known.type, "metavar": known.metavar}
+def _option(setting: Setting) -> tuple[str, dict[str, Any]]:
+    """Return name and keyword arguments of `add_argument` for a setting."""
+    options: dict[str, Any] = {"help": setting.help.replace("%", "%%")}
+    if setting.name == "dataset":
+        return setting.name, options | {"metavar": setting.metavar}
+    options |= {"required": True} if setting.required else {"default": setting.default}
+    if setting.default is None and setting.part != RECIPE:
+        options["help"] += "; default by model"
+    if setting.type is bool:
+        # a switch that is off by default needs no --no- form
+        return setting.option, options | {"action": "store_true" if setting.default is False else _YES_NO}
+    if setting.choices:
+        return setting.option, options | {"choices": setting.choices}
+    return setting.option, options | {"type": setting.type, "metavar": setting.metavar}
 
 
 def training_config(args) -> TrainConfig:
-    """Return the configuration that a command was told."""
+    """Return the configuration given by `training_arguments`."""
     return TrainConfig(**{name: getattr(args, name) for name in SETTINGS})
 
 
@@ -97,5 +97,5 @@ def _predict(args) -> None:
         return print_json(dict(scored))
     for file, scores in scored:
         ranked = sorted(scores.items(), key=lambda item: -item[1])
-        # at once: what is scored stays, whatever comes of the next file
+        # flushed: these scores stand even if the next file fails
         print(file, *(f"  {score:.3f}  {name}" for name, score in ranked), sep="\n", flush=True)

@@ -1,9 +1,9 @@
-"""One order of clips and classes for several runs: what belongs together is found by name, never by place.
+"""A canonical order of clips and classes, so that runs are compared by name and never by position.
 
-Two runs of the same split may list its clips, and its classes, in different orders. Whatever compares them
-clip by clip puts both into the canonical order first: clip ids ascending, class names ascending. The paired
-bootstrap relies on it too: the same seed and the same number of clips then resample the same clips, so that
-what was drawn for one run is paired with what was drawn for another, days later.
+Two runs of the same split may list its clips, and its classes, in different orders. Comparisons clip by clip put
+both into the canonical order first: clip ids ascending, class names ascending. The paired bootstrap relies on it:
+with the same seed and number of clips it then resamples the same clips for every run, so that draws of different
+runs are paired even if made at different times.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ class Aligned:
     """Truth and scores of one run in canonical order.
 
     clip_ids: (clips,) str, ascending. classes: names, ascending. truth: (clips, classes) bool. scores: (clips,
-    classes) float. columns: (classes,) the place that each class had in the run, for what is given in its
-    order (thresholds).
+    classes) float. columns: (classes,) the position of each class in the run, to reorder arrays such as thresholds.
     """
 
     clip_ids: np.ndarray
@@ -34,16 +33,16 @@ class Aligned:
 
 
 def in_order(clip_ids: Sequence[str], classes: Sequence[str], made: np.ndarray) -> np.ndarray:
-    """Put truth or decisions alone, (clips, classes) bool, into canonical order; errors as those of `aligned`."""
+    """Return truth or decisions, (clips, classes) bool, in canonical order. Raises SedcoreError as `aligned` does."""
     return np.asarray(made, bool)[_canonical(clip_ids, classes, np.shape(made))]
 
 
 def aligned(
     clip_ids: Sequence[str], classes: Sequence[str], truth: np.ndarray, scores: np.ndarray
 ) -> Aligned:
-    """Put a run's clips and classes into canonical order.
+    """Return a run's truth and scores in canonical order.
 
-    truth, scores: (clips, classes). Raises SedcoreError where shapes do not fit or a name comes twice.
+    truth, scores: (clips, classes). Raises SedcoreError where shapes do not fit or a name occurs twice.
     """
     truth, scores = checked(truth, scores)
     inside = _canonical(clip_ids, classes, truth.shape)
@@ -53,7 +52,7 @@ def aligned(
 
 
 def _canonical(clip_ids: Sequence[str], classes: Sequence[str], shape: tuple[int, ...]) -> tuple:
-    """The rows and columns in canonical order, as an open mesh. Raises SedcoreError as `aligned` does."""
+    """Return rows and columns in canonical order, as an open mesh. Raises SedcoreError as `aligned` does."""
     ids, names = np.asarray(list(clip_ids), str), np.asarray(list(classes), str)
     if shape != (len(ids), len(names)):
         raise SedcoreError(
@@ -66,7 +65,7 @@ def _canonical(clip_ids: Sequence[str], classes: Sequence[str], shape: tuple[int
 
 
 def paired(runs: Sequence[Aligned]) -> np.ndarray:
-    """Return the truth that all runs share, (clips, classes) bool. Raises SedcoreError where they do not."""
+    """Return the truth that all runs share, (clips, classes) bool. Raises SedcoreError where they differ."""
     first = runs[0]
     for run in runs[1:]:
         if run.classes != first.classes:

@@ -1,4 +1,4 @@
-"""Which classes make the difference of two runs in an averaged F1: parts that add up to it exactly.
+"""Contributions of the classes to the difference of two runs in an averaged F1: parts that add up to it exactly.
 
 F1 of a class is 2 tp / (2 tp + fp + fn). Macro and weighted F1 are sums over classes already. Micro F1 is
 n / d with n and d summed over classes, so a change of n / d is split by the product rule at the midpoint of
@@ -17,11 +17,11 @@ AVERAGES = ("macro", "micro", "weighted")
 
 
 def attribution(first: Confusion, second: Confusion) -> dict[str, np.ndarray]:
-    """Contributions of the classes to F1 of the first run minus that of the second, (classes,) an average.
+    """Return the contributions of the classes to F1 of the first run minus that of the second: {average: (classes,)}.
 
     Both confusions are of the same clips and classes. A class without positives adds nothing to macro and
-    weighted; to micro it adds its false alarms. All NaN where the average is undefined (no positives at all).
-    Raises SedcoreError where the two do not have the same positives.
+    weighted; to micro it adds its false alarms. All NaN without any positives. Raises SedcoreError where the numbers
+    of positives differ.
     """
     support = first.tp + first.fn
     if not np.array_equal(support, second.tp + second.fn):

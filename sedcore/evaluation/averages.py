@@ -1,14 +1,14 @@
-"""What decisions are worth: of each class, and averaged four ways (`measures` says which measure has which).
+"""Measures of decisions, for each class and averaged four ways (`measures` lists the averages of each measure).
 
-What happens where a score divides by nothing:
-- A class without positives is undefined: its measures are NaN, but for precision, which is 0 if it fired. It is
-  left out of macro and weighted.
+Rules for measures that divide by 0:
+- A class without positives is undefined: its measures are NaN, except precision, which is 0 if the class was
+  predicted. It is left out of macro and weighted.
 - A class that has positives and is never predicted has precision 0, F1 0 and MCC 0, as in scikit-learn, and is
   flagged.
 - Micro pools the counts of all classes, so false alarms of an undefined class count there.
-- Samples: 0 where a clip divides by nothing (scikit-learn's zero_division=0); empty clips are counted.
-- A split without any positive: all of macro and weighted is NaN, and so is micro (but for precision, which is 0 if
-  anything fired); samples is 0, as in scikit-learn.
+- Samples: a clip that divides by 0 counts 0 (scikit-learn's zero_division=0); empty clips are counted.
+- A split without any positive: macro, weighted and micro are NaN (except micro precision, which is 0 if anything
+  was predicted); samples is 0, as in scikit-learn.
 """
 
 import math
@@ -22,7 +22,7 @@ from sedcore.evaluation.measures import MEASURES, OF_DECISIONS, OF_SAMPLES, ByMe
 
 
 class Measured:
-    """Holds measures `by_class`, (classes,) each, and maybe `by_run`; they are attributes too: `one.f1`."""
+    """Makes each measure in `by_class`, (classes,), and in `by_run`, if there, an attribute too: `result.f1`."""
 
     def __getattr__(self, name: str) -> np.ndarray | float:
         if name in MEASURES:
@@ -44,7 +44,7 @@ class ClassScores(Measured):
 
 
 def class_scores(confusion: Confusion) -> ClassScores:
-    """Every measure of decisions, of each class, under the rules at the top of this module."""
+    """Return every measure of decisions for each class, under the rules at the top of this module."""
     tp, clips = confusion.tp, confusion.clips
     support, predicted = tp + confusion.fn, tp + confusion.fp
     by_class = ByMeasure((m.name, m.defined(tp, predicted, support, clips)) for m in OF_DECISIONS)
@@ -53,7 +53,7 @@ def class_scores(confusion: Confusion) -> ClassScores:
 
 
 def averages(confusion: Confusion) -> dict[str, ByMeasure]:
-    """The averages "micro" (pooled counts), "macro" (mean over defined classes), "weighted" (by support).
+    """Return the averages "micro" (pooled counts), "macro" (mean over defined classes), "weighted" (by support).
 
     Equal to sklearn.metrics.precision_recall_fscore_support(zero_division=0), macro and weighted with
     `labels=` the classes that have positives.
@@ -65,7 +65,7 @@ def averages(confusion: Confusion) -> dict[str, ByMeasure]:
     means = {"micro": ByMeasure(), "macro": ByMeasure(), "weighted": ByMeasure()}
     for m in OF_DECISIONS:
         values = classes.by_class[m.name][defined]
-        # exactly rounded sums, so that whoever computes them elsewhere (a browser) gets the same digits
+        # exactly rounded sums, so that the browser computes the same digits
         if "micro" in m.averages:
             means["micro"][m.name] = pooled.by_class[m.name].item()
         if "macro" in m.averages:
@@ -76,10 +76,10 @@ def averages(confusion: Confusion) -> dict[str, ByMeasure]:
 
 
 def samples_average(truth: np.ndarray, decisions: np.ndarray) -> tuple[ByMeasure, int]:
-    """The mean over clips of what each clip gets by itself, and how many clips are empty.
+    """Return the mean over clips of each clip's own measures, and the number of empty clips.
 
-    truth, decisions: (clips, classes) bool. An empty clip has neither truth nor prediction and counts 0, as
-    any division by nothing does here; the same as scikit-learn's average="samples" with zero_division=0.
+    truth, decisions: (clips, classes) bool. An empty clip has neither truth nor prediction and counts 0, like
+    every division by 0 here; as scikit-learn's average="samples" with zero_division=0.
     """
     truth, decisions = np.asarray(truth, bool), np.asarray(decisions, bool)
     if truth.shape != decisions.shape or truth.ndim != 2:

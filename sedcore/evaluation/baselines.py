@@ -1,18 +1,17 @@
-"""Trivial baselines: what one gets without listening. A model below one has learnt nothing of use there.
+"""Trivial baselines: predictions without listening. A model below one has learnt nothing of use by that measure.
 
 - *all positive*: every class for every clip. Recall 1, precision the share of positives.
 - *most frequent class*: the one class with the highest prior, for every clip.
-- *drawn from the priors*: each clip is given each class with the class's prior as probability. Decisions are
-  one draw with the fixed seed SEED, the same for the same clips and priors. What needs no threshold is not
-  drawn: scores that know the priors alone are the same for every clip, so average precision is the share of
-  positives and macro AP their mean, ROC-AUC is 0.5.
+- *drawn from the priors*: each class for each clip with the class's prior as probability. Decisions are one draw
+  with the fixed seed SEED, the same for the same clips and priors. Threshold-free measures are not drawn: scores
+  that depend on the priors alone are the same for every clip, so average precision is the share of positives, macro
+  AP the mean of these, and ROC-AUC 0.5.
 
-Priors are those of the split that the models learnt from, where it is known; else of the split itself.
-Baselines decide by themselves: they do not move with the thresholds in force.
+Priors are those of the training split, if known, else of the split itself. Baselines ignore the thresholds in force.
 
-They need the labels alone, and little memory: beside truth (clips, classes) they hold decisions of its size, a byte
-each. In a class by itself none of the three beats *all positive*, in expectation: its precision is the share of
-positives whoever guesses, and its recall is 1. `below_by_class` holds a model against that.
+They need only the labels, and as memory one byte a clip and class. Within a single class none of the three beats
+*all positive* in expectation: guessing has a precision of the share of positives, and *all positive* a recall of 1.
+`below_by_class` compares a model with it.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ _AT_ONCE = 1 << 20  # random numbers held at a time
 def baselines(
     truth: np.ndarray, classes: Sequence[str], priors: np.ndarray | None = None, seed: int = SEED
 ) -> dict[str, Evaluation]:
-    """Evaluations of the three baselines, by name.
+    """Return the evaluations of the three baselines, by name.
 
-    truth: (clips, classes) bool. priors: (classes,) share of clips that hold each class, 0..1; those of `truth`
-    where not given. Raises SedcoreError where shapes or values do not fit.
+    truth: (clips, classes) bool. priors: (classes,) share of clips with each class, 0..1; by default those of
+    `truth`. Raises SedcoreError where shapes or values do not fit.
     """
     truth = np.asarray(truth, bool)
     priors = truth.mean(axis=0) if priors is None else np.asarray(priors, np.float64)
@@ -66,7 +65,7 @@ def baselines(
 
 
 def _drawn(generator: np.random.Generator, shape: tuple[int, int], priors: np.ndarray) -> np.ndarray:
-    """(clips, classes) bool, a block of clips after another: the same draw whatever the blocks."""
+    """Return (clips, classes) bool, drawn in blocks of clips; the size of the blocks does not change the draw."""
     decisions, rows = np.empty(shape, bool), max(_AT_ONCE // shape[1], 1)
     for start in range(0, shape[0], rows):
         part = decisions[start : start + rows]
@@ -75,7 +74,7 @@ def _drawn(generator: np.random.Generator, shape: tuple[int, int], priors: np.nd
 
 
 def _summary(truth: np.ndarray, classes: Sequence[str], known: np.ndarray) -> Summary:
-    """What scores that are the same for every clip, `known` (classes,), are worth without a threshold."""
+    """Return the summary of scores that are the same for every clip, `known` (classes,)."""
     positives, clips = truth.sum(axis=0, dtype=np.int64), len(truth)
     same = np.broadcast_to(known, truth.shape)
     return Summary(
@@ -87,18 +86,18 @@ def _summary(truth: np.ndarray, classes: Sequence[str], known: np.ndarray) -> Su
         positives=positives,
         by_class=ByMeasure((m.name, m.constant(positives, clips)) for m in OF_SCORES),
         by_run=ByMeasure((m.name, m.function(truth, same)) for m in OF_RUNS),
-        collapsed=False,  # it is no model
+        collapsed=False,  # constant on purpose
     )
 
 
 def measure_value(evaluation: Evaluation, measure: str) -> float:
-    """The value of one of RUN_MEASURES: "macro_ap", "macro_roc_auc", "micro_f1", "macro_f1", ..."""
+    """Return the value of one of RUN_MEASURES: "macro_ap", "macro_roc_auc", "micro_f1", "macro_f1", ..."""
     wanted = RUN_MEASURES[measure]
     return evaluation.averages[wanted.average][wanted.measure.name]
 
 
 def beaten_by_baselines(evaluation: Evaluation, trivial: dict[str, Evaluation]) -> dict[str, list[str]]:
-    """Which baselines beat a model, by measure; measures that none beats are left out."""
+    """Return the names of the baselines that beat a model, by measure; measures without any are left out."""
     beaten = {
         measure: [
             name
@@ -111,9 +110,9 @@ def beaten_by_baselines(evaluation: Evaluation, trivial: dict[str, Evaluation]) 
 
 
 def all_positive_scores(evaluation: Evaluation, measure: str) -> np.ndarray:
-    """What *all positive* gets in each class of a split, (classes,): the best that one gets without listening.
+    """Return the scores of *all positive* in each class, (classes,): the best expectation without listening.
 
-    measure: of classes, "f1", "ap" ... NaN where the measure is undefined.
+    measure: one of classes, "f1", "ap" ... NaN where it is undefined.
     """
     support = evaluation.support
     undefined = np.isnan(evaluation.by_class[measure]) | (support == 0)
@@ -121,9 +120,9 @@ def all_positive_scores(evaluation: Evaluation, measure: str) -> np.ndarray:
 
 
 def below_by_class(evaluation: Evaluation, measure: str) -> np.ndarray:
-    """Whether a model is below `all_positive_scores`, (classes,) bool.
+    """Return whether a model is below `all_positive_scores`, (classes,) bool.
 
-    Never in recall, which without its precision is no merit: to predict everything has a recall of 1.
+    Always False for recall: *all positive* has 1, which is no merit.
     """
     if not MEASURES[measure].merit_of_all_positive:
         return np.zeros(len(evaluation.classes), bool)

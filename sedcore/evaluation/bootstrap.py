@@ -1,4 +1,4 @@
-"""The paired bootstrap over clips: what every number would have been on other clips of the same kind.
+"""The paired bootstrap over clips: how every number varies with the choice of clips.
 
 A resample draws as many clips as there are, with replacement; here it is a row of *weights*, how often each
 clip was drawn. All runs get the same rows, which makes their differences paired. Counts of all runs and
@@ -7,16 +7,15 @@ float32 because every sum is a whole number below 2 ** 24.
 
 Rules:
 - Clips are resampled, not clips within a class: the number of positives varies, as it would on other clips.
-- The class set of macro and weighted is that of the full split. A resample without a positive of some class
-  says nothing about that class: the class keeps its value of the full split there. In a difference of two
-  runs that class then adds what it adds on the full split, so its absence pulls the difference neither way.
-- A class with fewer than FEW_POSITIVES positives is too small for a percentile interval to hold what it
-  promises; verdicts leave it out.
+- Macro and weighted average over the classes defined on the full split. In a resample without a positive of some
+  class, that class keeps its value of the full split. In a difference of two runs it then contributes as on the full
+  split, so its absence biases the difference neither way.
+- Percentile intervals do not reach their nominal coverage for a class with fewer than FEW_POSITIVES positives;
+  verdicts leave it out.
 - Clips must be in canonical order (`evaluation.align`), so that draws of different runs are paired.
 
-Memory: weights at hand take at most 4 * BLOCK bytes (32 MB), twice that for the ranking; decisions of one run as
-numbers take 4 bytes a clip and class; what is returned takes 4 bytes a resample, class and
-measure.
+Memory: a block of weights takes at most 4 * BLOCK bytes (32 MB), twice that for the ranking; the decisions of a run
+as numbers take 4 bytes a clip and class; the result takes 4 bytes a resample, class and measure.
 
 Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapters 13 (percentile interval) and 16.
 """
@@ -42,14 +41,14 @@ BLOCK = 1 << 23  # weights held at a time
 ROWS = 128  # resamples whose weights are held as float64 at a time
 DRAW = 1 << 20  # clip numbers drawn at a time
 STEPS_AT_ONCE = 1 << 17  # steps times resamples of the ranking held at a time
-SPARSE = 0.01  # share of clips and classes below which a mask is summed over its entries alone
-NEAR = 1e-4  # to 0 or 1, for the logit scale
+SPARSE = 0.01  # share of True entries below which a mask is summed as a sparse matrix
+NEAR = 1e-4  # values nearer to 0 or 1 are clipped for the logit scale
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
 
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Values of one run, on the full split and under every resample, by the name of the measure.
+    """Values of one run on the full split and under every resample, by the name of the measure.
 
     Averages ("micro_f1", "macro_ap") have a float in `full` and (resamples,) float64 in `draws`; measures of
     classes ("f1", "ap") have (classes,) float64 and (resamples, classes) float32. NaN where undefined. `full`
@@ -60,11 +59,11 @@ class Draws:
     draws: Mapping[str, np.ndarray]
 
     def interval(self, name: str, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-        """The marginal interval of a measure: low and high, floats or (classes,).
+        """Return the marginal interval of a measure: low and high, floats or (classes,).
 
-        Percentiles, or `logit_interval` where `measures` says so: for average precision and ROC-AUC. Percentiles
-        hold less than they promise there while positives are few (ROC-AUC with 50 positives: 91 % for 95 %),
-        because both are skewed near 1; benchmarks/coverage.py measures what is used here.
+        Percentiles, or `logit_interval` for average precision and ROC-AUC (`Measure.logit_interval`). Percentiles
+        cover too little there with few positives (ROC-AUC with 50 positives: 91 % for 95 %), because both are skewed
+        near 1; benchmarks/coverage.py measures the coverage of these intervals.
         """
         measure = measure_behind(name)
         if measure.logit_interval:
@@ -76,7 +75,8 @@ class Draws:
 def resample_weights(clips: int, resamples: int, seed: int = SEED) -> Iterator[np.ndarray]:
     """Yield blocks of (rows, clips) float32: how often each clip is in each resample; `resamples` rows in all.
 
-    The rows depend on clips and seed alone: more resamples begin with the same ones, whatever the blocks.
+    Rows depend on `clips` and `seed` alone: more resamples begin with the same rows. Raises SedcoreError without
+    clips or resamples, or with more clips than float32 can count.
     """
     if clips < 1 or resamples < 1:
         raise SedcoreError(f"a bootstrap of {clips} clips and {resamples} resamples has nothing to draw.")
@@ -97,10 +97,10 @@ def resample_weights(clips: int, resamples: int, seed: int = SEED) -> Iterator[n
 def bootstrap_decisions(
     truth: np.ndarray, decisions: Sequence[np.ndarray], *, resamples: int = 10_000, seed: int = SEED
 ) -> list[Draws]:
-    """Resample what counts at an operating point give, for several runs at once.
+    """Resample the measures of decisions, for several runs at once.
 
-    truth: (clips, classes) bool. decisions: of each run, (clips, classes) bool. Returns the draws of each run:
-    each measure of decisions, of each class and as "AVERAGE_MEASURE".
+    truth: (clips, classes) bool. decisions: of each run, (clips, classes) bool. Returns the draws of each run, by
+    measure for the classes and as "AVERAGE_MEASURE". Raises SedcoreError where shapes differ.
     """
     truth, decisions = _of_one_shape(truth, decisions, bool)
     full = [_full_decisions(truth, made) for made in decisions]
@@ -108,8 +108,8 @@ def bootstrap_decisions(
     blocks: list[list[dict]] = [[] for _ in decisions]
     for weights in resample_weights(len(truth), resamples, seed):
         positives = _drawn(weights, truth)
-        some = np.array_split(weights, -(-len(weights) // ROWS))  # as float64 they are twice as large
-        sums = np.concatenate([rows.astype(np.float64) @ by_clip for rows in some])
+        parts = np.array_split(weights, -(-len(weights) // ROWS))  # float64 doubles their size
+        sums = np.concatenate([rows.astype(np.float64) @ by_clip for rows in parts])
         samples = sums.reshape(len(weights), -1, len(OF_SAMPLES)) / len(truth)
         for run, (values, made) in enumerate(zip(full, decisions)):
             tp, predicted = _drawn(weights, truth & made), _drawn(weights, made)
@@ -122,10 +122,10 @@ def bootstrap_decisions(
 def bootstrap_ranking(
     truth: np.ndarray, scores: Sequence[np.ndarray], *, resamples: int = 2_000, seed: int = SEED
 ) -> list[Draws]:
-    """Resample what needs no threshold, for several runs: "ap", "roc_auc", "macro_ap", "macro_roc_auc".
+    """Resample the threshold-free measures of several runs: "ap", "roc_auc", "macro_ap", "macro_roc_auc".
 
     truth: (clips, classes) bool. scores: of each run, (clips, classes). A clip drawn twice counts as two clips
-    with the same score, so ties are those of `evaluation.ranking`.
+    with the same score, so ties are those of `evaluation.ranking`. Raises SedcoreError where shapes differ.
     """
     truth, scores = _of_one_shape(truth, scores, None)
     full = [_full_ranking(truth, of_run) for of_run in scores]
@@ -138,7 +138,7 @@ def bootstrap_ranking(
 
 
 def percentile_interval(draws: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high over the first axis: the quantiles (1 - level) / 2 from either end, linear in between."""
+    """Return low and high over the first axis: the quantiles (1 - level) / 2 from either end, linear in between."""
     tail = (1 - level) / 2
     low, high = np.quantile(np.asarray(draws, np.float64), [tail, 1 - tail], axis=0)
     return low, high
@@ -147,12 +147,12 @@ def percentile_interval(draws: np.ndarray, level: float = LEVEL) -> tuple[np.nda
 def logit_interval(
     full: np.ndarray, draws: np.ndarray, level: float = LEVEL, positives: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high of a value in 0..1, symmetric on the scale of log(value / (1 - value)).
+    """Return low and high of a value in 0..1, symmetric on the scale of log(value / (1 - value)).
 
-    The reach is the draws' standard deviation there times the normal quantile; with `positives` (classes,) it is
-    that of a mean of so few: the t quantile, and the spread's own bias sqrt(n / (n - 1)) undone. Values nearer
-    to 0 or 1 than NEAR are taken as that near, since the logarithm of nothing would make any spread endless. The
-    interval holds the full split's value always, and is that value alone where the draws agree.
+    Half the width is the draws' standard deviation there times the normal quantile. With `positives` (classes,) it
+    is that of a mean of so few: the t quantile, and a factor sqrt(n / (n - 1)) against the deviation's bias. Values
+    are clipped to NEAR from 0 and 1, where the scale is infinite. The interval always holds the value of the full
+    split, and is that value alone where all draws agree.
     """
     wide = np.asarray(draws, np.float64)
     spread = special.logit(np.clip(wide, NEAR, 1 - NEAR)).std(axis=0, ddof=1 if len(wide) > 1 else 0)
@@ -168,7 +168,7 @@ def logit_interval(
 
 
 def seed_mean(runs: Sequence[Draws]) -> Draws:
-    """The mean over runs that differ in their seed only: within each resample, and on the full split."""
+    """Return the mean over runs that differ in their seed only, within each resample and on the full split."""
     full = {name: np.mean([run.full[name] for run in runs], axis=0) for name in runs[0].full}
     draws = {
         name: np.mean([run.draws[name] for run in runs], axis=0, dtype=np.float64) for name in runs[0].draws
@@ -177,7 +177,7 @@ def seed_mean(runs: Sequence[Draws]) -> Draws:
 
 
 def merged(*parts: Draws) -> Draws:
-    """One run's measures from several bootstraps; their numbers of resamples may differ."""
+    """Return one run's measures from several bootstraps as one; their numbers of resamples may differ."""
     full, draws = {}, {}
     for part in parts:
         full |= part.full
@@ -186,7 +186,7 @@ def merged(*parts: Draws) -> Draws:
 
 
 def _drawn(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(resamples, classes) float64: how many of the clips in a mask (clips, classes) each resample drew."""
+    """Return (resamples, classes) float64: how many clips of a mask (clips, classes) each resample drew."""
     if np.count_nonzero(mask) < SPARSE * mask.size:
         return (sparse.csr_array(mask.T, dtype=np.float32) @ weights.T).T.astype(np.float64)
     return (weights @ mask.astype(np.float32)).astype(np.float64)
@@ -213,7 +213,7 @@ def _full_ranking(truth: np.ndarray, scores: np.ndarray) -> dict[str, float | np
 
 
 def _clip_scores(truth: np.ndarray, decisions: np.ndarray) -> np.ndarray:
-    """(clips, measures): what each clip gets by itself, 0 where it divides by nothing; of OF_SAMPLES."""
+    """Return (clips, measures): each clip's own value of each measure of OF_SAMPLES, 0 where it divides by 0."""
     hits, predicted, positives = (mask.sum(axis=1) for mask in (truth & decisions, decisions, truth))
     return np.stack([m.function(hits, predicted, positives, truth.shape[1]) for m in OF_SAMPLES], axis=1)
 
@@ -225,10 +225,10 @@ def _decision_measures(
     clips: int,
     full: dict[str, float | np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Measures of one run from its counts, each (resamples, classes); names as in Draws."""
+    """Return the measures of one run from its counts, each (resamples, classes); names as in `Draws`."""
     defined = full["support"] > 0
     every, many = defined.all(), max(np.count_nonzero(defined), 1)
-    lacking = positives == 0  # of such a class the resample says nothing
+    lacking = positives == 0  # resamples without a positive of the class
     pooled = [of_classes.sum(axis=1) for of_classes in (tp, predicted, positives)]
     silent, total = pooled[2] == 0, np.maximum(pooled[2], 1)
     shares = positives if every else positives[:, defined]
@@ -269,14 +269,14 @@ def _ranking_measures(
 def weighted_ranking(
     weights: np.ndarray, truth: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Average precision and ROC-AUC of one class, each (resamples,), where clip i comes weights[i, r] times.
+    """Return average precision and ROC-AUC of one class, each (resamples,), with clip i weights[i, r] times.
 
     weights: (clips, resamples) float32 whole numbers that add up to the number of clips, rows contiguous. truth,
     scores: (clips,). NaN where a resample has no positive (or, for the area, no negative).
 
-    Both measures change only where the walk down the scores meets a positive: what lies between one and the next
-    is added up for all resamples at once, by a sparse product, STEPS_AT_ONCE // resamples of them at a time. Every
-    sum is a whole number that float32 holds exactly.
+    Going down the scores, both measures change only at positives: the negatives between one and the next are added
+    up for all resamples at once, by a sparse product, STEPS_AT_ONCE // resamples positives at a time. Every sum is a
+    whole number that float32 holds exactly.
     """
     resamples = weights.shape[1]
     values, of_hit = np.unique(scores[truth], return_inverse=True)
@@ -305,7 +305,7 @@ def weighted_ranking(
 
 
 def _by_step(clips: np.ndarray, steps: np.ndarray, many: int, of: int) -> sparse.csr_array:
-    """(steps, clips) float32: 1 where a clip belongs to a step 0..many - 1."""
+    """Return (steps, clips) float32: 1 where a clip belongs to a step 0..many - 1."""
     order = np.argsort(steps, kind="stable")
     starts = np.searchsorted(steps[order], np.arange(many + 1))
     return sparse.csr_array((np.ones(len(clips), np.float32), clips[order], starts), shape=(many, of))
@@ -323,5 +323,5 @@ def _of_one_shape(
 
 
 def _joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The rows of all blocks by name; the blocks are emptied, so that few rows are held twice at a time."""
+    """Return the rows of all blocks by name; blocks are emptied on the way, so that few rows are held twice."""
     return {name: np.concatenate([block.pop(name) for block in blocks]) for name in list(blocks[0])}

@@ -1,8 +1,8 @@
-"""Do scores mean what they say: of the clips that a class gives 0.8, do 80 % hold it?
+"""Calibration of scores: of the clips with a score of 0.8 for a class, do 80 % hold it?
 
-Bins hold equally many clips, so that every point of the diagram rests on as many ("adaptive" bins; Nixon,
-Dusenberry, Zhang, Jerfel and Tran, "Measuring calibration in deep learning", 2019). Clips of equal score are
-never parted, so the order of clips does not matter and bins of many ties are larger.
+Bins hold equally many clips, so that every point of the diagram is equally certain ("adaptive" bins; Nixon,
+Dusenberry, Zhang, Jerfel and Tran, "Measuring calibration in deep learning", 2019). Clips of equal score stay in one
+bin, so the order of clips does not matter, and bins with many ties are larger.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BINS = 15
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A class in bins of rising score, arrays (bins,) with as many as BINS or fewer."""
+    """The reliability diagram of a class, in bins of rising score; arrays (bins,)."""
 
     mean_score: np.ndarray
     observed: np.ndarray  # share of the clips that hold the class
@@ -34,7 +34,7 @@ def are_probabilities(counts: Counts) -> bool:
 
 
 def calibration(counts: Counts, c: int, bins: int = BINS) -> Calibration:
-    """The reliability diagram of class c and its calibration error, in 0..1.
+    """Return the reliability diagram of class c, in at most `bins` bins, and its calibration error, in 0..1.
 
     Raises SedcoreError where the scores are no probabilities.
     """
@@ -46,7 +46,7 @@ def calibration(counts: Counts, c: int, bins: int = BINS) -> Calibration:
         raise SedcoreError(f"{bins} bins: wanted is at least one")
     scores, tp, fp = counts.distinct(c)
     hits, clips = np.diff(tp[::-1], append=0) * -1, np.diff((tp + fp)[::-1], append=0) * -1
-    # A group of ties goes where its middle is, among all clips in the order of their scores.
+    # A group of ties goes into the bin of its middle clip, in the order of the scores.
     middle = np.cumsum(clips) - clips / 2
     place = np.minimum(middle * bins / counts.clips, bins - 1).astype(int)
     held, hit, summed = (

@@ -3,13 +3,11 @@
 Conventions: `truth` is (clips, classes) bool, `scores` is (clips, classes) float, any finite values: higher
 means more likely, probabilities are not required. A score equal to its threshold is positive (`>=`).
 Thresholds are cast to the type of the scores before they are compared: 0.71 stored as float32 is not the
-double 0.71, and a reader who picks 0.71 means the stored value. One threshold stands for the vector with all
-entries equal.
+double 0.71, and a reader who picks 0.71 means the stored value. A single threshold applies to all classes.
 
-The counts of a class change only at its own scores, so its distinct scores, ascending and with all ties
-together, are all there is to know: every average, curve and slider is a look-up in them. After
-sed_scores_eval (Ebbers, Haeb-Umbach and Serizel, "Threshold independent evaluation of sound event detection
-scores", 2022).
+The counts of a class change only at its own scores, so the counts at its distinct scores, ties together, determine
+those at every threshold: every average, curve and slider looks them up. After sed_scores_eval (Ebbers, Haeb-Umbach
+and Serizel, "Threshold independent evaluation of sound event detection scores", 2022).
 """
 
 from dataclasses import dataclass
@@ -30,31 +28,31 @@ class Confusion:
 
     @property
     def clips(self) -> np.ndarray:
-        """All clips, (classes,)."""
+        """Number of clips, (classes,)."""
         return self.tp + self.fp + self.fn + self.tn
 
     def pooled(self) -> "Confusion":
-        """The counts of all classes added up, (1,) each."""
+        """Return the counts of all classes added up, (1,) each."""
         return Confusion(*(counted.sum(keepdims=True) for counted in (self.tp, self.fp, self.fn, self.tn)))
 
     def take(self, columns: np.ndarray) -> "Confusion":
-        """The counts of some classes, by their places."""
+        """Return the counts of some classes, by their positions."""
         return Confusion(*(counted[columns] for counted in (self.tp, self.fp, self.fn, self.tn)))
 
     def matrices(self) -> np.ndarray:
-        """(classes, 2, 2) int64, [[tn, fp], [fn, tp]] a class: scikit-learn's layout, and the report's."""
+        """Return (classes, 2, 2) int64, [[tn, fp], [fn, tp]] a class: scikit-learn's layout."""
         return np.stack([self.tn, self.fp, self.fn, self.tp], axis=-1).reshape(-1, 2, 2)
 
     @classmethod
     def from_counts(
         cls, tp: np.ndarray, fp: np.ndarray, positives: np.ndarray, clips: np.ndarray | int
     ) -> "Confusion":
-        """From true and false positives, positive clips and all clips."""
+        """Return the confusion for true and false positives, positive clips and all clips."""
         return cls(tp=tp, fp=fp, fn=positives - tp, tn=clips - positives - fp)
 
     @classmethod
     def from_decisions(cls, truth: np.ndarray, decisions: np.ndarray) -> "Confusion":
-        """From (clips, classes) bool twice."""
+        """Return the confusion of truth and decisions, both (clips, classes) bool."""
         hits, predicted, positives = (
             np.count_nonzero(mask, axis=0) for mask in (truth & decisions, decisions, truth)
         )
@@ -62,7 +60,10 @@ class Confusion:
 
     @classmethod
     def from_matrices(cls, matrices: np.ndarray) -> "Confusion":
-        """From (classes, 2, 2) whole numbers, [[tn, fp], [fn, tp]] a class. Raises SedcoreError."""
+        """Return the confusion of matrices, (classes, 2, 2) whole numbers, [[tn, fp], [fn, tp]] a class.
+
+        Raises SedcoreError where the shape is another or an entry is no count.
+        """
         array = np.asarray(matrices)
         if array.ndim != 3 or array.shape[1:] != (2, 2):
             raise SedcoreError(
@@ -78,11 +79,11 @@ class Confusion:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """What `counts` returns: the counts of all classes at all their distinct scores, class after class.
+    """The counts of all classes at all their distinct scores, class after class, as `counts` returns them.
 
     Class c owns the slice offsets[c]:offsets[c + 1] of the three flat arrays: its distinct scores ascending,
-    then +inf, where nothing is positive any more. `tp` and `fp` there are the numbers of positive and
-    negative clips whose score is at least that threshold.
+    then +inf, at which no clip is predicted. `tp` and `fp` are the numbers of positive and negative clips whose
+    score is at least that threshold.
     """
 
     thresholds: np.ndarray
@@ -99,10 +100,11 @@ class Counts:
 
     @property
     def classes(self) -> int:
+        """Number of classes."""
         return len(self.positives)
 
     def at(self, thresholds: float | np.ndarray) -> Confusion:
-        """The confusion at one threshold for all classes, or at a threshold a class, (classes,)."""
+        """Return the confusion at one threshold for all classes, or at one a class, (classes,)."""
         wanted = cast_thresholds(thresholds, self.classes, self.dtype)
         place = [np.searchsorted(self._of(c), wanted[c]) for c in range(self.classes)]
         place = np.asarray(place) + self.offsets[:-1]
@@ -110,7 +112,7 @@ class Counts:
         return Confusion.from_counts(tp, fp, self.positives, self.clips)
 
     def on_grid(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`tp` and `fp`, each (thresholds, classes) int64, at the same `thresholds` for all classes."""
+        """Return `tp` and `fp`, each (thresholds, classes) int64, at `thresholds` that all classes share."""
         grid = np.atleast_1d(_cast(thresholds, self.dtype))
         if grid.ndim != 1:
             raise SedcoreError(
@@ -123,7 +125,7 @@ class Counts:
         return tp, fp
 
     def distinct(self, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Distinct scores of class c, descending, and `tp` and `fp` (int32) at each: its curves' points."""
+        """Return the distinct scores of class c, descending, and `tp` and `fp` (int32) at each."""
         inside = slice(self.offsets[c], self.offsets[c + 1] - 1)
         return self.thresholds[inside][::-1], self.tp[inside][::-1], self.fp[inside][::-1]
 
@@ -132,7 +134,7 @@ class Counts:
 
 
 def counts(truth: np.ndarray, scores: np.ndarray) -> Counts:
-    """Sort the scores of every class once and hold its counts at every distinct one.
+    """Sort the scores of every class once and return its counts at every distinct score.
 
     truth: (clips, classes) bool, or numbers that are all 0 or 1. scores: (clips, classes), finite numbers.
     Time grows as clips * log(clips) * classes; memory is 12 bytes a float32 score, less where scores tie.
@@ -150,8 +152,8 @@ def counts(truth: np.ndarray, scores: np.ndarray) -> Counts:
         ascending = np.sort(scores[:, c])
         first = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
         distinct = ascending[first]
-        # Positives at each distinct score; from the top down their running sum is tp. Few clips are positive
-        # as a rule, so looking them up is cheaper than carrying truth through the sort.
+        # Positives at each distinct score; their cumulative sum from the highest is tp. Few clips are usually
+        # positive, so looking them up is cheaper than sorting truth along.
         hits = np.bincount(np.searchsorted(distinct, scores[truth[:, c], c]), minlength=len(distinct) + 1)
         tp = hits[::-1].cumsum()[::-1]
         at_least = clips - np.append(first, clips)
@@ -169,7 +171,7 @@ def counts(truth: np.ndarray, scores: np.ndarray) -> Counts:
 
 
 def decide(scores: np.ndarray, thresholds: float | np.ndarray) -> np.ndarray:
-    """Which classes each clip is given, (clips, classes) bool: `scores >= thresholds` in the scores' type.
+    """Return the decisions, (clips, classes) bool: `scores >= thresholds` in the scores' type.
 
     thresholds: one, or (classes,).
     """
@@ -178,12 +180,15 @@ def decide(scores: np.ndarray, thresholds: float | np.ndarray) -> np.ndarray:
 
 
 def ratio(part: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """A part of a count, 0 where there is nothing to be part of: 0 / 0 is 0."""
+    """Return part / of for counts, with 0 / 0 as 0."""
     return part / np.maximum(of, 1)
 
 
 def cast_thresholds(thresholds: float | np.ndarray, classes: int, dtype: np.dtype) -> np.ndarray:
-    """(classes,) thresholds in the type of the scores, from one or from one a class. Raises SedcoreError."""
+    """Return thresholds, one number or one a class, as (classes,) in the scores' type.
+
+    Raises SedcoreError where they are not numbers, NaN, or of another shape.
+    """
     array = _cast(thresholds, dtype)
     if array.ndim > 1 or (array.ndim == 1 and len(array) != classes):
         raise SedcoreError(
@@ -193,8 +198,10 @@ def cast_thresholds(thresholds: float | np.ndarray, classes: int, dtype: np.dtyp
 
 
 def checked(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """truth as (clips, classes) bool, scores as floats of that shape, or a SedcoreError that guesses why
-    not."""
+    """Return truth as (clips, classes) bool and scores as floats of that shape.
+
+    Raises SedcoreError, with the likely cause, where shapes, types or values do not fit.
+    """
     truth, scores = np.asarray(truth), _as_scores(scores)
     if truth.shape != scores.shape:
         raise SedcoreError(_shapes_differ(truth.shape, scores.shape))
@@ -248,5 +255,5 @@ def _cast(thresholds: float | np.ndarray, dtype: np.dtype) -> np.ndarray:
         raise SedcoreError(f"thresholds must be numbers, given {thresholds!r}.") from None
     if np.isnan(array).any():
         raise SedcoreError("a threshold is NaN: give a number for each class.")
-    with np.errstate(over="ignore"):  # beyond the range of float16 it is infinite: all positive, or none
+    with np.errstate(over="ignore"):  # infinite beyond the range of the type: all clips positive, or none
         return array.astype(dtype)

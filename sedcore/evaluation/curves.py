@@ -1,4 +1,4 @@
-"""What curves need besides their points: the probit axes of DET, score histograms by truth, fewer points."""
+"""DET curves and their probit axes, score histograms by truth, and thinning of a curve's points."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DETCurve(NamedTuple):
 
 
 class Histogram(NamedTuple):
-    """How many clips with and without a class score in each bin; the last bin holds its upper edge."""
+    """Number of clips with and without a class in each bin of scores; the last bin includes its upper edge."""
 
     edges: np.ndarray  # (bins + 1,)
     positives: np.ndarray  # (bins,)
@@ -30,7 +30,7 @@ class Histogram(NamedTuple):
 
 
 def det_curve(counts: Counts, c: int) -> DETCurve:
-    """Misses against false alarms of class c.
+    """Return misses against false alarms of class c.
 
     Martin, Doddington, Kamm, Ordowski and Przybocki, "The DET curve in assessment of detection task
     performance", 1997.
@@ -40,9 +40,9 @@ def det_curve(counts: Counts, c: int) -> DETCurve:
 
 
 def probit(rates: np.ndarray, of: int) -> np.ndarray:
-    """Normal deviates of rates among `of` clips, the scale of both DET axes.
+    """Return the normal deviates of rates among `of` clips, the scale of both DET axes.
 
-    Rates of 0 and 1 have no finite deviate: they stand half a clip inside, at 0.5 / of and 1 - 0.5 / of.
+    Rates of 0 and 1 have no finite deviate and are moved half a clip inside, to 0.5 / of and 1 - 0.5 / of.
     """
     if of < 1:
         return np.full(np.shape(rates), np.nan)
@@ -50,7 +50,7 @@ def probit(rates: np.ndarray, of: int) -> np.ndarray:
 
 
 def score_histogram(counts: Counts, c: int, edges: np.ndarray) -> Histogram:
-    """Clips by score of class c and by truth. Scores below or above all edges are in the outermost bins."""
+    """Count clips by score of class c and by truth; scores beyond the edges are in the outermost bins."""
     scores, tp, fp = counts.distinct(c)
     place = np.searchsorted(edges[1:-1].astype(scores.dtype), scores, side="right")
     parts = (
@@ -61,10 +61,10 @@ def score_histogram(counts: Counts, c: int, edges: np.ndarray) -> Histogram:
 
 
 def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
-    """Places of at most about `most` points that draw the same line; x does not fall.
+    """Return the positions of at most about `most` points that draw the same line; x must not decrease.
 
-    Points within a level or upright stretch go first: that changes nothing. Where too many are left, the
-    first, last, lowest and highest of each of most / 4 equal pieces of the x axis stay (M4; Jugel, Jerzak,
+    Points inside horizontal and vertical stretches are dropped first, which changes nothing. If too many are left,
+    the first, last, lowest and highest of each of most / 4 equal pieces of the x axis stay (M4; Jugel, Jerzak,
     Hackenbroich and Markl, "M4: a visualization-oriented time series data aggregation", 2014).
     """
     x, y = np.asarray(x, float), np.asarray(y, float)

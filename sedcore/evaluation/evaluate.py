@@ -1,4 +1,4 @@
-"""One run, one split, one operating point: every number that tables, pages and the command line show.
+"""The evaluation of one run on one split at one operating point, as tables, pages and the command line show it.
 
 truth and scores are (clips, classes); the rules for undefined values are those of `averages` and `ranking`.
 """
@@ -19,11 +19,10 @@ from sedcore.evaluation.ranking import mean_defined
 
 COUNTED = ("support", "tp", "fp", "fn", "tn")
 
-CELLS_AT_ONCE = 1_000_000  # scores that are sorted before the next are: some 30 MB of counts
+CELLS_AT_ONCE = 1_000_000  # scores counted at a time: some 30 MB of counts
 
-# Scores have collapsed when each class spreads less than this share of the widest spread that its mean
-# allows, sqrt(mean * (1 - mean)). Calibrated scores would then explain under 0.04 % of the variance of the
-# labels.
+# Scores have collapsed if the standard deviation of each class is below this share of the largest that its mean
+# allows, sqrt(mean * (1 - mean)). Calibrated scores would then explain under 0.04 % of the variance of the labels.
 COLLAPSED_SPREAD = 0.02
 
 
@@ -37,7 +36,7 @@ class Evaluation(Measured):
     classes: tuple[str, ...]
     thresholds: np.ndarray  # in the type of the scores
     clips: int
-    averages: dict[str, ByMeasure]  # of AVERAGES; macro has what needs no threshold too
+    averages: dict[str, ByMeasure]  # by AVERAGES; macro includes the threshold-free measures
     by_class: ByMeasure
     by_run: ByMeasure  # measures of all clips and classes at once
     support: np.ndarray  # positive clips
@@ -45,7 +44,7 @@ class Evaluation(Measured):
     fp: np.ndarray
     fn: np.ndarray
     tn: np.ndarray
-    empty_clips: int  # neither truth nor prediction: 0 in the samples average
+    empty_clips: int  # clips with neither truth nor prediction, which count 0 in the samples average
     undefined_classes: tuple[str, ...]  # no positives: left out of macro, weighted and mAP
     never_predicted_classes: tuple[str, ...]  # positives, but predicted for no clip
     collapsed: bool  # scores hardly differ between clips
@@ -71,8 +70,7 @@ class Evaluation(Measured):
         return Confusion(tp=self.tp, fp=self.fp, fn=self.fn, tn=self.tn)
 
     def to_json(self, split: str, threshold: float | Sequence[float]) -> dict:
-        """Plain numbers for JSON, None where undefined; `threshold` as it was given, a list if one a
-        class."""
+        """Return plain numbers for JSON, None where undefined; `threshold` as given, a list if one a class."""
         averaged = {
             name: {m.name: _plain(values[m.name]) for m in OF_DECISIONS if m.name in values}
             for name, values in self.averages.items()
@@ -95,7 +93,7 @@ class Evaluation(Measured):
         }
 
     def averages_table(self) -> pd.DataFrame:
-        """A row an average: columns average and the measures of decisions, NaN where one is not averaged so."""
+        """Return a row an average: columns average and the measures of decisions, NaN without such an average."""
         rows = [
             {"average": name} | {m.name: self.averages[name].get(m.name, math.nan) for m in OF_DECISIONS}
             for name in AVERAGES
@@ -103,7 +101,7 @@ class Evaluation(Measured):
         return pd.DataFrame(rows)
 
     def class_table(self) -> pd.DataFrame:
-        """A row a class: class, threshold, every measure of classes, support, tp, fp, fn, tn."""
+        """Return a row a class: class, threshold, every measure of classes, support, tp, fp, fn, tn."""
         table = {"class": list(self.classes), "threshold": self.thresholds}
         return pd.DataFrame(table | self._columns())
 
@@ -114,7 +112,7 @@ class Evaluation(Measured):
 
 @dataclass(frozen=True, eq=False)
 class Summary(Measured):
-    """What is known of scores before a threshold is set: small, and worth keeping. Arrays are (classes,)."""
+    """The threshold-free part of an evaluation: small, so that it can be cached. Arrays are (classes,)."""
 
     classes: tuple[str, ...]
     clips: int
@@ -122,7 +120,7 @@ class Summary(Measured):
     lowest: float  # score
     highest: float
     positives: np.ndarray  # clips with the class
-    by_class: ByMeasure  # what needs no threshold
+    by_class: ByMeasure  # threshold-free measures
     by_run: ByMeasure
     collapsed: bool
 
@@ -140,9 +138,9 @@ class Summary(Measured):
 def summarise(
     truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], counts: Counts | None = None
 ) -> Summary:
-    """Everything about these scores that needs no threshold; arguments and errors as those of `evaluate`.
+    """Return the threshold-free part of an evaluation; arguments and errors are those of `evaluate`.
 
-    Without `counts` it counts a few classes at a time, so that its memory does not grow with their number.
+    Without `counts` it counts a few classes at a time, so that memory does not grow with their number.
     """
     truth, scores = checked(truth, scores)
     if len(classes) != truth.shape[1]:
@@ -174,10 +172,10 @@ def evaluate(
     thresholds: float | np.ndarray,
     counts: Counts | None = None,
 ) -> Evaluation:
-    """Everything about these scores at these thresholds, one for all classes or one a class.
+    """Evaluate scores at thresholds, one for all classes or one a class.
 
     truth: (clips, classes) bool. scores: (clips, classes) float, finite. counts: those of the same truth and
-    scores, where the caller keeps them (a page that moves a threshold), so that nothing is sorted again.
+    scores, if the caller keeps them (a page that moves a threshold), so that nothing is sorted again.
     Raises SedcoreError where shapes, types or values cannot be evaluated.
     """
     truth, scores = checked(truth, scores)
@@ -189,9 +187,9 @@ def evaluate(
 def assemble(
     summary: Summary, thresholds: float | np.ndarray, confusion: Confusion, samples: tuple[ByMeasure, int]
 ) -> Evaluation:
-    """Put together what is known without a threshold and what was counted at these thresholds.
+    """Combine the threshold-free summary with the counts at thresholds into an evaluation.
 
-    samples: what `samples_average` returns, the average and the number of empty clips.
+    samples: the result of `samples_average`, the averages and the number of empty clips.
     """
     decided = class_scores(confusion)
     averaged = averages(confusion) | {"samples": samples[0]}
@@ -216,12 +214,11 @@ def assemble(
 
 
 def collapsed(scores: np.ndarray) -> bool:
-    """Whether every class has hardly more than one score for all clips: the run ranks nothing.
+    """Whether the scores of every class are nearly the same for all clips, so that the run ranks nothing.
 
-    Scores within 0..1 are read as probabilities and held against COLLAPSED_SPREAD: measured against what the
-    mean allows, so that a detector of rare events, near 0 nearly always, is not taken for a collapsed one.
-    Other scores have no natural scale; they have collapsed only if constant up to rounding. One clip says
-    nothing: False.
+    Scores within 0..1 are read as probabilities and compared with COLLAPSED_SPREAD, relative to what their mean
+    allows, so that a detector of rare events, with scores mostly near 0, does not count as collapsed. Other scores
+    have no natural scale and have collapsed only if constant up to rounding. False for a single clip.
     """
     scores = np.asarray(scores)
     if len(scores) < 2:

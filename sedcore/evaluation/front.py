@@ -1,4 +1,4 @@
-"""`sedcore.evaluate` and `sedcore.tune`: what notebooks call, on arrays or tables as they are at hand."""
+"""`sedcore.evaluate` and `sedcore.tune`: the functions for notebooks, on arrays, tensors or tables."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sedcore.evaluation.objectives import objective as objective_of
 def evaluate(
     truth: Any, scores: Any, thresholds: Any = 0.5, *, classes: Sequence[str] | None = None
 ) -> Evaluation:
-    """Return every number about scores at an operating point, as the dashboard shows them.
+    """Evaluate scores at an operating point, with all numbers that the dashboard shows.
 
-    Precision, recall and F1 equal scikit-learn's (``zero_division=0``). What it does not give: AP, ROC-AUC and equal
-    error rates class by class beside them, lwlrap, which classes are undefined or never predicted, collapsed scores.
+    Precision, recall and F1 equal scikit-learn's (``zero_division=0``). Beside them stand AP, ROC-AUC and equal error
+    rate of each class, lwlrap, classes that are undefined or never predicted, and whether scores have collapsed.
 
     Parameters
     ----------
@@ -34,13 +34,15 @@ def evaluate(
     Raises
     ------
     SedcoreError
-        Shapes, values or names do not fit; one sentence.
+        Shapes, values or names do not fit.
 
     >>> round(evaluate([[1, 0], [0, 1]], [[0.9, 0.2], [0.4, 0.3]], thresholds=0.3).averages["micro"].f1, 3)
     0.8
     """
-    one = given(truth, scores, classes)
-    return evaluation.evaluate(one.truth, one.scores, one.classes, thresholds_for(thresholds, one.classes))
+    data = given(truth, scores, classes)
+    return evaluation.evaluate(
+        data.truth, data.scores, data.classes, thresholds_for(thresholds, data.classes)
+    )
 
 
 def tune(
@@ -55,19 +57,19 @@ def tune(
     miss_cost: float | None = None,
     false_alarm_cost: float | None = None,
 ) -> pd.DataFrame:
-    """Return the best threshold of each class for an objective, exactly; report them on another split.
+    """Return the exactly best threshold of each class for an objective; report on another split than this one.
 
     Parameters
     ----------
     truth, scores, classes : as for `evaluate`.
-    objective : "f1", "fbeta" (with `beta`), "precision" or "recall" (the best of the other with at least `at` of it),
-        "cost" (with `miss_cost` and `false_alarm_cost`).
+    objective : "f1", "fbeta" (with `beta`), "precision" (best recall with a precision of at least `at`), "recall"
+        (best precision with a recall of at least `at`), "cost" (with `miss_cost` and `false_alarm_cost`).
     common : "micro" or "macro": one threshold for all, by that average.
 
     Returns
     -------
-    A row a class (the index): threshold, what the objective measures there, whether its bound was reached, positives.
-    `evaluate` takes it as `thresholds`.
+    A row a class (the index): threshold, the objective's measure there, whether its bound was reached, positives.
+    `evaluate` takes the table as `thresholds`.
 
     Raises
     ------
@@ -75,9 +77,9 @@ def tune(
         As `evaluate`, or the objective and its settings do not fit.
     """
     wanted = objective_of(objective, beta=beta, at=at, miss_cost=miss_cost, false_alarm_cost=false_alarm_cost)
-    one = given(truth, scores, classes)
-    held = counts(one.truth, one.scores)
+    data = given(truth, scores, classes)
+    held = counts(data.truth, data.scores)
     tuned = tuning.tune(held, wanted, common=common)
     columns = {"threshold": tuned.thresholds, wanted.measured: tuned.values, "reached": tuned.reached}
-    index = pd.Index(one.classes, name="class")
+    index = pd.Index(data.classes, name="class")
     return pd.DataFrame(columns | {"positives": held.positives}, index=index)

@@ -1,7 +1,7 @@
-"""What a person gives to be evaluated: arrays, tensors or tables, read into truth, scores and names of classes.
+"""Reading arrays, tensors or tables into truth, scores and class names.
 
-truth and scores are (clips, classes). Of tables (DataFrame) the columns are the classes and the index the clips; where
-both are tables, both are found by name, in whatever order they stand.
+truth and scores are (clips, classes). The columns of a table (DataFrame) are the classes, its index the clips; two
+tables are matched by name, in whatever order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sedcore.evaluation.counts import checked
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """Truth (clips, classes) bool and scores of that shape, finite, with the names of their classes."""
+    """Truth (clips, classes) bool, finite scores of that shape, and the names of their classes."""
 
     truth: np.ndarray
     scores: np.ndarray
@@ -51,7 +51,7 @@ def given(truth: Any, scores: Any, classes: Sequence[str] | None = None) -> Give
 
 
 def as_array(values: Any) -> np.ndarray:
-    """Return an array, a table, a list or a tensor as an array; half precision, which no run holds, as float32."""
+    """Return an array, table, list or tensor as an array; half precision, which no run stores, becomes float32."""
     if hasattr(values, "detach"):  # a tensor of PyTorch, maybe on another device or with a gradient
         values = values.detach().cpu()
         values = values.float() if "float16" in str(values.dtype) else values
@@ -60,7 +60,7 @@ def as_array(values: Any) -> np.ndarray:
 
 
 def class_names(names: Sequence[str] | None, many: int) -> tuple[str, ...]:
-    """Return the names of `many` classes, made up where none are given. Raises SedcoreError where they do not fit."""
+    """Return the names of `many` classes, by default "class 0" ... Raises SedcoreError where they do not fit."""
     columns = (
         tuple(f"class {c}" for c in range(many)) if names is None else tuple(str(name) for name in names)
     )
@@ -73,12 +73,12 @@ def class_names(names: Sequence[str] | None, many: int) -> tuple[str, ...]:
 
 
 def thresholds_for(thresholds: Any, classes: Sequence[str]) -> float | np.ndarray:
-    """Return thresholds as one number or (classes,): given as that, as {class: threshold}, or as the table of `tune`.
+    """Return thresholds as one number or (classes,); given so, as {class: threshold}, or as the table of `tune`.
 
     Raises
     ------
     SedcoreError
-        A class has none.
+        A class has no threshold.
     """
     if isinstance(thresholds, pd.DataFrame):
         if "threshold" not in thresholds:

@@ -1,8 +1,8 @@
-"""Counts and the samples average on a grid of thresholds: all that a slider can ask of a run.
+"""Counts and samples averages on a grid of thresholds, for sliders.
 
 `truth` is (clips, classes) bool, `scores` (clips, classes) float, `grid` (thresholds,) ascending, the same for all
 classes and compared in the type of the scores. Exact at every point of the grid, and small: for 20,000 clips of 527
-classes two million integers instead of ten million scores, so it can be kept beside them and sent to a browser.
+classes two million integers instead of ten million scores, so it can be cached and sent to a browser.
 """
 
 import math
@@ -14,13 +14,13 @@ from sedcore.evaluation.counts import Counts, checked
 from sedcore.evaluation.measures import MEASURES, OF_SAMPLES, ByMeasure
 
 STEPS = 100  # at least, over the range of scores
-CHUNK = 2_000_000  # scores that are looked at in one go: some 50 MB
-CELLS_AT_ONCE = 32_768  # clips times thresholds averaged in one go: they stay in the processor's cache
+CHUNK = 2_000_000  # scores looked up at a time: some 50 MB
+CELLS_AT_ONCE = 32_768  # clips times thresholds averaged at a time: they fit the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
 class OnGrid:
-    """What holds at each threshold of a grid, when all classes share it."""
+    """Counts and samples averages at each threshold of a grid that all classes share."""
 
     grid: np.ndarray  # (thresholds,) float64
     tp: np.ndarray  # (thresholds, classes) int64
@@ -30,7 +30,7 @@ class OnGrid:
     clips: int
 
     def samples_at(self, place: int) -> tuple[ByMeasure, int]:
-        """The samples average at one threshold, and how many clips are empty: what `samples_average` gives."""
+        """Return the samples average and the number of empty clips at one threshold, as `samples_average` does."""
         means = zip((m.name for m in OF_SAMPLES), self.samples[place].tolist())
         return ByMeasure(means), int(self.empty[place])
 
@@ -50,7 +50,7 @@ def threshold_grid(lowest: float, highest: float) -> np.ndarray:
         return np.array([float(lowest)])
     if span == math.inf:
         return 2 * np.linspace(lowest / 2, highest / 2, STEPS + 1)
-    if span < 1e-290:  # of such a size there are no round numbers
+    if span < 1e-290:  # too small to round: 10 ** decimals would overflow
         return np.linspace(lowest, highest, STEPS + 1)
     power = 10.0 ** math.floor(math.log10(span / STEPS))
     step = max((m * power for m in (1, 2, 5, 10) if m * power <= span / STEPS * (1 + 1e-9)), default=power)
@@ -62,22 +62,22 @@ def threshold_grid(lowest: float, highest: float) -> np.ndarray:
 def count_on_grid(
     truth: np.ndarray, scores: np.ndarray, grid: np.ndarray, counts: Counts | None = None
 ) -> OnGrid:
-    """Count at every threshold of `grid`, and average over clips.
+    """Return counts and samples averages at every threshold of `grid`; each score is looked up in it once.
 
-    Each score is looked up in the grid once. counts: those of the same truth and scores, where the caller has them:
-    then they give the classes' counts. The samples average has the digits of `samples_average`: it is the mean
-    over all clips in their order, whatever is looked at in one go. Raises SedcoreError as `counts` does.
+    counts: those of the same truth and scores, if the caller has them, which saves counting. The samples average
+    equals that of `samples_average` to the last digit: it is a mean over all clips in their order, however they are
+    chunked. Raises SedcoreError as `counts` does.
     """
     truth, scores = checked(truth, scores)
     clips, classes = scores.shape
     points = np.asarray(grid, np.float64).astype(scores.dtype)
     tp, every = (np.zeros((len(points) + 1, classes), np.int64) for _ in range(2))
-    # (thresholds, clips) classes that are hit, and predicted: most of the memory, hence in the smallest type
+    # (thresholds, clips): number of classes hit, and predicted. The largest arrays, hence the smallest type.
     hits, predicted = (np.empty((len(points), clips), np.min_scalar_type(classes)) for _ in range(2))
     rows = max(1, CHUNK // max(classes, len(points)))
     for start in range(0, clips, rows):
         here = slice(start, start + rows)
-        # the number of thresholds at or below a score: it is positive at just these
+        # the number of thresholds at or below a score, those at which it is positive
         reached = np.searchsorted(points, scores[here].ravel(), side="right").reshape(scores[here].shape)
         clip, c = np.nonzero(truth[here])
         hit = reached[clip, c]
@@ -97,12 +97,10 @@ def count_on_grid(
 
 
 def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subject: str | int) -> np.ndarray:
-    """Return (thresholds,) values of a measure when all classes share each threshold of a grid.
+    """Return (thresholds,) values of a measure if all classes share each threshold of a grid; NaN where undefined.
 
     positives : (classes,) clips with the class.
-
-    subject : an average that the measure has ("macro", "micro", "weighted") or the column of a class. NaN where
-    undefined.
+    subject : an average of the measure ("macro", "micro", "weighted") or the column of a class.
     """
     tp, predicted, defined_of = counted.tp, counted.tp + counted.fp, MEASURES[measure].defined
     if subject == "micro":
@@ -119,13 +117,13 @@ def over_thresholds(counted: OnGrid, positives: np.ndarray, measure: str, subjec
 
 
 def _tally(reached: np.ndarray, group: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """`shape` is (thresholds + 1, groups): how many cells of each group reach just so many thresholds."""
+    """Return (thresholds + 1, groups), that is `shape`: how many cells of each group reach exactly k thresholds."""
     tallied = np.bincount((reached * shape[1] + group).ravel(), minlength=shape[0] * shape[1])
     return tallied.reshape(shape)
 
 
 def _above(reached: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Fill `out` (thresholds, groups): cells that reach a threshold, from those that reach just so many."""
+    """Fill `out` (thresholds, groups) with the cells that reach each threshold, from the result of `_tally`."""
     above = np.zeros(reached.shape[1], np.int64)
     for row in range(len(out) - 1, -1, -1):
         above += reached[row + 1]
@@ -136,7 +134,7 @@ def _above(reached: np.ndarray, out: np.ndarray) -> np.ndarray:
 def _samples(
     hits: np.ndarray, predicted: np.ndarray, positives: np.ndarray, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(thresholds, measures) samples averages, and (thresholds,) empty clips."""
+    """Return (thresholds, measures) samples averages, and (thresholds,) empty clips."""
     total, empty = np.empty((len(hits), len(OF_SAMPLES))), np.empty(len(hits), np.int64)
     few = max(1, CELLS_AT_ONCE // len(positives))
     for start in range(0, len(hits), few):

@@ -1,7 +1,7 @@
-"""Averages of many runs at once: what a table of thousands of runs shows, with the digits of `averages`.
+"""Averages of many runs at once, for tables of thousands of runs; equal to `averages` to the last digit.
 
-Counts are (runs, classes) int64, each row what a `Confusion` holds of one run. The rules for classes without positives
-are those of `averages`; they may be other classes in another row.
+Counts are (runs, classes) int64, a row a run. The rules for classes without positives are those of `averages`, row by
+row.
 """
 
 import math
@@ -18,9 +18,9 @@ from sedcore.evaluation.measures import OF_DECISIONS, RUN_MEASURES
 def averages_of_many(
     tp: np.ndarray, fp: np.ndarray, positives: np.ndarray, clips: int
 ) -> dict[str, np.ndarray]:
-    """Return what decisions give of RUN_MEASURES but for samples averages, (runs,), NaN where no class has a positive.
+    """Return the RUN_MEASURES of decisions, without samples averages: (runs,) each, NaN for a run without positives.
 
-    tp, fp, positives : (runs, classes) int64. clips : in each run.
+    tp, fp, positives : (runs, classes) int64. clips : number of clips of each run.
     """
     tp, fp, positives = (np.asarray(counted, np.int64) for counted in (tp, fp, positives))
     counted = tp, tp + fp, positives
@@ -28,7 +28,7 @@ def averages_of_many(
     support, defined = pooled[2], np.count_nonzero(positives, axis=1)
     means = {}
     for m in (m for m in OF_DECISIONS if m.ranks_runs):
-        # An undefined class counts 0, which leaves an exactly rounded sum as it is.
+        # An undefined class counts 0, which does not change an exactly rounded sum.
         values = np.where(positives > 0, m.function(*counted, clips), 0.0)
         if "micro" in m.averages:
             means[f"micro_{m.name}"] = m.function(*pooled, clips * tp.shape[1])
@@ -45,7 +45,7 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def below_any(values: Mapping[str, np.ndarray], trivial: Mapping[str, Evaluation]) -> np.ndarray:
-    """Return (runs,) bool: which runs a trivial baseline beats in one of RUN_MEASURES; `values` holds each, (runs,)."""
+    """Return (runs,) bool: whether a trivial baseline beats a run in any of RUN_MEASURES; `values` are (runs,) each."""
     beaten = [
         values[measure] < measure_value(e, measure) for measure in RUN_MEASURES for e in trivial.values()
     ]

@@ -1,13 +1,13 @@
-"""What runs are measured by, in one table: tables, files, help texts, draws, verdicts and the board follow from it.
+"""The table of all measures; tables, files, help texts, draws, verdicts and the threshold board follow from it.
 
 A measure of decisions is a function of four counts of a class, arrays that broadcast: `tp`, `predicted` (true and
-false positives), `positives` and `clips`. Pooled over the classes they give its micro average, those of one clip
-among its classes the samples average. It gives 0 where it divides by nothing; what is undefined is said here.
-A measure that needs no threshold is a function of the counts at all scores.
+false positives), `positives` and `clips`. Counts pooled over the classes give its micro average, counts of one clip
+over the classes its samples average. It is 0 where it divides by 0; `Measure.defined` sets undefined values to NaN.
+A threshold-free measure is a function of the counts at all scores.
 
-To add a measure: an entry in the table and its function. The board computes under the finger and shows a measure of
-decisions where `board/numbers.js` has the same function. One that needs no threshold is kept in the index of a root
-(another VERSION in `artifacts.counted`), and is resampled where `bootstrap.weighted_ranking` gives it.
+To add a measure: an entry in the table and its function. The board, which computes in the browser, shows a measure of
+decisions if `board/numbers.js` has the same function. A threshold-free one is stored in the index of a root (raise
+VERSION in `artifacts.counted`), and can be resampled if `bootstrap.weighted_ranking` computes it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _AVERAGE_OF = {
 
 
 class ByMeasure(dict):
-    """Values by the name of their measure, as items and as attributes: `values["f1"]` is `values.f1`."""
+    """Values by the name of their measure, as items and as attributes: `values.f1` is `values["f1"]`."""
 
     __slots__ = ()
 
@@ -59,21 +59,22 @@ class Measure:
     """One measure of runs.
 
     name : in JSON, CSV, addresses and draws; its averages are "macro_NAME", "micro_NAME" ...
-    title, short : in tables; `short` where the name of an average stands before or above it.
+    title, short : in tables; `short` beside or below the name of an average.
     help : one sentence.
-    function : with a threshold (tp, predicted, positives, clips) to values of their common shape; without one
-        (Counts,) to (classes,), NaN where undefined, or of a run alone (truth, scores) to a number.
-    averages : how it is averaged over classes, and over clips ("samples"); none of a run alone.
-    of_classes : whether each class has one.
-    ranks_runs : whether runs are compared by its averages, with each other and with the trivial baselines. Of such
-        a measure more is better.
+    needs_threshold : whether it measures decisions; else it measures scores.
+    function : for decisions, (tp, predicted, positives, clips) to values of their common shape; for scores, (Counts,)
+        to (classes,), NaN where undefined; for a measure of runs only, (truth, scores) to a number.
+    averages : its averages over classes, and over clips ("samples"); none for a measure of runs only.
+    of_classes : whether each class has a value.
+    ranks_runs : whether runs are compared by its averages, with each other and with the trivial baselines; a higher
+        value must then be better.
     resampled : whether the bootstrap draws it.
-    logit_interval, studentised : how sure it is: on the logit scale, by Student's t (`verdicts.compare`); else by
-        percentiles.
-    defined_if_predicted : a class without positives that was predicted has one.
-    merit_of_all_positive : whether to beat the prediction of a class for every clip says something.
-    constant : without a threshold, (positives, clips) to the value of scores that are the same for every clip.
-    mean_key : its mean over classes in the JSON of a run, where it needs no threshold.
+    logit_interval, studentised : intervals on the logit scale, tests by Student's t (`verdicts.compare`); else both
+        by percentiles.
+    defined_if_predicted : whether a class without positives has a value if it was predicted.
+    merit_of_all_positive : whether predicting a class for every clip is a baseline worth beating.
+    constant : for scores, (positives, clips) to the value of scores that are the same for every clip.
+    mean_key : for scores, the key of its mean over classes in the JSON of a run.
     """
 
     name: str
@@ -104,14 +105,14 @@ class Measure:
     def defined(
         self, tp: np.ndarray, predicted: np.ndarray, positives: np.ndarray, clips: np.ndarray | int
     ) -> np.ndarray:
-        """Values of a measure of decisions, NaN where a class has none for lack of positives."""
+        """Return the values of a measure of decisions, NaN where a class is undefined for lack of positives."""
         undefined = positives == 0
         if self.defined_if_predicted:
             undefined = undefined & (predicted == 0)
         return np.where(undefined, np.nan, self.function(tp, predicted, positives, clips))
 
     def all_positive(self, positives: np.ndarray, clips: int) -> np.ndarray:
-        """What predicting a class for every clip gets, (classes,)."""
+        """Return the values of predicting each class for every clip, (classes,)."""
         if self.needs_threshold:
             return self.function(positives, clips, positives, clips)
         return self.constant(positives, clips)
@@ -119,7 +120,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class RunMeasure:
-    """A measure averaged one way: one number of a run, by which runs are compared."""
+    """One average of a measure: a number of a run, by which runs are compared."""
 
     measure: Measure
     average: str
@@ -156,11 +157,11 @@ def f1(tp, predicted, positives, clips) -> np.ndarray:
 
 
 def matthews(tp, predicted, positives, clips) -> np.ndarray:
-    """(TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN)), 0 where that divides by nothing.
+    """Return (TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN)), 0 where that divides by 0.
 
-    In float64: the product of four counts leaves 64 bits at 60,000 clips. TP TN - FP FN is exactly 0 wherever a factor
-    is, so that nothing needs to be decided there. Matthews, "Comparison of the predicted and observed secondary
-    structure of T4 phage lysozyme", 1975.
+    In float64: the product of four counts exceeds 64 bits at 60,000 clips. TP TN - FP FN is exactly 0 wherever a factor
+    is, so that case needs no branch. Matthews, "Comparison of the predicted and observed secondary structure of T4
+    phage lysozyme", 1975.
     """
     both = np.multiply(predicted, positives, dtype=np.float64)
     neither = np.multiply(clips - predicted, clips - positives, dtype=np.float64)
@@ -245,7 +246,7 @@ _TABLE = (
     Measure(
         "lwlrap",
         "Label-weighted label-ranking AP",
-        "How pure the head of a clip's own ranking of classes is, over all labels of all clips.",
+        "Precision at each label in its clip's own ranking of the classes, averaged over all labels of all clips.",
         lwlrap,
         needs_threshold=False,
         averages=(),
@@ -265,7 +266,7 @@ def _f1_first(measures: Iterable[Measure]) -> dict[str, Measure]:
     return {m.name: m for m in sorted(measures, key=lambda m: m.name != "f1")}
 
 
-# For a reader to pick from, the most asked for first.
+# Choices for selection boxes, the most used measure first.
 PICKED = _f1_first(m for m in OF_CLASSES if m.resampled)
 PICKED_DECISIONS = _f1_first(OF_DECISIONS)
 RUN_MEASURES = {
@@ -275,12 +276,12 @@ RUN_MEASURES = {
         key=lambda one: one.name != "macro_ap",
     )
 }
-# The measure behind each name that draws have: "f1", "macro_f1", "micro_f1" ...
+# The measure of each name in `bootstrap.Draws`: "f1", "macro_f1", "micro_f1" ...
 _BEHIND = {m.name: m for m in OF_CLASSES} | {
     f"{average}_{m.name}": m for m in OF_CLASSES for average in m.averages
 }
 
 
 def measure_behind(name: str) -> Measure:
-    """The measure of classes behind a name: of "macro_f1" and of "f1" it is F1. Raises KeyError."""
+    """Return the measure of "f1", "macro_f1" ...: here F1. Raises KeyError for an unknown name."""
     return _BEHIND[name]

@@ -1,9 +1,8 @@
-"""What a threshold is chosen for: best F-beta, a least precision or recall, or the least cost of errors.
+"""Objectives of thresholds: best F-beta, a least precision or recall, or the least cost of errors.
 
-An objective looks at true and false positives and at the number of positives, arrays of any shape that
-broadcast together, at every threshold at once. `measure` is what is made best (the highest, or for a cost the
-lowest), `bound` what must be at least `at` (None where nothing must). Where a measure divides by nothing it
-is 0, as in `averages`.
+An objective is a function of true and false positives and the number of positives, arrays that broadcast, so that
+all thresholds are rated at once. `measure` is optimised (maximised, a cost minimised), `bound` must be at least `at`
+(None without a bound). A measure that divides by 0 is 0, as in `averages`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class FBeta:
     beta: float = 1.0
     at = None
     lower_is_better = False
-    unit = 1.0  # what counts as a difference is relative to it
+    unit = 1.0  # `tuning.EQUAL`, the tolerance for ties, is relative to it
 
     def __post_init__(self) -> None:
         wanted = "a number from 0.001 to 1000; 1 is F1, 2 weighs recall twice"
@@ -119,8 +118,8 @@ class Cost:
 
     def __post_init__(self) -> None:
         wanted = f"a number from 0 to {MOST_COST:g}; one of the two costs above 0"
-        some = self.miss + self.false_alarm > 0
-        _check(0 <= self.miss <= MOST_COST and some, "the cost of a miss", self.miss, wanted)
+        positive = self.miss + self.false_alarm > 0
+        _check(0 <= self.miss <= MOST_COST and positive, "the cost of a miss", self.miss, wanted)
         _check(0 <= self.false_alarm <= MOST_COST, "the cost of a false alarm", self.false_alarm, wanted)
 
     @property
@@ -152,7 +151,7 @@ def objective(
     miss_cost: float | None = None,
     false_alarm_cost: float | None = None,
 ) -> Objective:
-    """The objective of a name (one of NAMES) and its parameters, as `to_json` writes them.
+    """Return the objective of a name (one of NAMES) with its parameters, named as in its `to_json`.
 
     Raises SedcoreError where a parameter is missing, out of range, or belongs to another objective.
 

@@ -1,8 +1,7 @@
-"""Measures that need no threshold, and the curves behind them, from the counts at all distinct scores.
+"""Threshold-free measures and their curves, from the counts at all distinct scores.
 
-A class without positives has no average precision, one without positives or without negatives no ROC-AUC
-and no equal error rate: NaN. Curves run from the strictest threshold to the loosest and have a point a
-distinct score, ties together.
+Average precision is NaN for a class without positives, ROC-AUC and equal error rate for one without positives or
+without negatives. Curves run from the strictest threshold to the loosest, with a point a distinct score, ties together.
 """
 
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 
 from sedcore.evaluation.counts import Counts, ratio
 
-_LABELS_AT_ONCE = 1024  # of 527 classes: 4 MB of float64 in hand
+_LABELS_AT_ONCE = 1024  # with 527 classes 4 MB of float64
 
 
 class PRCurve(NamedTuple):
@@ -31,7 +30,7 @@ class ROCCurve(NamedTuple):
 
 
 def average_precision(counts: Counts) -> np.ndarray:
-    """(classes,) average precision: precision at each distinct score, weighted by the recall gained there.
+    """Return (classes,) average precision: precision at each distinct score, weighted by the recall gained there.
 
     No interpolation, as sklearn.metrics.average_precision_score. NaN for a class without positives.
     """
@@ -43,20 +42,20 @@ def average_precision(counts: Counts) -> np.ndarray:
 
 
 def constant_average_precision(positives: np.ndarray, clips: int) -> np.ndarray:
-    """That of scores that are the same for every clip, (classes,): the share of positives, NaN without any.
+    """Return the average precision of constant scores, (classes,): the share of positives, NaN without any.
 
-    In the steps of `average_precision`, so that equals compare as equal.
+    Computed in the steps of `average_precision`, so that equal values are equal to the last bit.
     """
     return np.where(positives > 0, ratio(positives * ratio(positives, clips), positives), np.nan)
 
 
 def constant_area(positives: np.ndarray, clips: int) -> np.ndarray:
-    """ROC-AUC of scores that are the same for every clip, and their equal error rate, (classes,): 0.5."""
+    """Return ROC-AUC and equal error rate of constant scores, (classes,): 0.5, NaN where undefined."""
     return np.where((positives > 0) & (positives < clips), 0.5, np.nan)
 
 
 def roc_auc(counts: Counts) -> np.ndarray:
-    """(classes,) area under the ROC curve: how often a positive clip outscores a negative one, ties half.
+    """Return (classes,) area under the ROC curve: how often a positive clip outscores a negative one, ties half.
 
     Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982. NaN where a class has no
     positives or no negatives.
@@ -72,7 +71,7 @@ def roc_auc(counts: Counts) -> np.ndarray:
 
 
 def equal_error_rate(counts: Counts) -> np.ndarray:
-    """(classes,) rate at which misses and false alarms are equally frequent, the ROC interpolated linearly.
+    """Return (classes,) the rate where misses and false alarms are equally frequent, the ROC interpolated linearly.
 
     The measure of the DCASE 2016 challenge's audio tagging task (Mesaros et al., "Detection and
     classification of acoustic scenes and events: outcome of the DCASE 2016 challenge", 2018). NaN where a
@@ -83,7 +82,7 @@ def equal_error_rate(counts: Counts) -> np.ndarray:
     for c in np.flatnonzero((counts.positives > 0) & (negatives > 0)):
         _, tp, fp = counts.distinct(c)
         of, against = int(counts.positives[c]), int(negatives[c])
-        # false alarm rate minus miss rate, times both numbers: whole, and it never falls from one to the next
+        # (false alarm rate - miss rate) times both numbers: whole, and never decreasing
         excess = fp * np.int64(of) + tp * np.int64(against) - of * against
         after = int(np.searchsorted(excess, 0))
         above, beyond = int(excess[after]), fp[after] / against
@@ -93,9 +92,9 @@ def equal_error_rate(counts: Counts) -> np.ndarray:
 
 
 def lwlrap(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Label-weighted label-ranking average precision: how pure the head of a clip's own ranking is.
+    """Return the label-weighted label-ranking average precision.
 
-    For each label of each clip, the share of labels among the classes that score at least as high there;
+    For each label of each clip, the share of true labels among the clip's classes that score at least as high;
     the mean over all labels (Fonseca et al., "Audio tagging with noisy labels and minimal supervision",
     2019). Equal to sklearn.metrics.label_ranking_average_precision_score with each clip weighted by its
     number of labels. truth (clips, classes) bool, scores (clips, classes) finite. Unlike the others it
@@ -118,24 +117,24 @@ def lwlrap(truth: np.ndarray, scores: np.ndarray) -> float:
 
 
 def mean_defined(values: np.ndarray) -> float:
-    """The mean of the entries that are not NaN; NaN if there are none. Of average precisions: mAP."""
+    """Return the mean of the entries that are not NaN; NaN if there are none. Of average precisions it is mAP."""
     values = np.asarray(values, np.float64)
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
 
 
 def pr_curve(counts: Counts, c: int) -> PRCurve:
-    """Precision and recall of class c at each of its distinct scores.
+    """Return precision and recall of class c at each of its distinct scores.
 
-    Draw it as steps that keep a point's precision back to the recall before (shape "vh" in Plotly): the area
-    is then the average precision.
+    Drawn as steps that extend a point's precision back to the previous recall (shape "vh" in Plotly), the area is
+    the average precision.
     """
     thresholds, tp, fp = counts.distinct(c)
     return PRCurve(thresholds, tp / (tp + fp), _rate(tp, counts.positives[c]))
 
 
 def roc_curve(counts: Counts, c: int) -> ROCCurve:
-    """False and true positive rate of class c, from (0, 0) through each of its distinct scores to (1, 1)."""
+    """Return false and true positive rate of class c, from (0, 0) through each of its distinct scores to (1, 1)."""
     start = (np.inf, 0, 0)
     thresholds, tp, fp = (np.concatenate([[first], rest]) for first, rest in zip(start, counts.distinct(c)))
     return ROCCurve(thresholds, _rate(fp, counts.clips - counts.positives[c]), _rate(tp, counts.positives[c]))

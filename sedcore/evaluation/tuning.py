@@ -1,21 +1,20 @@
-"""Thresholds that are best for an objective, exactly: every distinct score is tried, and predicting nothing.
+"""Exactly optimal thresholds for an objective: every distinct score is tried, and predicting nothing.
 
-Tuned on one split and reported on another (`honest_table`); tuned on the split that they are reported on,
-they are optimistic. Rules:
+Thresholds tuned on the split that they are reported on are optimistic; `honest_table` reports on another. Rules:
 
-- The counts change only at scores, so the optimum is a score; the threshold is the midpoint between it and
-  the next lower score, as far from both as can be. Thresholds are compared in the type of the scores: where
-  the midpoint rounds down to the lower score, and where there is no lower one, it is the score itself.
-- Predicting nothing is the next number above the highest score in the scores' type: finite, safe in JSON.
-- Of equal optima the one with the better bound is taken (the more recall at the same precision), then the
-  highest: it raises the fewest alarms. Predicting nothing is taken only where it is better than anything else.
-- Where no threshold reaches the least precision wanted, the one of the highest precision is taken, and
-  `reached` is False.
+- The counts change only at scores, so the optimum is a score; the threshold is the midpoint between it and the next
+  lower score, for the widest margin. Thresholds are compared in the type of the scores: the threshold is the score
+  itself if the midpoint rounds down to the lower score, or if there is no lower one.
+- To predict nothing, the threshold is the next number above the highest score in the scores' type: finite, safe in
+  JSON.
+- Of equal optima the one with the better bound is taken (more recall at the same precision), then the highest
+  threshold, with the fewest false alarms. Predicting nothing is taken only if it is better than anything else.
+- If no threshold reaches the bound (the least precision), the one nearest to it is taken, and `reached` is False.
 - A class without positives has no best threshold: it keeps the default, its value is NaN, `reached` is False.
-- One threshold for all classes is best for the micro average (counts pooled, classes without positives
-  among them) or the macro average (the mean of measure and bound over classes with positives).
+- A common threshold for all classes is best for the micro average (pooled counts, including classes without
+  positives) or the macro average (the mean of measure and bound over classes with positives).
 
-What is within 1e-9 is equal: sums of many fractions carry rounding.
+Values within 1e-9 are equal: sums of many fractions carry rounding errors.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ EQUAL = 1e-9
 class Tuned:
     """Thresholds chosen on a split, all (classes,).
 
-    `values` are what the objective measures there (F-beta, recall, precision, cost): of each class, or of the
-    average that a common threshold is chosen by, the same for all.
+    `values` are the objective's measure there (F-beta, recall, precision, cost): of each class, or, for a common
+    threshold, of the average it is chosen by, the same for all.
     """
 
     thresholds: np.ndarray  # float64, exact in the type of the scores
@@ -70,9 +69,10 @@ def tune(
     common: str | None = None,
     default: float | np.ndarray = DEFAULT,
 ) -> Tuned:
-    """The best threshold of each class, or the best one for all ("micro" or "macro" in `common`).
+    """Return the best threshold of each class, or the best common one (`common`: "micro" or "macro").
 
-    default: what a class without positives keeps, one for all or (classes,). Raises SedcoreError for another `common`.
+    default: thresholds of classes without positives, one for all or (classes,). Raises SedcoreError for another
+    `common`.
     """
     # Pooled counts of AudioSet's size fit 32 bits, at half the memory.
     whole = np.int32 if counts.clips * counts.classes < 2**31 else np.int64
@@ -94,9 +94,9 @@ def tune(
 def best(
     curves: Sequence[Curve], objective: Objective, common: str | None, defined: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Thresholds, values and whether the bound is reached, each (resamples, classes), NaN where undefined.
+    """Return thresholds, values and whether the bound is reached, each (resamples, classes), NaN where undefined.
 
-    defined (classes,) bool: which classes the macro average is over, the same in all resamples.
+    defined (classes,) bool: the classes of the macro average, the same in all resamples.
     """
     if common not in (None, *COMMON):
         raise SedcoreError(f"one threshold for all is tuned for micro or macro; given {common!r}")
@@ -115,14 +115,16 @@ def honest_table(
     common: str | None = None,
     fixed: Sequence[float] = (0.1, 0.5),
 ) -> pd.DataFrame:
-    """What thresholds give on the split `reported_on`: fixed ones, those tuned on another split, the oracle's.
+    """Return the results of thresholds on `reported_on`: fixed ones, tuned on another split, and the oracle's.
 
     tuned_on: counts of the other split (validation), the classes in the same order; None leaves its row out.
     Returns a row an operating point ("0.1", "0.5", "tuned", "oracle") with the columns
-    value: what the objective measures, averaged over classes as `common` says (None: macro),
-    bound: what it asks to be at least `at`, averaged alike (NaN where it asks nothing),
+    value: the objective's measure, averaged over classes by `common` (None: macro),
+    bound: the objective's bound, averaged alike (NaN without one),
     micro_f1, macro_f1, gap (value minus the oracle's), reached (the bound holds on average, True without one)
-    and optimistic (True for the oracle alone: it is tuned on the very split).
+    and optimistic (True for the oracle alone, which is tuned on `reported_on`).
+
+    Raises SedcoreError where the two splits have different numbers of classes.
     """
     points: dict[str, np.ndarray | float] = {f"{value:g}": value for value in fixed}
     if tuned_on is not None:
@@ -154,7 +156,7 @@ def honest_table(
 def measured(
     counts: Counts, thresholds: float | np.ndarray, objective: Objective, average: str
 ) -> tuple[float, float]:
-    """The objective's measure and bound ("micro" or "macro") at thresholds; NaN without positives."""
+    """Return the average ("micro" or "macro") of the objective's measure and bound; NaN without positives."""
     at = counts.at(thresholds)
     defined = counts.positives > 0
     if not defined.any():
@@ -169,7 +171,7 @@ def measured(
 
 
 def _best_of_class(curve: Curve, objective: Objective) -> tuple[np.ndarray, ...]:
-    # A last point where nothing is positive: of equal ones the first is taken, so silence only if better.
+    # Predicting nothing is the last point: the first of equals is taken, so this one only if it is better.
     tp, fp = (np.pad(part, ((0, 0), (0, 1))) for part in (curve.tp, curve.fp))
     positives = curve.positives[:, None]
     return _chosen(
@@ -190,10 +192,10 @@ def _best_common(
     places = [len(union) - 1 - np.searchsorted(ascending, curve.scores) for curve in curves]
 
     def together(parts: list[np.ndarray], of: list[np.ndarray]) -> np.ndarray:
-        """Sum what each class has at its own scores, (resamples, points + 1 for nothing), over the union."""
+        """Sum values at each class's own scores, (resamples, points + 1 for no prediction), over the union."""
         steps = np.zeros((len(parts[0]), len(union) + 1), parts[0].dtype)
         for part, place in zip(parts, of):
-            # a class keeps its value between its own scores; above all of them it has that of nothing
+            # a class keeps its value between its own scores; above all of them nothing is predicted
             steps[:, place] += np.diff(part[:, :-1], prepend=part[:, -1:])
         silent = sum(part[:, -1] for part in parts)
         np.cumsum(steps, axis=1, out=steps)
@@ -217,8 +219,8 @@ def _best_common(
         parts = [of_class(*padded[c], curves[c].positives[:, None]) for c in inside]
         return None if parts[0] is None else together(parts, [places[c] for c in inside]) / len(inside)
 
-    some = np.ones(len(tp), bool)
-    return _chosen(union, counted, mean_of(objective.measure), mean_of(objective.bound), some, objective)
+    value, bound = mean_of(objective.measure), mean_of(objective.bound)
+    return _chosen(union, counted, value, bound, np.ones(len(tp), bool), objective)
 
 
 def _chosen(
@@ -229,13 +231,13 @@ def _chosen(
     defined: np.ndarray,
     objective: Objective,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Threshold, value and whether the bound is reached, each (resamples,).
+    """Return threshold, value and whether the bound is reached, each (resamples,).
 
-    scores (points,) descending; predicted (resamples, points) positives there; value and bound (resamples,
-    points + 1), the last where nothing is positive; defined (resamples,).
+    scores (points,) descending; predicted (resamples, points) predicted clips; value and bound (resamples,
+    points + 1), the last for no prediction; defined (resamples,).
     """
     goal = (-value if objective.lower_is_better else value) / objective.unit
-    # A score above all that a resample holds predicts nothing: the last point stands for that.
+    # A score above all scores of a resample predicts nothing, as the last point does.
     allowed = np.pad(predicted > 0, ((0, 0), (0, 1)), constant_values=True)
     reached = np.ones(len(goal), bool)
     ranked = [goal]
@@ -251,7 +253,7 @@ def _chosen(
     rows = np.arange(len(goal))
     silent = place == len(scores)
     held = predicted[rows, np.minimum(place, len(scores) - 1)]
-    # The next lower score that the resample holds is where the count next grows.
+    # The next lower score in the resample is where the count next grows.
     lower = (predicted <= held[:, None]).sum(axis=1)
     highest = np.argmax(predicted > 0, axis=1)
     threshold = np.where(
@@ -262,10 +264,10 @@ def _chosen(
 
 
 def just_above(scores: np.ndarray) -> np.ndarray:
-    """The next number above each score in its type, as finite float64."""
+    """Return the next number above each score in its type, as finite float64."""
     with np.errstate(over="ignore"):
         above = np.nextafter(scores, scores.dtype.type(np.inf)).astype(np.float64)
-        # Above the largest number of a narrow type a double is finite, and infinite when it is cast to it.
+        # Above the largest number of a narrow type: finite as float64, infinite when cast to that type.
         beyond = np.minimum(scores.astype(np.float64) * 2, np.finfo(np.float64).max)
     return np.where(np.isfinite(above), above, beyond)
 

@@ -1,9 +1,8 @@
-"""How sure a chosen threshold is: clips are resampled with replacement and the threshold is chosen again.
+"""Bootstrap intervals of tuned thresholds: clips are resampled with replacement and thresholds tuned again.
 
 Percentile intervals (Efron, "Bootstrap methods: another look at the jackknife", 1979). Scores are sorted
-once; a resample is a weight a clip (how often it was drawn), and the counts of all resamples are sums of
-weights along that order. A resample without a positive of a class says nothing about its threshold and is
-left out.
+once; a resample is a weight a clip (how often it was drawn), and the counts of all resamples are cumulative sums of
+weights in that order. A resample without a positive of a class is left out for that class.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from sedcore.evaluation.objectives import Objective
 from sedcore.evaluation.tuning import Curve, best
 
 RESAMPLES = 1000
-_BLOCK = 1_000_000  # entries of the widest array that is worked on at a time
+_BLOCK = 1_000_000  # entries of the largest array at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """Where each chosen threshold lies in `level` of the resamples, all (classes,); NaN where undefined."""
+    """Intervals that hold `level` of the resampled thresholds of each class, (classes,); NaN where undefined."""
 
     low: np.ndarray
     high: np.ndarray
@@ -41,7 +40,7 @@ def threshold_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> Intervals:
-    """Bootstrap intervals of the thresholds that `tune` chooses from the same truth and scores.
+    """Return bootstrap intervals of the thresholds that `tune` chooses from the same truth and scores.
 
     truth: (clips, classes) bool. scores: (clips, classes) float. The classes of the macro average are those
     with positives in all clips, the same in every resample. Raises SedcoreError where the input cannot be
@@ -72,13 +71,13 @@ def threshold_intervals(
 
 @dataclass(frozen=True, eq=False)
 class _Sorted:
-    """A class in the order of its scores, descending: which clips, their truth, where ties end."""
+    """A class sorted by score, descending: its clips, the positive ones, and where ties end."""
 
     scores: np.ndarray  # distinct, descending
     order: np.ndarray
-    positive: np.ndarray  # places in `order` of the positive clips
-    ends: np.ndarray  # the last place of each distinct score in `order`
-    hits: np.ndarray  # how many of `positive` are at or before each end
+    positive: np.ndarray  # positions of the positive clips in `order`
+    ends: np.ndarray  # last position of each distinct score in `order`
+    hits: np.ndarray  # number of positive clips at or before each end
 
     @classmethod
     def of(cls, truth: np.ndarray, scores: np.ndarray) -> _Sorted:
@@ -89,7 +88,7 @@ class _Sorted:
         return cls(descending[ends], order, positive, ends, np.searchsorted(positive, ends, side="right"))
 
     def curve(self, weights: np.ndarray) -> Curve:
-        """The class in resamples; weights (resamples, clips)."""
+        """Return the class's curve in resamples; weights (resamples, clips)."""
         drawn = weights[:, self.order]
         predicted = np.cumsum(drawn, axis=1, dtype=np.int32)
         hits = np.cumsum(drawn[:, self.positive], axis=1, dtype=np.int32)  # few clips are positive
@@ -98,7 +97,7 @@ class _Sorted:
 
 
 def _drawn(generator: np.random.Generator, resamples: int, clips: int) -> np.ndarray:
-    """(resamples, clips) int16: how often each clip was drawn among `clips` draws with replacement."""
+    """Return (resamples, clips) int16: how often each clip was drawn in `clips` draws with replacement."""
     places = generator.integers(clips, size=(resamples, clips))
     places += clips * np.arange(resamples)[:, None]
     return np.bincount(places.ravel(), minlength=resamples * clips).reshape(resamples, clips).astype(np.int16)

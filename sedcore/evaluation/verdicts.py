@@ -1,11 +1,11 @@
-"""Whether a difference of two runs is real: interval, p, Holm's correction, and a word.
+"""Tests of differences between runs: interval, p, Holm's correction and verdict.
 
-A verdict follows from the corrected p alone. The interval beside it is *marginal*, it speaks of its own number
-only: among many classes some intervals exclude 0 by chance, so none is read as a test.
+A verdict follows from the corrected p alone. The interval beside it is *marginal*, valid for its own number only:
+among many classes some intervals exclude 0 by chance, so none is a test.
 
 Families, within which p is corrected (Holm, "A simple sequentially rejective multiple test procedure", 1979):
-the classes of one pair of runs and one measure; and, for an average, the pairs on screen. A class without a
-verdict (undefined, or with few positives) is no test and does not count in its family.
+the classes of one pair of runs and one measure; and, for an average, the pairs on screen. A class that is undefined
+or has few positives is not tested and does not count in its family.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def compare(
     """Test a family of differences of paired draws.
 
     first, second: (tests,) values on the full split. first_draws, second_draws: (resamples, tests) values under
-    the same resamples. support: (tests,) positive clips, where the tests are classes. studentised: take intervals
-    and p from the bootstrap's standard error and Student's t with the support; for ROC-AUC, whose
-    percentiles hold less than they promise there (a 95 % interval 92 % with 50 positives, and in 8 % of families of
-    ten classes a verdict where there is no difference; benchmarks/coverage.py).
+    the same resamples. support: (tests,) positive clips, if the tests are classes. studentised: take intervals and p
+    from the bootstrap's standard error and Student's t with the support. It is for ROC-AUC, whose percentile intervals
+    are too narrow (95 % intervals cover 92 % with 50 positives, and 8 % of families of ten classes without a difference
+    get a verdict; benchmarks/coverage.py). Raises SedcoreError where values and draws do not fit.
     """
     difference = np.atleast_1d(np.asarray(first, np.float64) - np.asarray(second, np.float64))
     draws = np.asarray(first_draws, np.float64) - np.asarray(second_draws, np.float64)
@@ -84,11 +84,11 @@ def compare(
 def _studentised(
     difference: np.ndarray, draws: np.ndarray, support: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Low, high and two-sided p of differences, each (tests,), from the standard error of their draws.
+    """Return low, high and two-sided p of differences, each (tests,), from the standard error of their draws.
 
-    What is learnt of a class comes from its positives: the error is taken as that of a mean of so many, with its
-    bias sqrt(n / (n - 1)) undone and n - 1 degrees of freedom, as in `bootstrap.logit_interval`. Where no draw differs
-    (a perfect run against a constant one) the error is that of one positive in n that differed, about 1 / n.
+    The information on a class comes from its n positives: the error is treated as that of a mean of n, with n - 1
+    degrees of freedom and a factor sqrt(n / (n - 1)) against its bias, as in `bootstrap.logit_interval`. Where no draw
+    differs (a perfect run against a constant one) it is that of one positive in n that differed, about 1 / n.
     """
     n = np.maximum(support, 2)
     error = np.sqrt(n / (n - 1)) * draws.std(axis=0, ddof=1 if len(draws) > 1 else 0)
@@ -102,13 +102,13 @@ def _studentised(
 def p_values(
     difference: np.ndarray, draws: np.ndarray, alpha: float = ALPHA
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two-sided p of each of a family of differences, and whether it comes from the standard error.
+    """Return the two-sided p of each of a family of differences, and whether it comes from the standard error.
 
     difference: (tests,). draws: (resamples, tests). p is twice the smaller share of resamples at or beyond 0 on
-    either side, with one added to count and to number (Davison and Hinkley, "Bootstrap methods and their
-    application", 1997, 4.2): never below 2 / (resamples + 1). Where it is at that floor and the floor is above
-    alpha / tests, no resample could ever prove the difference in this family: there p is that of a normal
-    distribution with the bootstrap's standard error, which is 0 where all draws agree, and then so is p.
+    either side, with one added to count and number (Davison and Hinkley, "Bootstrap methods and their
+    application", 1997, 4.2): never below 2 / (resamples + 1). If p is at that floor and the floor is above
+    alpha / tests, resampling cannot prove the difference in this family: p is then that of a normal distribution
+    with the bootstrap's standard error, and 0 where all draws agree.
     """
     resamples, tests = draws.shape
     beyond = np.minimum((draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0))
@@ -121,10 +121,10 @@ def p_values(
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's corrected p of a family, in its order; NaN entries are no tests and stay NaN.
+    """Return Holm's corrected p of a family, in its order; NaN entries are not tests and stay NaN.
 
     The smallest is multiplied by the number of tests, the next by one less, and so on, none below the one
-    before it and none above 1. Comparing it with alpha keeps the chance of any false verdict below alpha.
+    before it and none above 1. Compared with alpha, it keeps the chance of any false verdict in the family below alpha.
 
     >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
     [0.03, 0.06, 0.06]
@@ -150,12 +150,12 @@ class McNemar:
 
 
 def mcnemar(truth: np.ndarray, first: np.ndarray, second: np.ndarray, alpha: float = ALPHA) -> McNemar:
-    """Whether one run gives more clips the right answer, class by class, at the thresholds in force.
+    """Test, class by class, whether one run decides more clips correctly at the thresholds in force.
 
-    truth, first, second: (clips, classes) bool, the last two decisions. Of the clips on which exactly one run is
-    right, either run would have half if both were as good: the exact binomial test, without mid-p. Misses and
+    truth, first, second: (clips, classes) bool, the last two decisions. If both runs were equally good, each would be
+    right on half of the clips on which exactly one is: the exact binomial test, without mid-p. Misses and
     false alarms count alike, so it can differ from the verdict on F1. McNemar, "Note on the sampling error of
-    the difference between correlated proportions or percentages", 1947.
+    the difference between correlated proportions or percentages", 1947. Raises SedcoreError where shapes differ.
     """
     truth, first, second = (np.asarray(a, bool) for a in (truth, first, second))
     if not truth.shape == first.shape == second.shape or truth.ndim != 2:
@@ -180,18 +180,17 @@ def mcnemar(truth: np.ndarray, first: np.ndarray, second: np.ndarray, alpha: flo
 
 
 def proven_ranks(better: np.ndarray) -> np.ndarray:
-    """Ranks that show ties as ties: 1 plus the number of runs that are proven better.
+    """Return ranks with ties: 1 plus the number of runs that are proven better.
 
-    better: (runs, runs) bool, whether the row's run is proven better than the column's. Runs of the same rank
-    are not proven to differ in how many beat them; "not proven" is no equality, so a run can share its rank
-    with two that differ from each other.
+    better: (runs, runs) bool, whether the row's run is proven better than the column's. Runs of the same rank are
+    beaten by equally many; "not proven" does not mean equal, so one of them may still be proven better than another.
     """
     return 1 + np.asarray(better, bool).sum(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """All pairs of runs in one measure, each (runs, runs), row minus column; the diagonal is empty."""
+    """All pairs of runs in one measure, each (runs, runs), row minus column; nothing on the diagonal."""
 
     difference: np.ndarray  # NaN on the diagonal and where undefined
     low: np.ndarray
@@ -202,7 +201,7 @@ class Pairs:
 
 
 def compare_all(values: np.ndarray, draws: np.ndarray, alpha: float = ALPHA) -> Pairs:
-    """Test every pair of runs in one average; the pairs are the family.
+    """Test every pair of runs in one average, with the pairs as the family.
 
     values: (runs,). draws: (resamples, runs) under the same resamples.
     """

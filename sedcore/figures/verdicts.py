@@ -187,7 +187,7 @@ def rank_chart(lines: Sequence[RankLine], places: Sequence[str], title: str) -> 
     figure_x = {
         "tickvals": at,
         "ticktext": [plain(place).replace(" ", "<br>", 1) for place in places],
-        "tickangle": 0,
+        "autotickangles": [0, 90],
         "range": [-0.3, len(places) - 0.6],
         "showgrid": False,
     }

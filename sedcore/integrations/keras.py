@@ -1,4 +1,4 @@
-"""Keras: a callback that writes a run as `fit` goes.
+"""Keras: a callback that writes a run during `fit`.
 
 model.fit(x, y, callbacks=[SedcoreCallback("crnn-a", validation=(clip_ids, x_val, y_val), classes=names)])
 """
@@ -17,20 +17,19 @@ import keras  # noqa: E402
 
 
 class SedcoreCallback(keras.callbacks.Callback):
-    """Writes the losses of each epoch, and what the model scores on validation, into a run.
+    """Writes each epoch's losses and the model's validation scores into a run.
 
-    The run's predictions are those of the epoch with the highest validation macro AP; with `test` its scores on that
-    split too. A `fit` that is broken off leaves a run that is finished by the next `fit`, or interrupted when the
-    process ends.
+    The run keeps the scores of the epoch with the highest validation macro AP, on validation and, if given, on test.
+    If `fit` is aborted, its run is cancelled by the next `fit`, or interrupted when the process ends.
 
     Parameters
     ----------
-    name : what the run is called.
+    name : display name of the run.
     validation, test : (clip ids, x, y) of a split; x as `model.predict` takes it, y (clips, classes) of 0 and 1 in the
         same order.
     classes : names, in the order of the model's outputs.
-    batch_size : of `model.predict`, where x is an array.
-    start : further settings of `sedcore.start_run` (data, config, model, root, run_id).
+    batch_size : of `model.predict`, if x is an array.
+    start : further parameters of `sedcore.start_run` (data, config, model, root, run_id).
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class SedcoreCallback(keras.callbacks.Callback):
         self.run = start_run(self.name, parameters=self.model.count_params(), **self._start)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Log what Keras counted of the epoch, and score validation."""
+        """Log Keras's numbers of the epoch, and the scores on validation; those on test after a new best epoch."""
         epoch += 1  # Keras counts from 0
         self.run.log(logs or {}, epoch=epoch)
         self._score(VALIDATION, self._validation, epoch)

@@ -1,4 +1,4 @@
-"""Lightning: a logger that writes a run as a Trainer goes; the module hands it the scores.
+"""Lightning: a logger that writes a run while a Trainer runs; the LightningModule gives it the scores.
 
 trainer = Trainer(logger=SedcoreLogger("crnn-a", classes=names))
 
@@ -23,20 +23,20 @@ need("lightning", "SedcoreLogger")
 from lightning.pytorch.loggers import Logger  # noqa: E402
 from lightning.pytorch.utilities import rank_zero_only  # noqa: E402
 
-_STEP, _EPOCH = "_step", "_epoch"  # how Lightning ends the names of metrics that it logs both ways
+_STEP, _EPOCH = "_step", "_epoch"  # suffixes of metrics that Lightning logs both ways
 
 
 class SedcoreLogger(Logger):
-    """Writes metrics of each epoch into a run, and the scores that `log_scores` is given.
+    """Writes each epoch's metrics into a run, and the scores given to `log_scores`.
 
-    The run begins when `fit` does and ends with it; `test` after it goes on with the same run. Of several processes the
-    first writes; it needs the scores of all clips.
+    The run begins and ends with `fit`; a `test` afterwards continues it. Of several processes only the first writes,
+    so it needs the scores of all clips.
 
     Parameters
     ----------
-    name : what the run is called.
+    name : display name of the run.
     classes : names, in the order of the columns of the scores.
-    start : further settings of `sedcore.start_run` (data, config, model, root, run_id).
+    start : further parameters of `sedcore.start_run` (data, config, model, root, run_id).
     """
 
     def __init__(self, name: str, *, classes: Sequence[str] | None = None, **start: Any):
@@ -46,7 +46,7 @@ class SedcoreLogger(Logger):
 
     @property
     def name(self) -> str:
-        """What the run is called."""
+        """Display name of the run."""
         return self._name
 
     @property
@@ -56,7 +56,7 @@ class SedcoreLogger(Logger):
 
     @property
     def experiment(self) -> LoggedRun:
-        """The run, begun if need be; of the process that writes."""
+        """The run, begun on first use; only in the process that writes."""
         if self._run is None:
             self._run = start_run(self._name, **self._start)
         return self._run
@@ -68,11 +68,11 @@ class SedcoreLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add metrics to the history of their epoch; of those of single steps the epoch keeps the last."""
+        """Add metrics to the history of their epoch; of metrics logged at every step it keeps the last value."""
         run, values = self._open(), dict(metrics)
         epoch = int(values.pop("epoch", run.epoch - 1)) + 1  # Lightning counts from 0
         if values and all(name.startswith("test") for name in values):
-            epoch = min(epoch, run.epoch)  # after the last epoch Lightning has counted on
+            epoch = min(epoch, run.epoch)  # Lightning's counter is one past the last epoch by then
         kept = {
             name.removesuffix(_EPOCH): value for name, value in values.items() if not name.endswith(_STEP)
         }
@@ -97,21 +97,21 @@ class SedcoreLogger(Logger):
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace | None = None, *args: Any, **more: Any
     ) -> None:
-        """Keep hyperparameters as settings of the run."""
+        """Add hyperparameters to the run's settings."""
         run = self.experiment.run
         update_info(run, config=run.info["config"] | settings_of(params) | settings_of(more))
 
     @rank_zero_only
     def log_graph(self, model: Any, input_array: Any = None) -> None:
-        """Keep how many parameters the model has."""
+        """Record the model's number of parameters."""
         update_info(self.experiment.run, parameters=sum(part.numel() for part in model.parameters()))
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """End the run as Lightning says: "success", or else as what was raised."""
+        """End the run: finished for the status "success", else by the exception that was raised."""
         if self._run is None:
             return
-        error = sys.exc_info()[1]  # Lightning ends its loggers while it handles what was raised
+        error = sys.exc_info()[1]  # Lightning finalises its loggers while it handles the exception
         if status == "success":
             self._run.finish()
         else:

@@ -1,3 +1,3 @@
-"""Anybody's scores: files of other tools become runs. `sources` reads a file or folder as it is, `matching`
-finds its clips and classes in the truth, `understand` puts both together without writing, `write` makes the run.
+"""Importing scores of other tools as runs: `tables`, `arrays` and `folders` read files, `matching` finds their clips
+and classes in the truth, `understand` combines both and writes the run.
 """

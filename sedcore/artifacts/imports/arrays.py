@@ -1,5 +1,5 @@
-"""Scores in an .npz: ``scores`` (clips, classes), ``clip_ids`` (clips,), ``classes`` (classes,), and where the
-file holds it ``truth`` (clips, classes) of 0 and 1.
+"""Scores in an .npz: ``scores`` (clips, classes), ``clip_ids`` (clips,), ``classes`` (classes,), and optionally
+``truth`` (clips, classes) of 0 and 1.
 
 Ids and names are arrays of text (``np.array(ids, dtype=str)``); arrays of Python objects are pickles, which
 can run code, and are never read.
@@ -20,7 +20,7 @@ KEYS = ("scores", "clip_ids", "classes")
 
 
 def read_npz_source(path: Path) -> Source:
-    """Read scores from an .npz. Raises SedcoreError with one sentence where something is missing or odd."""
+    """Read scores from an .npz. Raises SedcoreError where an array is missing or malformed."""
     name = path.name
     try:
         with zipfile.ZipFile(path) as archive:
@@ -56,7 +56,7 @@ def read_npz_source(path: Path) -> Source:
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
-    """Read a member whose header does not promise more than the file holds: numpy allocates first."""
+    """Read a member, unless its header promises more than the file holds: numpy would allocate all of it first."""
     with archive.open(info) as file:
         try:
             version = np.lib.format.read_magic(file)

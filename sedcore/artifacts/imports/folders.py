@@ -1,10 +1,10 @@
-"""Folders of tables: a score table a clip, or events at several thresholds; and a .zip of such a folder.
+"""Folders of tables, or a .zip of one: a score table a clip, or events at several thresholds.
 
     score tables   CLIP.tsv: onset offset Dog Speech ..., a row a frame, as sed_scores_eval writes them
     events         predictions_th_0.31.tsv: event_label onset offset filename, the events at that threshold
 
 Frame scores become clip scores by their maximum. With events a clip's score is the highest threshold at which
-the class fires, and 0 where it never does; so ties are as many as there are few thresholds.
+the class fires, and 0 where it never does; few thresholds thus mean many ties.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _THRESHOLD = re.compile(r"predictions_th_(\d+(?:\.\d+)?|\.\d+)\.(?:tsv|csv|txt)"
 _EVENT = ("event_label", "onset", "offset", "filename")
 MOST_FILES = 100_000
 MOST_BYTES = 4 * 10**9  # unpacked
-_GAP_S = 1e-4  # frames of one table follow each other up to rounding
+_GAP_S = 1e-4  # rounding error allowed between the end of a frame and the start of the next
 
 
 def read_folder_source(folder: Path) -> Source:
@@ -49,9 +49,15 @@ def read_folder_source(folder: Path) -> Source:
 
 
 def unpack(archive: Path, into: Path) -> Path:
-    """Unpack the tables of a .zip into the folder `into` and return it. Names lose their folders.
+    """Unpack the tables of a .zip into the folder `into` and return it.
 
-    So that no member can choose where it is written; what is unpacked is bounded by bytes as they come.
+    Folders in names are dropped, so that no member can choose where it is written; the size is checked while
+    unpacking, since a header can lie.
+
+    Raises
+    ------
+    SedcoreError
+        The archive is damaged or too large, holds no table, or the same file name twice.
     """
     total = 0
     try:
@@ -83,7 +89,7 @@ def unpack(archive: Path, into: Path) -> Path:
 
 
 def copy_into(folder: Path, name: str, data: bytes) -> Path:
-    """Write an uploaded file into `folder` under the last part of its name. Raises SedcoreError for an odd one."""
+    """Write an uploaded file into `folder` under the last part of its name. Raises SedcoreError for an unsafe name."""
     last = PurePosixPath(name.replace("\\", "/")).name
     if not last or last.startswith(".") or "\0" in last or len(last.encode()) > 250:
         raise SedcoreError(f"a file named {name[:80]!r} cannot be taken; rename it")

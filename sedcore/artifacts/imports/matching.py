@@ -1,8 +1,8 @@
-"""Which clip and which class of somebody's file is which of the truth: by name, and nothing guessed.
+"""Matching clips and classes of imported scores with those of the truth: by name, and nothing guessed.
 
-Ids match as written; ids that differ only by their extension, by how accents are stored, or by folders that
-one side alone has, match where exactly one of each side is meant. Classes match as written, or where case,
-spaces, underscores and hyphens alone differ and one of each side is meant. Everything else is a question.
+Ids match as written. Ids that differ only in their extension, in how accents are stored, or in folders that one
+side alone has, match where the pair is unique. Classes match as written, or where they differ only in case, spaces,
+underscores and hyphens and the pair is unique. Everything else is a question.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import PurePosixPath
 from sedcore.errors import SedcoreError
 from sedcore.naming import nearest, nearest_names
 
-# What clip ids end with when they are file names. Any dot would not do: "Y1_0.000_10.000" has no extension.
+# Endings of clip ids that are file names. A dot alone is not enough: "Y1_0.000_10.000" has no extension.
 EXTENSIONS = frozenset(
     "wav flac ogg oga opus mp3 m4a aac aif aiff mp4 mkv webm npy npz pt h5 hdf5 tsv csv txt json jams lab".split()
 )
-# A class map is pairs (class of the scores, class of the truth). An empty side leaves the other's class out;
-# OTHERS stands for all classes of the scores that the truth does not have: left out ("*", "") or kept, without
-# a positive clip ("*", "*"), as one alone is kept by ("Cat", "Cat").
+# A class map is pairs (class of the scores, class of the truth). An empty side leaves the other's class out.
+# ("Cat", "Cat") keeps a class that the truth lacks, without a positive clip. OTHERS stands for all such classes:
+# ("*", "") leaves them out, ("*", "*") keeps them.
 LEAVE_OUT = ""
 OTHERS = "*"
 ClassMap = Sequence[tuple[str, str]]
@@ -30,7 +30,7 @@ ClassMap = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class ClipMatch:
-    """Rows that belong together, in the order of the truth, and who is alone."""
+    """Matched rows, in the order of the truth, and the clips without a match."""
 
     rows: tuple[tuple[int, int], ...]  # (row of the source, row of the truth)
     without_truth: tuple[str, ...]
@@ -40,7 +40,7 @@ class ClipMatch:
 
 @dataclass(frozen=True)
 class Question:
-    """A class that has no sure counterpart. `of`: "scores" or "truth"; `candidates` are of the other side."""
+    """A class without a certain counterpart. `of`: "scores" or "truth"; `candidates` are of the other side."""
 
     of: str
     name: str
@@ -49,10 +49,10 @@ class Question:
 
 @dataclass(frozen=True)
 class ClassMatch:
-    """`sources` is {class of the run: class of the scores}, in the run's order.
+    """Matched classes: `sources` is {class of the run: class of the scores}, in the run's order.
 
-    None for a class of the truth without scores because it never fires. A class that the truth does not have is
-    there because a class map says so: no clip has it.
+    The value is None for a class that never fires. A class that the truth lacks is there only if the class map keeps
+    it; no clip has it.
     """
 
     sources: dict[str, str | None]
@@ -103,8 +103,9 @@ def match_classes(
 ) -> ClassMatch:
     """Match classes of the scores with those of the truth.
 
-    closed: the truth names all its classes, also those that no clip has. never_fires: a class without scores is
-    one that never fired (events), as long as every class of the scores has its place.
+    closed : the truth names all its classes, also those that no clip has.
+    never_fires : a class without scores counts as one that never fired (events), if each class of the scores is
+        matched.
 
     Raises
     ------
@@ -153,7 +154,7 @@ def match_classes(
 def _called_the_same(
     classes: Sequence[str], truth_classes: Sequence[str]
 ) -> tuple[dict[str, str], list[str]]:
-    """Return {class of the truth: class of the scores} by name, and a note on each that is not spelt alike."""
+    """Return {class of the truth: class of the scores} by name, and a note on each pair that is spelt differently."""
     pairs, notes = {c: c for c in classes if c in truth_classes}, []
     theirs = _unique(truth_classes, _folded)
     for key, place in _unique(classes, _folded).items():
@@ -165,7 +166,7 @@ def _called_the_same(
 
 
 def ask(questions: Sequence[Question], closed: bool) -> str:
-    """Return the questions as one sentence for the command line: which --class-map answers them."""
+    """Return the questions as one sentence for the command line, with the --class-map that answers them."""
     ours = [q for q in questions if q.of == "scores"]
     theirs = [q for q in questions if q.of == "truth"]
     parts, ways = [], []
@@ -202,7 +203,7 @@ def _check_map(class_map: ClassMap, classes: Sequence[str], truth: Sequence[str]
             continue
         if source and source not in classes:
             raise SedcoreError(f"{given}: {_unknown(source, classes, 'scores')}")
-        # A class of the scores that no clip of the truth has is kept under its own name, if that is said.
+        # ("Cat", "Cat") keeps a class that the truth lacks.
         if target and target not in truth and (closed or source != target):
             raise SedcoreError(f"{given}: {_unknown(target, truth, 'truth')}")
         twice = next(
@@ -229,13 +230,13 @@ def _classes(questions: Sequence[Question]) -> str:
 
 
 def _near(name: str, others: Sequence[str]) -> tuple[str, ...]:
-    """Return the classes that `name` may be, nearest first: the ones that fold alike, then by spelling."""
+    """Return the classes that `name` may mean: first those that fold alike, then the nearest by spelling."""
     alike = [other for other in others if _folded(other) == _folded(name)]
     return tuple(dict.fromkeys([*alike, *nearest_names(name, others)]))
 
 
 def _unique(names: Sequence[str], key: Callable[[str], str]) -> dict[str, int]:
-    """{key: place} of the names whose key is theirs alone."""
+    """Return {key: place} of the names whose key is unique."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, name in enumerate(names):
         places[key(str(name))].append(place)

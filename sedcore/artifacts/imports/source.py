@@ -1,6 +1,6 @@
-"""What was read of somebody's scores, and the truth they are held against, before the two meet.
+"""Imported scores (`Source`) and labels (`Truth`) as they were read, before they are matched.
 
-Scores are kept a column a class, as they were read: a column may hold text until it turns out to be a class.
+Scores are a column a class, unconverted: a column may hold text until it is known to be a class.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sedcore.errors import SedcoreError
 class Truth:
     """Labels of clips: `labels` is (clips, classes) bool.
 
-    `words` says what it is ("strong labels of ground_truth.tsv"). `closed`: the classes are known, also those
-    that no clip has (a data set, a column a class); a list of events or tags knows only those that occur.
+    `words` describes it ("strong labels of ground_truth.tsv"). `closed`: all classes are known, also those that no
+    clip has (a data set, a column a class); a list of events or tags names only those that occur.
     """
 
     words: str
@@ -45,13 +45,13 @@ class Source:
 
     Attributes
     ----------
-    name : of the file or folder, without the way to it.
+    name : of the file or folder, without its path.
     format : in words.
     clip_ids : (clips,) str, unique.
     columns : {class: (clips,) values as read}; numbers, or text where the file holds text.
-    truth : what the file itself holds of it.
-    frames : scores a frame, where it has them.
-    events : clip_id, threshold, onset_s, offset_s, label: where the scores are events at several thresholds.
+    truth : that of the file itself, if it has one.
+    frames : scores a frame, if it has them.
+    events : a table (clip_id, threshold, onset_s, offset_s, label), if the scores are events at several thresholds.
     notes : sentences about what was read, and what was not.
     """
 
@@ -73,13 +73,17 @@ class Source:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Names of the columns, in their order."""
         return tuple(self.columns)
 
 
 def numbers(values: np.ndarray, source: str, column: str, clips: Sequence[str]) -> np.ndarray:
     """Return a column as finite floats, in the precision it came in.
 
-    Raises SedcoreError that names clip, class and cell where one is missing, text, NaN or infinite.
+    Raises
+    ------
+    SedcoreError
+        A cell is missing, text, NaN or infinite; it names clip, class and cell.
     """
     values = np.asarray(values)
     if values.dtype.kind in "biu":
@@ -126,7 +130,7 @@ def labels_of(columns: Mapping[str, np.ndarray], source: str, clips: Sequence[st
 
 
 def reject_twice(ids: Sequence[str], where: str) -> None:
-    """Raise SedcoreError where a clip id stands twice."""
+    """Raise SedcoreError where a clip id occurs twice."""
     twice = pd.Index(ids).duplicated()
     if twice.any():
         first = ids[int(np.argmax(twice))]

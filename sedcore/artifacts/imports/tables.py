@@ -1,4 +1,4 @@
-"""Tables of scores: CSV (tabs, semicolons too) and Parquet, a column a class or a row a clip and tag.
+"""Tables of scores: CSV (also with tabs or semicolons) and Parquet, a column a class or a row a clip and tag.
 
     columns   clip_id Dog Speech ...           the id column may have any of the names in ID_NAMES
     export    clip_id y_Dog ... p_Dog ...      as `predictions export` writes it: truth and scores
@@ -22,7 +22,7 @@ from sedcore.artifacts.files import EXACT_FLOATS
 from sedcore.artifacts.imports.source import Source, Truth, labels_of, numbers
 from sedcore.errors import SedcoreError
 
-# In the order in which they are preferred; case, spaces and hyphens do not matter.
+# In order of preference; case, spaces and hyphens do not matter.
 ID_NAMES = (
     "clip_id",
     "filename",
@@ -39,7 +39,7 @@ ID_NAMES = (
     "ytid",
     "video_id",
 )
-# What stands for no number in a column of numbers; in a column of text they are words, such as a class None.
+# Missing values in a column of numbers; in a column of text they are words, such as a class None.
 NO_NUMBER = ("", "-", "nan", "NaN", "-nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "null", "NULL", "None")
 TAG_NAMES = ("tag", "label", "event_label", "class", "class_name")
 SCORE_NAMES = ("score", "probability", "prob", "confidence")
@@ -47,7 +47,7 @@ _PARQUET = (".parquet", ".pq")
 
 
 def read_table_source(path: Path) -> Source:
-    """Read a table of scores as it is. Raises SedcoreError with one sentence where it is none."""
+    """Read a table of scores, unmatched. Raises SedcoreError where it is not one."""
     frame = read_frame(path) if path.suffix.lower() in _PARQUET else None
     header = [_folded(name) for name in (header_of(path)[0] if frame is None else frame.columns)]
     if "onset" in header:
@@ -64,9 +64,9 @@ def read_table_source(path: Path) -> Source:
 
 
 def read_frame(path: Path, text: Sequence[str] = TAG_NAMES) -> pd.DataFrame:
-    """Read a CSV or Parquet table with its id column as text, put first and named clip_id.
+    """Read a CSV or Parquet table with its id column as text, placed first and named clip_id.
 
-    text : names of further columns of text, of a CSV.
+    text : names of a CSV's other text columns.
     """
     frame = _parquet(path) if path.suffix.lower() in _PARQUET else _csv(path, text)
     ids = _id_column(path.name, list(frame.columns))
@@ -100,7 +100,7 @@ def header_of(path: Path) -> tuple[list[str], str]:
         cells = {mark: [cell.strip() for cell in next(csv.reader([line], delimiter=mark))] for mark in marks}
     except csv.Error as error:
         raise SedcoreError(f"{path.name}: its first line is no header of a table ({error})") from error
-    # names of classes may hold a mark: the separator is the one that sets a column of ids apart, if any does
+    # Class names may hold a mark: prefer the separator that yields an id column.
     separator = next((mark for mark in marks if _id_place(cells[mark]) is not None), marks[0])
     return cells[separator], separator
 
@@ -108,7 +108,7 @@ def header_of(path: Path) -> tuple[list[str], str]:
 def read_text(
     path: Path, header: Sequence[str], separator: str, *, named: bool = True, text=()
 ) -> pd.DataFrame:
-    """Read a text table whose columns are `header`; `text` columns stay text. `named`: the first line is it."""
+    """Read a text table with the columns `header`; `text` columns stay text. `named`: the first line is the header."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more fields than the header
@@ -144,7 +144,7 @@ def _csv(path: Path, text: Sequence[str]) -> pd.DataFrame:
     _check_header(path.name, header)
     place = _id_place(header)
     ids = header[place or 0]
-    # Without an id column the first line may be data: the error about that comes before rows are read.
+    # Called for its error: without an id column the first line may be data.
     _id_column(path.name, header)
     words = [name for name in header if _folded(name) in text]
     return read_text(path, header, separator, text=(ids, *words))
@@ -167,7 +167,7 @@ def _parquet(path: Path) -> pd.DataFrame:
 
 
 def _columns(name: str, frame: pd.DataFrame) -> Source:
-    """Read a column a class, with y_ columns for the truth where it has them."""
+    """Return the scores of a table with a column a class, and its truth if it has y_ columns."""
     header, notes = list(frame.columns[1:]), []
     ids = frame["clip_id"].to_numpy()
     truth_of = {column[2:]: column for column in header if column.startswith("y_") and len(column) > 2}
@@ -177,7 +177,7 @@ def _columns(name: str, frame: pd.DataFrame) -> Source:
         truth_of = {c: column for c, column in truth_of.items() if c in header}
         scores_of = {column: column for column in header if column not in truth_of.values()}
         rest = []
-    unused = [  # a class of that name has its p_ before it
+    unused = [  # a class of such a name would have the prefix p_
         name
         for name, column in scores_of.items()
         if name == column and (name == "" or _folded(name) in ID_NAMES or _unnamed(name))
@@ -197,7 +197,7 @@ def _columns(name: str, frame: pd.DataFrame) -> Source:
 
 
 def _long(name: str, frame: pd.DataFrame, header: Sequence[str]) -> Source:
-    """Read a row a clip and tag; each clip needs a score for each tag."""
+    """Return the scores of a table with a row a clip and tag; each clip needs a score for each tag."""
     tag, score = _first(header, TAG_NAMES), _first(header, SCORE_NAMES)
     clips = frame.iloc[:, 0].to_numpy()
     if frame.iloc[:, tag].isna().any():
@@ -219,7 +219,7 @@ def _long(name: str, frame: pd.DataFrame, header: Sequence[str]) -> Source:
         )
     values = frame.iloc[:, score].to_numpy()
     if values.dtype.kind not in "biuf":
-        for column in range(len(classes)):  # says which clip and class holds text
+        for column in range(len(classes)):  # called for its error, which names clip and class
             numbers(values[columns == column], name, classes[column], clips[columns == column])
         values = values.astype(np.float64)
     table = np.empty((len(ids), len(classes)), values.dtype)

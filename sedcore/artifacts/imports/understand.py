@@ -1,11 +1,11 @@
-"""From a file of scores to a run: what it holds, how it meets the truth, and only then the writing.
+"""From a file of scores to a run, in three steps: read, match with the truth, write.
 
     source = read_scores("scores.csv")            # as it is
     understood = understand(source, truth)        # matched; nothing is written
     run = write_run(root, understood, name="theirs")
 
-Clips without truth or without a score are not part of the run: they are named in what is understood and in
-the run's config. Nothing about classes is guessed: open questions are `Understood.questions`.
+Clips without truth or without a score are left out of the run and named in `Understood` and in the run's config.
+Nothing about classes is guessed: open questions are `Understood.questions`.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Understood:
 
     Attributes
     ----------
-    predictions : of the run; None while there are questions.
+    predictions : scores and truth of the run; None while there are questions.
     questions : classes without a sure counterpart, to be answered by a class map.
     without_truth, without_scores : clips that are left out.
     sources : {class of the run: class of the scores, None where it never fires}.
     lowest, highest : of the scores; NaN while there are questions.
-    notes : sentences about everything that is not as plain as it could be.
+    notes : sentences about whatever was renamed, left out or assumed.
     """
 
     source: str
@@ -83,7 +83,7 @@ def read_scores(path: str | Path) -> Source:
     Raises
     ------
     SedcoreError
-        It is none of them, or something in it is wrong; one sentence.
+        The format is none of these, or the contents are wrong.
     """
     path = user_path(path)
     if not path.exists():
@@ -117,7 +117,7 @@ def read_source(
 def understand(
     source: Source, truth: Truth | None = None, *, split: str = "test", class_map: ClassMap = ()
 ) -> Understood:
-    """Match scores with truth and say what came of it, writing nothing.
+    """Match scores with truth and return the result; nothing is written.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def understand(
 
 
 def _one_truth(source: Source, given: Truth | None) -> tuple[Truth, list[str]]:
-    """Return the truth that was given, else that of the scores' own file, and a note where the latter is not used."""
+    """Return the given truth, else that of the scores' own file, and a note where the latter is not used."""
     own = source.truth
     if given is None and own is None:
         raise SedcoreError(
@@ -182,7 +182,7 @@ def _one_truth(source: Source, given: Truth | None) -> tuple[Truth, list[str]]:
 
 
 def write_run(root: Path, understood: Understood, name: str, *, run_id: str = "") -> Run:
-    """Write an imported run and return it; it appears with all its files or not at all.
+    """Write an imported run and return it; it becomes visible with all its files or not at all.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def write_run(root: Path, understood: Understood, name: str, *, run_id: str = ""
 
 
 def config_of(understood: Understood) -> dict[str, Any]:
-    """Return what run.json keeps of an import: where scores and truth came from, and what was left out."""
+    """Return the config that run.json keeps of an import: origin of scores and truth, and what was left out."""
     renamed = {source: name for name, source in understood.sources.items() if source not in (name, None)}
     config = {
         "source": understood.source,
@@ -244,7 +244,7 @@ def _named(questions: Sequence[Question]) -> str:
 
 
 def _rows(source: Source, truth: Truth, clips: ClipMatch) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows of the source (-1: none, it never fires) and of the truth, in the order of the truth."""
+    """Return rows of the source (-1: a clip without an event) and of the truth, in the order of the truth."""
     ours = {row: place for place, row in clips.rows}
     kept = range(len(truth.clip_ids)) if source.events is not None else sorted(ours)
     return np.array([ours.get(row, -1) for row in kept]), np.array(list(kept))

@@ -1,7 +1,7 @@
-"""The audit of printed results: what can be right in tables and matrices that somebody printed.
+"""The audit of printed results: which numbers of printed tables and matrices can be right.
 
-`read_document` understands what is pasted or uploaded, `audit` checks it cell by cell, `report_document` is the
-example. Nothing is accused by taste: see `checks` and `together` for the bounds.
+`read_document` parses pasted or uploaded text, `audit` checks it cell by cell, `report_document` is the example.
+Every objection follows from bounds: see `checks` and `together`.
 """
 
 from sedcore.evaluation.audit.reading import read_document

@@ -1,4 +1,4 @@
-"""Printed averages and rows of classes against what is printed of the classes, as they are and exchanged."""
+"""Checks of printed averages and rows of classes against printed matrices or rows, as printed and exchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BY_CALL = "as scikit-learn prints them when called with (y_pred, y_true)"
 
 
 def check_against_matrices(result: Result) -> tuple[list[Finding], Ranges]:
-    """Printed averages and rows against printed matrices; also the averages that the matrices give."""
+    """Check printed averages and rows against printed matrices; return findings and the averages of the matrices."""
     candidates: dict[str, list[tuple[str, Ranges]]] = {}
     for way, confusion in orientations(result.confusion).items():
         candidates[way] = [(name, from_counts(confusion, name)) for name in CONVENTIONS]
@@ -40,7 +40,7 @@ def check_against_matrices(result: Result) -> tuple[list[Finding], Ranges]:
 
 
 def check_against_rows(result: Result, clips: int | None) -> tuple[list[Finding], Ranges]:
-    """Printed averages against printed rows of all classes; also the averages that the rows allow."""
+    """Check printed averages against printed rows of all classes; return findings and the averages the rows allow."""
     as_printed = [
         (name, from_rows(result.classes, clips, name)) for name in ("zero", "zero, left out", "nan")
     ]
@@ -54,7 +54,7 @@ def check_against_rows(result: Result, clips: int | None) -> tuple[list[Finding]
 def _against(
     result: Result, candidates: Mapping[str, list[tuple[str, Ranges]]], what: str
 ) -> tuple[list[Finding], Ranges]:
-    """Compare averages with what they must be, in each orientation under each convention."""
+    """Compare averages with their recomputed ranges, for each orientation and convention."""
     best: dict[str, tuple[list[tuple[str, str]], str, Ranges]] = {}
     for way, tried in candidates.items():
         scored = [(_differing(result.averages, ranges), name, ranges) for name, ranges in tried]
@@ -105,7 +105,7 @@ def _exchanged(
 
 
 def _differing(averages: Mapping[str, Scores], ranges: Ranges) -> list[tuple[str, str]]:
-    """(average, part) of the printed cells that the ranges exclude."""
+    """Return (average, part) of the printed cells that the ranges exclude."""
     wrong = []
     for average, row in ranges.items():
         for part, (low, high) in row.items():
@@ -116,15 +116,16 @@ def _differing(averages: Mapping[str, Scores], ranges: Ranges) -> list[tuple[str
 
 
 def _is_harmonic(printed, part: str, row: Mapping[str, tuple[float, float]]) -> bool:
-    """Whether a printed F1 is that of the averaged P and R, which some call macro F1."""
+    """Whether a printed F1 is the harmonic mean of the averaged P and R, which some call macro F1."""
     if part != "f1" or not {"precision", "recall"} <= set(row):
         return False
     return printed.holds(*(harmonic(row["precision"][edge], row["recall"][edge]) for edge in (0, 1)))
 
 
 def _other_definition(result: Result, ranges: Ranges, what: str) -> list[Finding]:
-    """Macro or weighted F1 that is the harmonic mean of the averages (Opitz and Burst, "Macro F1 and Macro F1",
-    2019): right by that definition, but not comparable with the mean of the classes' F1."""
+    """Find macro or weighted F1 that is the harmonic mean of the averages (Opitz and Burst, "Macro F1 and Macro F1",
+    2019): right by that definition, but not comparable with the mean of the classes' F1.
+    """
     findings = []
     for average in ("macro", "weighted"):
         printed, must = result.averages.get(average, {}).get("f1"), ranges.get(average, {}).get("f1")
@@ -138,7 +139,7 @@ def _other_definition(result: Result, ranges: Ranges, what: str) -> list[Finding
 
 
 def _rows_against_matrices(result: Result) -> list[Finding]:
-    """Rows of classes against the matrices of the same classes, as they are and exchanged."""
+    """Check rows of classes against the matrices of the same classes, as printed and exchanged."""
     shared = [name for name in result.classes if name in result.matrices]
     if not shared:
         return []
@@ -167,7 +168,7 @@ def _rows_against_matrices(result: Result) -> list[Finding]:
 
 
 def _row_differs(row: ClassRow, tp: int, predicted: int, support: int) -> list[str]:
-    """The parts of a row that counts do not give; what divides by nothing may be 0 or 1."""
+    """Return the parts of a row that differ from the counts; a score that divides by 0 may be 0 or 1."""
     pairs = {"precision": (tp, predicted), "recall": (tp, support), "f1": (2 * tp, predicted + support)}
     wrong = [] if row.support in (None, support) else ["support"]
     for part, printed in row.scores.items():

@@ -1,8 +1,8 @@
-"""Which whole numbers of clips can stand behind a printed precision, recall and F1.
+"""Which counts of clips can give a printed precision, recall and F1.
 
-Of a class with `support` n positive clips, tp were found among `predicted` that were called: P = tp / predicted,
-R = tp / n, F1 = 2 tp / (n + predicted). All are ratios of whole numbers, so of a small class few numbers can
-be printed at all. The same holds for the micro average, with n the labels of all classes.
+For a class with n positive clips (`support`), `predicted` predicted ones and tp in both: P = tp / predicted,
+R = tp / n, F1 = 2 tp / (n + predicted). All are ratios of whole numbers, so a small class has few possible values.
+The same holds for the micro average, with n the labels of all classes.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import numpy as np
 
 from sedcore.evaluation.audit.tables import Printed, Scores, harmonic
 
-MOST_CANDIDATES = 2_000  # numbers of tp that are tried; beyond, digits no longer bind whole numbers
+MOST_CANDIDATES = 2_000  # values of tp that are tried; beyond, printed digits no longer bind whole numbers
 ANYTHING = Printed(0.5, 0)
 
 
 class Attainable(NamedTuple):
-    """The tp and the predicted counts that give what was printed, each (lowest, highest); inf: unbounded."""
+    """The tp and predicted counts that give the printed scores, each (lowest, highest); inf: unbounded."""
 
     tp: tuple[int, int]
     predicted: tuple[float, float]
 
 
 def attainable(scores: Scores, support: int, others: int | None = None) -> Attainable | None:
-    """The counts that can stand behind printed scores, None where none can.
+    """Return the counts that can give the printed scores, None where none can.
 
     support: positive clips. others: clips that are not positive, which bounds false alarms; None if unknown.
-    What divides by nothing may have been printed as 0 or as 1 (zero_division of scikit-learn). Every tp that
-    the recall allows is tried, each with the range of predicted counts that precision and F1 leave.
+    A score that divides by 0 may be printed as 0 or as 1 (zero_division of scikit-learn). Every tp that the recall
+    allows is tried, with the range of predicted counts that precision and F1 leave.
     """
     p, r, f1 = (scores.get(part, ANYTHING) for part in ("precision", "recall", "f1"))
     most = math.inf if others is None else float(others)
@@ -56,7 +56,7 @@ def attainable(scores: Scores, support: int, others: int | None = None) -> Attai
 
 
 def _without_positives(p: Printed, r: Printed, f1: Printed, most: float) -> Attainable | None:
-    """No positive clip: all that is predicted is wrong, and recall divides by nothing."""
+    """Return the counts of a class without positives: every prediction is wrong, and recall divides by 0."""
     if not (r.low <= 0 or r.high >= 1):
         return None
     by_convention = (p.low <= 0 or p.high >= 1) and (f1.low <= 0 or f1.high >= 1)  # nothing predicted
@@ -67,7 +67,7 @@ def _without_positives(p: Printed, r: Printed, f1: Printed, most: float) -> Atta
 
 
 def why_not(scores: Scores, support: int, others: int | None = None) -> str:
-    """In words, why no counts give the printed scores (`attainable` found none): the least that refutes."""
+    """Return why no counts give the printed scores (`attainable` is None): the smallest contradiction, in words."""
     r, p, f1 = (scores.get(part) for part in ("recall", "precision", "f1"))
     if r is not None and attainable({"recall": r}, support) is None:
         if support == 0:
@@ -77,15 +77,15 @@ def why_not(scores: Scores, support: int, others: int | None = None) -> str:
             f"{tp}/{support} is {tp / support:.4f}" for tp in (below, below + 1) if tp <= support
         )
         return f"no tp of {support} gives R {r}: {near}"
-    some = {part: printed for part, printed in scores.items() if part != "f1"}
-    if p is not None and attainable(some, support, others) is None:
+    without_f1 = {part: printed for part, printed in scores.items() if part != "f1"}
+    if p is not None and attainable(without_f1, support, others) is None:
         return (
             f"no tp of {support} gives R {r} with P {p}"
             if r
             else f"no counts give P {p} with {support} positives"
         )
-    pair = {part: printed for part, printed in scores.items() if part != "precision"}
-    if f1 is not None and r is not None and attainable(pair, support, others) is None:
+    without_p = {part: printed for part, printed in scores.items() if part != "precision"}
+    if f1 is not None and r is not None and attainable(without_p, support, others) is None:
         return f"no tp of {support} gives F1 {f1} with R {r}"
     named = [
         f"{name} {scores[part]}" for part, name in (("precision", "P"), ("recall", "R")) if part in scores

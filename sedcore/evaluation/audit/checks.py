@@ -1,7 +1,7 @@
-"""What cannot be right in one result: its averages, its rows of classes and its matrices, beside each other.
+"""Checks of a single result: whether its averages, rows of classes and matrices are possible.
 
-Every claim follows from bounds: what is said to be impossible cannot come from any counts, given that numbers
-were rounded, under any of the conventions in `recompute.CONVENTIONS`. Nothing found means only that.
+A number is called impossible only if no counts give it, up to rounding, under any of the conventions in
+`recompute.CONVENTIONS`. No finding does not mean that a number is right.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sedcore.evaluation.audit.tables import (
 
 
 def check_identities(result: Result) -> list[Finding]:
-    """What averages refute by themselves: F1 against P and R, weighted R against micro R."""
+    """Check averages by themselves: F1 against P and R, weighted R against micro R."""
     findings = []
     for average in result.averages:
         findings += _check_f1(result.averages[average], average)
@@ -32,7 +32,7 @@ def check_identities(result: Result) -> list[Finding]:
 
 
 def _check_f1(row: Scores, average: str) -> list[Finding]:
-    """Micro F1 is the harmonic mean of its P and R; other averages of F1 are at most that, F1 being concave."""
+    """Check that micro F1 is the harmonic mean of its P and R, other averages at most that, as F1 is concave."""
     if not all(part in row for part in PARTS):
         return []
     p, r, f1 = (row[part] for part in PARTS)
@@ -49,7 +49,7 @@ def _check_f1(row: Scores, average: str) -> list[Finding]:
 
 
 def _check_weighted(result: Result) -> list[Finding]:
-    """Weighted R always equals micro R: both are all that was found of all labels."""
+    """Check that weighted R equals micro R: both are the share of all labels that was found."""
     micro, weighted = result.averages.get("micro", {}), result.averages.get("weighted", {})
     if "recall" not in micro or "recall" not in weighted:
         return []
@@ -70,7 +70,7 @@ def _check_weighted(result: Result) -> list[Finding]:
 
 
 def check_counts(result: Result, clips: int | None) -> list[Finding]:
-    """Rows of classes with support: whether whole numbers of clips can give them, as printed or exchanged."""
+    """Check whether whole numbers of clips can give rows with support, as printed or exchanged."""
     rows = {name: row for name, row in result.classes.items() if row.support is not None and row.scores}
     wrong = [name for name, row in rows.items() if not _possible(row, clips)]
     fine = [
@@ -96,7 +96,7 @@ def check_counts(result: Result, clips: int | None) -> list[Finding]:
 
 
 def check_total(result: Result, clips: int | None, classes: int | None) -> list[Finding]:
-    """Micro averages from the number of all labels that is printed beside them."""
+    """Check micro averages against the number of all labels that is printed beside them."""
     micro, total = result.averages.get("micro", {}), result.total
     if total is None or not micro:
         return []
@@ -108,7 +108,7 @@ def check_total(result: Result, clips: int | None, classes: int | None) -> list[
 
 
 def check_support_sum(result: Result) -> list[Finding]:
-    """The supports of the classes against the number of all labels printed beside the averages."""
+    """Check the sum of the classes' supports against the number of all labels printed beside the averages."""
     total, rows = result.total, [row.support for row in result.classes.values()]
     if total is None or not rows or None in rows or sum(rows) == total:
         return []
@@ -120,7 +120,7 @@ def check_support_sum(result: Result) -> list[Finding]:
 
 
 def check_class_f1(result: Result) -> list[Finding]:
-    """Rows of classes without support: F1 is the harmonic mean of P and R."""
+    """Check that F1 is the harmonic mean of P and R in rows without support."""
     findings = []
     for name, row in result.classes.items():
         if row.support is not None or not all(part in row.scores for part in PARTS):
@@ -154,7 +154,7 @@ def _turned(scores: Scores) -> Scores:
 
 
 def check_matrices(result: Result, clips: int | None) -> list[Finding]:
-    """Matrices of one split share its number of clips."""
+    """Check that the matrices of a split have the same number of clips."""
     totals = {name: sum(matrix) for name, matrix in result.matrices.items()}
     if not totals:
         return []

@@ -1,4 +1,4 @@
-"""A line as cells, and what a header calls its columns: precision, averages, counts, by their usual names."""
+"""Splitting a line into cells, and recognising the columns of a header by their usual names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from sedcore.evaluation.audit.numbers import is_number, is_undefined
 
-# What a column means: ("part", "f1"), ("average", "micro"), ("both", "micro:f1"), ("count", "tp"), ("text", "model").
+# (kind, name): ("part", "f1"), ("average", "micro"), ("both", "micro:f1"), ("count", "tp"), ("text", "model").
 Column = tuple[str, str]
 
 PART_NAMES = {
@@ -43,12 +43,12 @@ FILLERS = {
 
 
 def part_of(name: object) -> str | None:
-    """precision, recall, f1 or support, from how a column or row is called; None for another name."""
+    """Return precision, recall, f1 or support for the name of a column or row; None for another name."""
     return _known(name, PART_NAMES)
 
 
 def average_of(name: object) -> str | None:
-    """micro, macro, weighted or samples, from how a column or row is called; None for another name."""
+    """Return micro, macro, weighted or samples for the name of a column or row; None for another name."""
     return _known(name, AVERAGE_NAMES)
 
 
@@ -59,15 +59,14 @@ def _known(name: object, names: dict[str, tuple[str, ...]]) -> str | None:
 
 
 def _words(text: str) -> list[str]:
-    """Words in lower case: micro-averaged F1-score is micro, averaged, f1, score."""
+    """Return the words in lower case: micro-averaged F1-score is micro, averaged, f1, score."""
     text = re.sub(r"[$\\_{}*()]", " ", text.lower()).replace("f_1", "f1").replace("f 1", "f1")
     text = re.sub(r"\b(micro|macro|weighted|samples)(f1|p|r|precision|recall)\b", r"\1 \2", text)
     return re.split(r"[\s\-/:,.%]+", text)
 
 
 def column_of(cell: str) -> Column | None:
-    """What a column header means: (kind, name), such as ("part", "f1"), ("average", "micro"),
-    ("both", "micro:f1"), ("count", "tp"), ("text", "model"); None where it names nothing known."""
+    """Return the meaning of a column header, see `Column`; None where it names nothing known."""
     words = [word for word in _words(cell) if word not in FILLERS]
     if not words:
         return ("text", "row") if cell.strip() else None
@@ -89,7 +88,7 @@ def column_of(cell: str) -> Column | None:
 
 
 def header(cells: list[str], line: str) -> list[Column | None] | None:
-    """The columns that a line names, None if it is no header: a header names two or more and has no numbers."""
+    """Return the columns that a line names, None if it is no header: a header names two or more, without numbers."""
     if any(is_number(cell) for cell in cells):
         return None
     columns = [column_of(cell) for cell in cells]
@@ -103,7 +102,7 @@ def header(cells: list[str], line: str) -> list[Column | None] | None:
 
 
 def _words_header(words: list[str]) -> list[Column | None] | None:
-    """A header whose columns stand one space apart: each word a column, or an average and a part together."""
+    """Return the columns of a header with single spaces: each word a column, or an average and a part together."""
     known: list[tuple[str, str]] = []
     for word in words:
         column = column_of(word)
@@ -124,7 +123,7 @@ def _words_header(words: list[str]) -> list[Column | None] | None:
 
 
 def both_rows(first: list, second: list) -> list[Column | None]:
-    """Two rows of a header, averages above parts, as one."""
+    """Return the columns of a header in two rows, averages above parts."""
     averages = [name for kind, name in filter(None, first) if kind == "average"]
     parts = [name for kind, name in filter(None, second) if kind == "part"]
     each = len(parts) // len(averages)
@@ -140,7 +139,7 @@ def is_second_row(first_row: list, columns: list) -> bool:
 
 
 def cells_of(line: str) -> list[str]:
-    """A line as cells: by the separator it has, else by runs of spaces and numbers at its end."""
+    """Return the cells of a line: by its separator, else by runs of spaces and the numbers at its end."""
     line = re.sub(r"\\(?:textbf|textit|emph|mathbf|underline|bf)\b\s*", "", line)
     line = re.sub(r"\\\\(\[.*?\])?|\\(?:hline|toprule|midrule|bottomrule)", "", line)
     if "&" in line:
@@ -157,7 +156,7 @@ def cells_of(line: str) -> list[str]:
 
 
 def _spread(cells: list[str]) -> list[str]:
-    """A label and a first number that a PDF left in one cell are two."""
+    """Split a label and a first number that a PDF left in one cell."""
     words = cells[0].rsplit(maxsplit=1)
     if len(words) == 2 and is_number(words[1]) and part_of(words[0]):
         return [*words, *cells[1:]]

@@ -1,4 +1,4 @@
-"""How a printed number is written: its decimals, per cent, and what stands for undefined."""
+"""Parsing printed numbers: their decimals, per cent, and marks for undefined values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNDEFINED = {"-", "–", "—", "nan", "n/a", "na", "null", "none", "undefined",
 
 
 class Raw(NamedTuple):
-    """A number as text, and the line it stands on (0: not from lines)."""
+    """A number as text, and its line (0: not from lines)."""
 
     text: str
     line: int = 0
@@ -27,18 +27,22 @@ def is_number(token: str) -> bool:
 
 
 def is_undefined(token: str) -> bool:
-    """Whether a cell says that there is no number: a dash, nan and the like."""
+    """Whether a cell marks a missing number: a dash, nan and the like."""
     return token.strip().lower() in UNDEFINED
 
 
 def as_printed(
     cells: Mapping[tuple[str, str], Raw], place: str, notes: list[str]
 ) -> dict[tuple[str, str], Printed]:
-    """{(row, part): Printed} of one table.
+    """Return the numbers of one table, {(row, part): Printed}.
 
-    The decimals of a table are the most that a cell of it has: 0.8 among 0.83 is 0.80. Only where all cells of
-    a part (three or more) have fewer, that part was printed with fewer. A table with numbers over 1 is in per
-    cent. Raises SedcoreError at a number over 100, below 0, or over 1 among shares.
+    All cells have the decimals of the cell with most: 0.8 beside 0.83 is 0.80. A part whose cells (three or more)
+    all have fewer was printed with fewer. A table with numbers over 1 is in per cent.
+
+    Raises
+    ------
+    SedcoreError
+        A number is over 100, below 0, or over 1 among shares.
     """
     text = {
         place_: raw.text.strip().replace(",", ".")
@@ -68,13 +72,13 @@ def as_printed(
                 f"{_where(cells[key], place)} is {text[key][:40]}, wanted a number from 0 to {top}."
             )
         kept = min(digits[key] + (2 if per_cent else 0), MOST_DECIMALS)
-        # Only binary noise is rounded away: rounding to fewer digits than were printed would move the interval.
+        # Removes binary noise only: rounding to fewer digits than were printed would move the interval.
         printed[key] = Printed(round(share, 12), kept)
     return printed
 
 
 def _digits(decimals: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """The decimals that each cell was printed with."""
+    """Return the decimals that each cell was printed with."""
     most = max(decimals.values(), default=0)
     own = {
         part: [places for (_, p), places in decimals.items() if p == part and p in PARTS] for part in PARTS
@@ -84,7 +88,7 @@ def _digits(decimals: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], in
 
 
 def _refuse_mixed(cells, text, value, place: str) -> None:
-    """A single number over 1 among shares is a slip of the pen (or of a scanner), not per cent."""
+    """Reject a number over 1 among shares: a typing or scanning error, not per cent."""
     if any("%" in number for number in text.values()):
         return
     over = [key for key, v in value.items() if v > 1]

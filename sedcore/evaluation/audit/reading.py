@@ -1,4 +1,4 @@
-"""Printed results from what people have: JSON here, text tables in `text`.
+"""Reading printed results: JSON here, text tables in `text`.
 
 JSON may be the project's own shape ({"tables": {model: {split: table}}, "confusion_SPLIT": {model: matrices}}), a
 run's reported.json ({"tables": {split: table}, "confusion": {split: matrices}}), scikit-learn's
@@ -24,7 +24,7 @@ MOST_COUNT, MOST_DIGITS = 10**9, 30
 
 
 def read_document(text: str, clips: int | None = None, classes: int | None = None) -> Document:
-    """Understand pasted or uploaded text. clips, classes: of a split, where the reader knows them.
+    """Parse pasted or uploaded text. clips, classes: their numbers in a split, if known.
 
     Raises SedcoreError with the line (or the place in JSON) that was not understood.
     """
@@ -68,7 +68,7 @@ def _is_json(text: str) -> bool:
 
 
 def from_json(text: str) -> Document:
-    """Understand JSON. Numbers keep the digits they are written with. Raises SedcoreError."""
+    """Parse JSON; numbers keep the digits they are written with. Raises SedcoreError where it is malformed."""
     try:
         data = json.loads(text, parse_float=Decimal, parse_constant=lambda name: None)
     except json.JSONDecodeError as error:
@@ -91,7 +91,7 @@ def from_json(text: str) -> Document:
 
 
 def _project(data: dict, document: Document) -> None:
-    """The project's own shapes: tables by model and split, or by split; matrices likewise."""
+    """Parse the project's own shapes: tables by model and split, or by split; matrices likewise."""
     names = data.get("classes") or ()
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise SedcoreError('"classes" is not a list of names.')
@@ -140,7 +140,7 @@ def _is_table(value: object) -> bool:
 
 
 def _table(value: object, document: Document, place: str, result: Result | None = None) -> Result:
-    """A table by part and average, by average and part, or by class and part (scikit-learn's output_dict)."""
+    """Parse a table by part and average, by average and part, or by class and part (scikit-learn's output_dict)."""
     result = result or Result()
     cells: dict[tuple[str, str], Raw] = {}
     rows: dict[str, int | None] = {}
@@ -176,7 +176,7 @@ def _number(value: object, place: str) -> str:
         raise SedcoreError(f"{place} is {str(value)[:40]}, wanted a number.")
     if isinstance(value, str):
         return value
-    if abs(Decimal(value).adjusted()) > MOST_DIGITS:  # written out it would fill the memory
+    if abs(Decimal(value).adjusted()) > MOST_DIGITS:  # its digits would fill the memory
         raise SedcoreError(f"{place} is {str(value)[:40]}, wanted a number from 0 to 1, or in per cent.")
     return f"{value:f}"
 
@@ -186,7 +186,7 @@ def _count(value: object, place: str) -> int:
         number = None if isinstance(value, bool) else Decimal(value)
     except (TypeError, ValueError, ArithmeticError):
         number = None
-    # its size first: to make a whole number of 1e1000000 takes minutes
+    # the size is checked first: int() of 1e1000000 takes minutes
     if number is None or not number.is_finite() or not 0 <= number <= MOST_COUNT or number != int(number):
         raise SedcoreError(
             f"{place} is {str(value)[:40]}, wanted a whole number of clips: were counts normalised to rates?"
@@ -203,7 +203,7 @@ def _is_matrix(value: object) -> bool:
 
 
 def _matrices(value: object, names: Iterable[str], place: str) -> dict[str, tuple[int, int, int, int]]:
-    """{class: (tn, fp, fn, tp)} from a list of 2x2 or from an object by class."""
+    """Return {class: (tn, fp, fn, tp)} of a list of 2x2 matrices or of an object by class."""
     if isinstance(value, dict):
         entries = list(value.items())
     elif isinstance(value, list):

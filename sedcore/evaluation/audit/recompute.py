@@ -1,8 +1,7 @@
-"""The averages again, from what is printed of the classes.
+"""Averages recomputed from printed matrices or rows of classes.
 
-From matrices they are exact, but for what is done where a score divides by nothing; from rows of classes
-they are intervals, as the rows are rounded. Every convention that is in use is tried, so that nobody is
-accused for having chosen another one.
+From matrices they are exact, given a convention for scores that divide by 0; from rows of classes they are
+intervals, as the rows are rounded. Every convention in use is tried, so that none is called wrong.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ from sedcore.evaluation.audit.attainable import attainable
 from sedcore.evaluation.audit.tables import PARTS, ClassRow
 from sedcore.evaluation.counts import Confusion
 
-# average: part: (lowest, highest)
-Ranges = dict[str, dict[str, tuple[float, float]]]
+Ranges = dict[str, dict[str, tuple[float, float]]]  # average: part: (lowest, highest)
 
 _FILLS = {"zero": (0.0, "counts 0"), "one": (1.0, "counts 1"), "nan": (np.nan, "is left out, score by score")}
 _KEPT = {
@@ -24,7 +22,7 @@ _KEPT = {
     ", left out": "; classes without positives are left out of macro and weighted",
     ", no class": "; classes without positives are left out everywhere",
 }
-# What is done with a class whose precision, recall or F1 divides by nothing; the first is scikit-learn's.
+# How a class counts whose precision, recall or F1 divides by 0; the first is scikit-learn's default.
 CONVENTIONS = {
     f"{fill}{kept}": f"what divides by nothing {does}{leaves}"
     for kept, leaves in _KEPT.items()
@@ -33,7 +31,7 @@ CONVENTIONS = {
 
 
 def from_counts(confusion: Confusion, convention: str = "zero") -> Ranges:
-    """Micro, macro and weighted of exact counts under a convention; an average of nothing is missing."""
+    """Return micro, macro and weighted averages of counts under a convention, without undefined ones."""
     tp, support, predicted = confusion.tp, confusion.tp + confusion.fn, confusion.tp + confusion.fp
     name, _, leaves = convention.partition(", ")
     fill = _FILLS[name][0]
@@ -57,13 +55,13 @@ def from_counts(confusion: Confusion, convention: str = "zero") -> Ranges:
 
 
 def orientations(confusion: Confusion) -> dict[str, Confusion]:
-    """The counts as they are, and as if truth and predictions had changed places."""
+    """Return the counts as printed, and with truth and predictions exchanged."""
     turned = Confusion(tp=confusion.tp, fp=confusion.fn, fn=confusion.fp, tn=confusion.tn)
     return {"as printed": confusion, "arguments": turned}
 
 
 def columns_exchanged(ranges: Ranges) -> Ranges:
-    """The averages with the names of precision and recall exchanged."""
+    """Return the averages with the names of precision and recall exchanged."""
     other = {"precision": "recall", "recall": "precision", "f1": "f1"}
     return {
         average: {part: row[other[part]] for part in PARTS if other[part] in row}
@@ -72,10 +70,10 @@ def columns_exchanged(ranges: Ranges) -> Ranges:
 
 
 def from_rows(rows: Mapping[str, ClassRow], clips: int | None, convention: str = "zero") -> Ranges:
-    """What the averages can be, given printed rows of all classes. convention: "zero", "zero, left out" or "nan".
+    """Return the averages that printed rows of all classes allow. convention: "zero", "zero, left out" or "nan".
 
-    Macro and weighted are the averages of the rows' edges; weighted needs support. Micro needs it too: it comes
-    from the whole numbers of clips that can stand behind each row.
+    Macro and weighted are averages of the rows' lower and upper edges. Weighted and micro need support; micro
+    follows from the whole numbers of clips that can give each row.
     """
     chosen = list(rows.values())
     if convention == "zero, left out":

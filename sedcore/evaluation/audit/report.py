@@ -1,4 +1,4 @@
-"""The audit's example: the printed numbers of the report that this project grew from."""
+"""The example of the audit: the printed numbers of the report that this project began with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sedcore.evaluation.audit.verdicts import audit
 
 
 def report_numbers() -> dict:
-    """The figures of the report: its averaged tables and the matrices it prints.
+    """Return the numbers of the report: its tables of averages and its matrices.
 
     Keys: source, threshold, classes, tables {model: {split: table}}, confusion_validation {model: matrices}.
     """
@@ -19,7 +19,7 @@ def report_numbers() -> dict:
 
 
 def report_document() -> Document:
-    """The report's tables and matrices, to be audited: eight results, validation before test."""
+    """Return the report's tables and matrices for an audit: eight results, validation before test."""
     document = from_json(_text())
     for result in document.results:
         result.model = result.model.upper()
@@ -28,7 +28,7 @@ def report_document() -> Document:
 
 
 def report_notes() -> dict[str, dict[str, list[str]]]:
-    """{model: {split: sentences}}: where the report's tables cannot be right."""
+    """Return sentences on where the report's tables cannot be right, {model: {split: sentences}}."""
     numbers = report_numbers()
     notes = {model: {split: [] for split in splits} for model, splits in numbers["tables"].items()}
     for one in audit(report_document()).audited:

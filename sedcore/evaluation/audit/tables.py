@@ -1,8 +1,8 @@
-"""What was printed, as data: numbers with the digits they were printed with, tables of a model on a split.
+"""Printed results as data: numbers with their printed digits, tables of a model on a split, findings.
 
-A number printed with two decimals stands for the interval half a unit around it, edges included: numbers are
-taken as rounded, by whatever rule for halves, never as cut off. All numbers are shares from 0 to 1, also
-where the print was in per cent; 83.4 % has three decimals then.
+A printed number stands for the interval of half a unit of its last digit around it, edges included: numbers count
+as rounded, by whatever rule for halves, never as truncated. All are shares from 0 to 1, also if printed in per
+cent: 83.4 % has three decimals.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from sedcore.evaluation.counts import Confusion
 
 PARTS = {"precision": "P", "recall": "R", "f1": "F1"}
 AVERAGES = ("micro", "macro", "weighted", "samples")
-UNNAMED = "average"  # a row of P, R, F1 whose average is not said
-# Binary fractions miss the edges of intervals by about 1e-16; no printed digit is near this.
+UNNAMED = "average"  # a row of P, R, F1 whose kind of average is not given
+# Far above the rounding error of float64 (1e-16), far below any printed digit.
 SLACK = 1e-9
-MOST_DECIMALS = 6  # what float32 holds: digits past these are the computer's, not the count's
+MOST_DECIMALS = 6  # the precision of float32: later digits carry no information on counts
 
 
 class Printed(NamedTuple):
-    """A printed number: its value from 0 to 1, and how many decimals of it were printed."""
+    """A printed number: its value from 0 to 1, and its number of printed decimals."""
 
     value: float
     decimals: int
 
     @property
     def low(self) -> float:
+        """Lower edge of the interval that the number stands for."""
         return max(0.0, self.value - 0.5 * 10**-self.decimals - SLACK)
 
     @property
     def high(self) -> float:
+        """Upper edge of the interval that the number stands for."""
         return min(1.0, self.value + 0.5 * 10**-self.decimals + SLACK)
 
     def holds(self, low: float, high: float | None = None) -> bool:
@@ -47,7 +49,7 @@ class Printed(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A place in a result. kind "average": row is its name; "class" or "matrix": row is the class.
+    """A cell of a result. kind "average": row is its name; "class" or "matrix": row is the class.
 
     part: precision, recall, f1, support; in a matrix tn, fp, fn, tp.
     """
@@ -58,7 +60,7 @@ class Cell(NamedTuple):
 
 
 class Verdict(StrEnum):
-    """What can be said of a cell, a table, a result; worst first."""
+    """The verdict on a cell, a table or a result; worst first."""
 
     CANNOT = "cannot be right"
     EXCHANGED = "exchanged"
@@ -71,7 +73,7 @@ IMPOSSIBLE = (Verdict.CANNOT, Verdict.EXCHANGED)
 
 
 class Finding(NamedTuple):
-    """A sentence for a reader of the table, the cells it is about, and those it rests on beside them."""
+    """A verdict with a sentence for the reader, the cells it is about, and further cells it rests on (`beside`)."""
 
     verdict: Verdict
     sentence: str
@@ -79,12 +81,12 @@ class Finding(NamedTuple):
     beside: tuple[Cell, ...] = ()
 
 
-Scores = dict[str, Printed]  # by part; a part that was not printed, or printed as undefined, is missing
+Scores = dict[str, Printed]  # by part, without parts that were not printed or are undefined
 
 
 @dataclass
 class ClassRow:
-    """What is printed of a class: some of precision, recall and F1, and its support in clips."""
+    """A printed row of a class: some of precision, recall and F1, and its support in clips."""
 
     scores: Scores
     support: int | None = None
@@ -92,7 +94,7 @@ class ClassRow:
 
 @dataclass
 class Result:
-    """All that is printed of a model on a split: averages, rows of classes, matrices; any may be missing."""
+    """The printed numbers of a model on a split: averages, rows of classes, matrices; any may be missing."""
 
     model: str = ""
     split: str = ""
@@ -104,16 +106,18 @@ class Result:
 
     @property
     def name(self) -> str:
+        """Model and split, as named in sentences."""
         return " ".join(part for part in (self.model, self.split) if part) or "the table"
 
     @property
     def confusion(self) -> Confusion:
+        """The matrices as counts, (classes,) each."""
         tn, fp, fn, tp = np.array(list(self.matrices.values()), np.int64).reshape(-1, 4).T
         return Confusion(tp=tp, fp=fp, fn=fn, tn=tn)
 
     @property
     def support(self) -> dict[str, int]:
-        """Positive clips of each class as printed: by the matrices, else by the rows where all have it."""
+        """Printed positive clips of each class: of the matrices, else of the rows if all have support."""
         if self.matrices:
             return {name: fn + tp for name, (_, _, fn, tp) in self.matrices.items()}
         if self.classes and all(row.support is not None for row in self.classes.values()):
@@ -123,10 +127,10 @@ class Result:
 
 @dataclass
 class Document:
-    """Everything that is audited together: results on the same clips wherever their split has the same name.
+    """Results that are audited together; those with the same split name are of the same clips.
 
-    clips: of each split, where known. classes: how many, where known. threshold_chosen_on: the split whose
-    results the threshold was chosen by, where the print says so. notes: how the input was understood.
+    clips: of each split, if known. classes: how many, if known. threshold_chosen_on: the split that the threshold
+    was chosen on, if the print names it. notes: how the input was understood.
     """
 
     results: list[Result]
@@ -137,17 +141,17 @@ class Document:
 
 
 def average_cells(*places: tuple[str, str]) -> tuple[Cell, ...]:
-    """The cells at (average, part)."""
+    """Return the cells at (average, part)."""
     return tuple(Cell("average", average, part) for average, part in places)
 
 
 def harmonic(p: float, r: float) -> float:
-    """The harmonic mean of precision and recall, 0 where both are 0."""
+    """Return the harmonic mean of precision and recall, 0 where both are 0."""
     return 2 * p * r / (p + r) if p + r > 0 else 0.0
 
 
 def listed(words: Sequence[str], most: int = 6) -> str:
-    """Words as a phrase: a, b and c; past `most` the rest is a number."""
+    """Return words as a phrase, "a, b and c"; past `most` the rest is counted."""
     words = list(words)
     if len(words) > most:
         words = [*words[: most - 1], f"{len(words) - most + 1} more"]

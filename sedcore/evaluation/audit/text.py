@@ -1,8 +1,8 @@
-"""Printed results from text: scikit-learn's classification_report, Markdown, CSV, TSV, LaTeX rows, plain columns.
+"""Reading printed results from text: scikit-learn's classification_report, Markdown, CSV, TSV, LaTeX, plain columns.
 
-Line by line: a header names columns (averages, precision and so on, or tp, fp, fn, tn), rows of numbers follow
-under it, and a line without numbers is a title that may name model, split and threshold. Matrices as NumPy
-prints them are taken too.
+Text is read line by line: a header names columns (averages, precision and so on, or tp, fp, fn, tn), rows of numbers
+follow it, and a line without numbers is a title that may name model, split and threshold. Matrices as NumPy prints
+them are read too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RULE = re.compile(r"^[\s|:+=\-_]*$|^\s*\\(?:hline|toprule|midrule|bottomrule|cli
 
 @dataclass
 class _Block:
-    """A header with the rows under it, and the title above."""
+    """A header with its rows and the title above it."""
 
     columns: list[Column | None]
     line: int
@@ -59,7 +59,7 @@ class _Title:
 
 
 def from_text(text: str) -> Document:
-    """Understand text. Raises SedcoreError with the line that has numbers and no meaning."""
+    """Parse text. Raises SedcoreError with the first line of numbers that fits no header."""
     document, results = Document([]), _Results()
     title, block = _Title(), None
     bracketed: list[tuple[int, int]] = []
@@ -97,7 +97,7 @@ def from_text(text: str) -> Document:
 
 
 def _row(cells: list[str], block: _Block, number: int) -> tuple[dict[str, str], list[str], int] | None:
-    """The texts and numbers of a row under a block's header, None if it is not one."""
+    """Return texts, numbers and line of a row under a block's header, None if it is none."""
     wanted = block.columns
     texts = [c for c in wanted if c and c[0] == "text"]
     if len(cells) == len(wanted):
@@ -134,7 +134,7 @@ def _is_title(line: str, cells: list[str]) -> bool:
 
 
 def _title(line: str, before: _Title) -> _Title:
-    """What a title says: a model, a split, an average, a threshold; what it does not say stays as it was."""
+    """Return model, split, average and threshold of a title; all but the average default to those of `before`."""
     threshold = THRESHOLD.search(line)
     text = THRESHOLD.sub(" ", re.sub(r"^[\s#%>*]*|[*`]|\\(?:sub)*section|\\caption|[{}]", "", line))
     split = next(
@@ -171,14 +171,14 @@ def _refuse(line: str, number: int, block: _Block | None) -> None:
 
 
 class _Results:
-    """The results as they are read: tables of one model and split meet in one result."""
+    """Collects results while reading: tables of one model and split go into one result."""
 
     def __init__(self) -> None:
         self.blocks: list[_Block] = []
         self.held: list[Result] = []
 
     def at(self, model: str, split: str, kind: str, threshold: float | None) -> Result:
-        """The result of a model and split that has nothing of this kind yet; a second of a kind is numbered."""
+        """Return a result of model and split without tables of this `kind`; if all have one, a new numbered one."""
         name, number = model, 1
         while True:
             result = next((r for r in self.held if (r.model, r.split) == (name, split)), None)
@@ -200,7 +200,7 @@ class _Results:
         result.matrices = {f"class {i}": (*top, *low) for i, (top, low) in enumerate(couples, start=1)}
 
     def add(self, block: _Block, document: Document) -> None:
-        """Put the cells of a block where they belong: averages, rows of classes, matrices."""
+        """Add the cells of a block to the averages, rows of classes and matrices of their results."""
         columns = [c for c in block.columns if not (c and c[0] == "text")]
         groups: dict[tuple[str, str], dict[tuple[str, str], Raw]] = {}
         supports: dict[tuple[tuple[str, str], str], int] = {}
@@ -262,7 +262,7 @@ class _Results:
 
 
 def _meaning(column: tuple[str, str], row: str, line: int) -> tuple[str, str]:
-    """The (average or class:name, part) of a cell, from its column and row."""
+    """Return (average or class:name, part) of a cell, from its column and row."""
     kind, name = column
     if kind == "both":
         return tuple(name.split(":"))

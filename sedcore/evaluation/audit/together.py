@@ -1,6 +1,6 @@
-"""What cannot be right in results of several models on the same clips, and what trivial predictions score.
+"""Checks across results of several models on the same clips, and against trivial predictions.
 
-The models share the positives of each class, so they share the weights of the weighted average.
+The models share the positives of each class, hence the weights of the weighted average.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Found = list[tuple[Result, Finding]]
 
 
 def check_dominant(results: Sequence[Result], classes: int) -> Found:
-    """Weighted averages that contradict each other through the share of the largest class.
+    """Find weighted averages that contradict each other through the share of the largest class.
 
     A row with a small macro and a large weighted average forces one class to hold most labels; then the
-    weighted F1 of every model follows from its weighted P and R. If the tables are exchanged, each model has
-    weights of its own and binds only itself: the sentence says where that removes the contradiction.
+    weighted F1 of every model follows from its weighted P and R. If precision and recall are exchanged, each model
+    has its own weights and binds only itself: the sentence says if that removes the contradiction.
     """
     rows = [
         r for r in results if all(set(PARTS) <= set(r.averages.get(a, ())) for a in ("macro", "weighted"))
@@ -72,7 +72,7 @@ def check_dominant(results: Sequence[Result], classes: int) -> Found:
 
 
 def dominant_share(result: Result, classes: int) -> float:
-    """The least share of all labels that the largest class must hold for these averages, 0 if no more than half.
+    """Return the least share of all labels that the largest class must hold for these averages; 0 if at most half.
 
     Write x for the P (R, F1) of each class, each in 0..1, s for their sum, at most classes * macro, and w for
     the share of the largest class. The weighted average is largest with x = 1 there and the rest of s in the
@@ -98,7 +98,7 @@ def _binds(result: Result, part: str, classes: int) -> bool:
 def _impossible_f1(
     results: Sequence[Result], shares: Sequence[float]
 ) -> list[tuple[Result, tuple[float, float]]]:
-    """Those whose weighted F1 cannot be, with what it can be, given the share of the largest class."""
+    """Return the results with an impossible weighted F1, and its possible range, given the largest class's share."""
     excluded = []
     for result, share in zip(results, shares):
         low, high = _weighted_f1(result, share)
@@ -109,7 +109,7 @@ def _impossible_f1(
 
 
 def _weighted_f1(result: Result, share: float) -> tuple[float, float]:
-    """What weighted F1 can be where one class holds at least `share`: all else adds 0 to 1 - share."""
+    """Return the range of weighted F1 if one class holds at least `share`: the others add 0 to 1 - share."""
     if share <= 0.5:
         return 0.0, 1.0
     rest = 1 - share
@@ -120,14 +120,14 @@ def _weighted_f1(result: Result, share: float) -> tuple[float, float]:
 
 
 def check_supports(results: Sequence[Result]) -> Found:
-    """Results on the same clips have the same positives of each class; by exchanged arguments they have not."""
+    """Check that results on the same clips have the same positives; with exchanged arguments they differ."""
     given = [result for result in results if result.support]
     differing = (_supports_differ(given[0], other) for other in given[1:])
     return [one for one in differing if one]
 
 
 def _supports_differ(first: Result, second: Result) -> tuple[Result, Finding] | None:
-    """The finding on the result whose positives differ from those of the other."""
+    """Return the finding on two results with different positives, None where they agree."""
     shared = [name for name in second.support if name in first.support]
     off = [name for name in shared if second.support[name] != first.support[name]]
     if not off:
@@ -163,7 +163,7 @@ def _predicts(one: Result, other: Result, names: Sequence[str]) -> bool:
         else:
             held = attainable(one.classes[name].scores, one.support[name])
             if held is None or held.predicted[1] == np.inf:
-                return False  # nothing can be said of a class whose predictions are not bounded
+                return False  # unbounded predictions decide nothing
             low, high = held.predicted
         if not low <= other.support[name] <= high:
             return False
@@ -171,10 +171,10 @@ def _predicts(one: Result, other: Result, names: Sequence[str]) -> bool:
 
 
 def check_weights(result: Result, support: Sequence[int], source: str) -> list[Finding]:
-    """Weighted averages against macro ones, where another table tells the positives of each class.
+    """Check weighted averages against macro ones, with the positives of each class from another table.
 
     The classes' scores sum to classes * macro; weighted is largest with that sum in the classes that weigh
-    most, smallest in those that weigh least. Classes without positives may be in macro or not.
+    most, smallest in those that weigh least. Macro may or may not include classes without positives.
     """
     weights = np.sort(np.asarray(support, float))[::-1] / max(sum(support), 1)
     findings = []
@@ -196,15 +196,15 @@ def check_weights(result: Result, support: Sequence[int], source: str) -> list[F
 
 
 def _greedy(weights: np.ndarray, total: float) -> float:
-    """The weighted sum of scores up to 1 that sum to `total`, filled in the order given."""
+    """Return the weighted sum of scores in 0..1 that sum to `total`, filled in the given order."""
     filled = np.clip(total - np.arange(len(weights)), 0, 1)
     return float((weights * filled).sum())
 
 
 def baseline_ranges(support: Sequence[int], clips: int) -> dict[str, Ranges]:
-    """Averages of predicting, for every clip, all classes, or only the most frequent one.
+    """Return the averages of predicting, for every clip, all classes, or only the most frequent one.
 
-    A class without positives counts 0, so that a table which leaves it out is not held to a higher bar.
+    A class without positives counts 0, so that a table without it does not face a higher bar.
     """
     support = np.asarray(support, np.int64)
     frequent = np.arange(len(support)) == int(support.argmax())
@@ -219,7 +219,7 @@ def baseline_ranges(support: Sequence[int], clips: int) -> dict[str, Ranges]:
 
 
 def check_baseline(result: Result, baselines: dict[str, Ranges]) -> list[Finding]:
-    """F1 below that of predicting the same for every clip: possible, but then the model knows nothing."""
+    """Find F1 below that of predicting the same for every clip: possible, but the model is then of no use."""
     findings = []
     for name, ranges in baselines.items():
         below = []

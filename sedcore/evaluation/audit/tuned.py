@@ -1,8 +1,8 @@
-"""Whether a threshold looks chosen on the split it is reported on. It can look so by chance: never proven.
+"""Whether a threshold looks as if it was chosen on the split it is reported on: a suspicion, never a proof.
 
-A threshold printed with two decimals is one of a grid of 99. Where it is the best of them for the reported
-split and not for validation, it was likely chosen by the numbers it is reported with. Where both splits have
-the same best threshold, or neither has this one, nothing can be seen.
+A threshold printed with two decimals is one of a grid of 99. If it is the best of them on the reported split and
+not on validation, it was likely chosen on the reported split. If it is the best on both splits, or on neither,
+nothing follows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_GRID_DECIMALS = 3
 
 
 def check_chosen_split(document: Document) -> list[Finding]:
-    """What the print itself says: the split that the threshold was chosen on is among those reported."""
+    """Check whether the split that the print names as the threshold's is among those reported."""
     chosen = document.threshold_chosen_on
     if chosen is None:
         return []
@@ -35,10 +35,10 @@ def check_chosen_split(document: Document) -> list[Finding]:
 def check_threshold(
     counts: Mapping[str, Counts], threshold: float, decimals: int, reported: str, honest: str = "validation"
 ) -> Finding:
-    """Compare a printed threshold with the best one of the reported split and of `honest`, given scores.
+    """Compare a printed threshold with the best ones on the reported split and on `honest`.
 
-    counts: of one model, by split. The best is by micro or macro F1 over all thresholds from 0 to 1 that have
-    `decimals` decimals (three at most), ties together.
+    counts: of one model, by split. The best thresholds are those of highest micro or macro F1, ties included, among
+    all from 0 to 1 with `decimals` decimals (three at most).
     """
     if reported not in counts or honest not in counts or reported == honest:
         needs = (
@@ -74,7 +74,7 @@ def check_threshold(
 
 
 def _f1_on_grid(held: Counts, grid: np.ndarray) -> dict[str, np.ndarray]:
-    """Micro and macro F1 at each threshold; macro over the classes that have positives."""
+    """Return micro and macro F1 at each threshold, (thresholds,); macro over the classes with positives."""
     tp, fp = held.on_grid(grid)
     positives = held.positives
     pooled = tp.sum(axis=1) + fp.sum(axis=1) + positives.sum()

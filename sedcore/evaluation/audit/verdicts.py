@@ -1,4 +1,4 @@
-"""The audit: every check on every result, and what follows for each cell, each result and the whole."""
+"""The audit: every check on every result, and the verdicts on each cell, each result and the document."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ORDER = list(Verdict)
 
 @dataclass
 class Audited:
-    """A result with what was found in it. recomputed: averages that its matrices or rows give, as ranges."""
+    """A result with its findings. recomputed: averages from its matrices or rows, as ranges."""
 
     result: Result
     findings: list[Finding] = field(default_factory=list)
@@ -47,11 +47,11 @@ class Audited:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict among the findings; consistent only where something was recomputed or matched."""
+        """The worst verdict among the findings; not checkable without any."""
         return min((f.verdict for f in self.findings), key=ORDER.index, default=Verdict.NOT_CHECKABLE)
 
     def cells(self) -> dict[Cell, Verdict]:
-        """The worst verdict on each printed cell; a cell that no check reached is not checkable."""
+        """Return the worst verdict on each printed cell; a cell that no check covers is not checkable."""
         worst: dict[Cell, Verdict] = dict.fromkeys(printed_cells(self.result), Verdict.NOT_CHECKABLE)
         for finding in self.findings:
             for cell in finding.cells:
@@ -60,14 +60,14 @@ class Audited:
         return worst
 
     def sentences(self, *verdicts: Verdict) -> list[str]:
-        """The findings in words, worst first; of these verdicts, or all but the silent ones."""
+        """Return the sentences of the findings, worst first; of these verdicts, by default of all."""
         ordered = sorted(self.findings, key=lambda f: ORDER.index(f.verdict))
         return [f.sentence for f in ordered if f.sentence and (not verdicts or f.verdict in verdicts)]
 
 
 @dataclass
 class Audit:
-    """What `audit` returns. findings: on the whole, of no single result; baselines: by split, where known."""
+    """The outcome of `audit`. findings: those on no single result; baselines: by split, where known."""
 
     document: Document
     audited: list[Audited]
@@ -75,7 +75,7 @@ class Audit:
     baselines: dict[str, dict[str, Ranges]]
 
     def answer(self) -> str:
-        """The outcome in words, for the first line of a page."""
+        """Return the outcome in one or two sentences, for the first line of a page."""
         total = len(self.audited)
         groups = {v: [a.result.name for a in self.audited if a.verdict == v] for v in Verdict}
         wrong = len(groups[Verdict.CANNOT]) + len(groups[Verdict.EXCHANGED])
@@ -100,7 +100,7 @@ class Audit:
         return f"{lead}{': ' if wrong and said else '; ' if said else ''}{'; '.join(said)}."
 
     def to_json(self) -> dict:
-        """Plain numbers and words: what was read, what was found, what it must be."""
+        """Return the outcome as JSON values: notes on reading, tables with verdicts, findings, baselines."""
         return {
             "answer": self.answer(),
             "read": self.document.notes,
@@ -114,7 +114,7 @@ class Audit:
 
 
 def audit(document: Document) -> Audit:
-    """Run every check on a document. Raises SedcoreError where there is nothing in it."""
+    """Run every check on a document. Raises SedcoreError where it holds no result."""
     if not document.results:
         raise SedcoreError("There is no table to audit: paste averages, rows of classes or matrices.")
     audited = [_audit_one(result, document) for result in document.results]
@@ -128,7 +128,7 @@ def audit(document: Document) -> Audit:
 
 
 def _unchecked_together(document: Document) -> list[Finding]:
-    """Averages of several models bind each other only where the number of classes is known."""
+    """Note where averages of several models were not compared: that needs the number of classes."""
     plain = [r.split for r in document.results if {"macro", "weighted"} <= set(r.averages)]
     if _classes(document.results, document) or len(plain) == len(set(plain)):
         return []
@@ -156,13 +156,13 @@ def _audit_one(result: Result, document: Document) -> Audited:
             one.findings += against
     exchanged = any(f.verdict is Verdict.EXCHANGED for f in one.findings)
     identities = check_identities(result)
-    # Where the exchange is known, what follows from it alone is not said again.
+    # A known exchange is not reported twice.
     one.findings += [f for f in identities if not (exchanged and f.verdict is Verdict.EXCHANGED)]
     return one
 
 
 def _audit_split(group: list[Audited], document: Document) -> dict[str, Ranges]:
-    """Checks across the results of one split, added to their findings; returns the baselines, if known."""
+    """Run the checks across the results of one split, add their findings, and return the baselines, if known."""
     results = [one.result for one in group]
     by_id = {id(one.result): one for one in group}
     classes = _classes(results, document)
@@ -193,7 +193,7 @@ def _audit_split(group: list[Audited], document: Document) -> dict[str, Ranges]:
 
 
 def printed_cells(result: Result) -> list[Cell]:
-    """All cells that were printed, in their order."""
+    """Return all printed cells, in their order."""
     cells = [Cell("average", average, part) for average, row in result.averages.items() for part in row]
     for name, row in result.classes.items():
         cells += [Cell("class", name, part) for part in row.scores]

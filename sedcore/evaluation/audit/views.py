@@ -1,4 +1,4 @@
-"""Audited results as tables of text, a mark beside each cell that is not right; the same for page and terminal."""
+"""Audited results as tables of text with marks on doubtful cells, for page and terminal alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTS = ("tn", "fp", "fn", "tp")
 
 
 def averages_table(one: Audited, marks: Marks) -> pd.DataFrame:
-    """A row a part: each average as printed, and beside it what the classes give, where they do."""
+    """Return a row a part: each average as printed and, where possible, as recomputed from the classes."""
     cells, result = one.cells(), one.result
     averages = [a for a in (*AVERAGES, UNNAMED) if a in result.averages or a in one.recomputed]
     rows = []
@@ -31,7 +31,7 @@ def averages_table(one: Audited, marks: Marks) -> pd.DataFrame:
 
 
 def classes_table(one: Audited, marks: Marks) -> pd.DataFrame:
-    """A row a class: its printed P, R, F1 and support."""
+    """Return a row a class: its printed P, R, F1 and support."""
     cells, rows = one.cells(), []
     for name, printed in one.result.classes.items():
         row = {"class": name}
@@ -44,7 +44,7 @@ def classes_table(one: Audited, marks: Marks) -> pd.DataFrame:
 
 
 def matrices_table(one: Audited, marks: Marks) -> pd.DataFrame:
-    """A row a class: tn, fp, fn, tp, then the precision, recall and F1 that they give."""
+    """Return a row a class: tn, fp, fn, tp, and the precision, recall and F1 they give."""
     cells, rows = one.cells(), []
     for name, matrix in one.result.matrices.items():
         row = {"class": name}

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.browser
 PAGES = ["", "curves", "metrics", "thresholds", "verdicts", "data_sets", "new_run"]
 LEAST_PX = 2  # between a title and the ticks of its axis, line heights included
 
-# by figure: its size; by axis: title and ticks as [left, top, right, bottom] in pixels of the figure
+# by figure: its size; by axis: title and ticks as [left, top, right, bottom] in pixels of the figure; the ends of the
+# ticks of x that are not turned
 MEASURE = """() => [...document.querySelectorAll('.js-plotly-plot')].map(figure => {
     const at = figure.getBoundingClientRect(), axes = {};
     const around = wanted => {
@@ -20,9 +21,12 @@ MEASURE = """() => [...document.querySelectorAll('.js-plotly-plot')].map(figure 
         return boxes.length && [edge('min', 'left', at.left), edge('min', 'top', at.top),
                                 edge('max', 'right', at.left), edge('max', 'bottom', at.top)];
     };
+    const level = wanted => [...figure.querySelectorAll(wanted)].map(e => [e, e.getBoundingClientRect()])
+        .filter(([e, box]) => box.width && !/rotate\\((?!0,)/.test(e.getAttribute('transform')))
+        .map(([e, box]) => [box.left, box.right]).sort((one, other) => one[0] - other[0]);
     for (const name of ['x', 'y', 'x2', 'y2'])
         axes[name] = {title: around(`.${name}title`), ticks: around(`.${name}tick text`)};
-    return {size: [at.width, at.height], axes};
+    return {size: [at.width, at.height], axes, side_by_side: level('.xtick text')};
 })"""
 
 
@@ -48,6 +52,9 @@ def faults(figures: list[dict]) -> list[str]:
     found = []
     for number, figure in enumerate(figures):
         width, height = figure["size"]
+        beside = figure["side_by_side"]
+        if any(left < right for (_, right), (left, _) in zip(beside, beside[1:])):
+            found.append(f"ticks of axis x of figure {number} run into each other")
         for axis, boxes in figure["axes"].items():
             for what, box in boxes.items():
                 if box and (box[0] < -1 or box[1] < -1 or box[2] > width + 1 or box[3] > height + 1):
