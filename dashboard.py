@@ -59,8 +59,8 @@ def navigation_pages() -> dict[str, list]:
     return shown
 
 
-# Frame and menu come before what takes a second in a new process: until then the browser draws a menu of its own.
-# An icon of the page's own: the one of the page in the menu would be fetched from elsewhere.
+# Frame and menu come before the slow imports of a new process: until then the browser draws its own menu.
+# The icon is a file of the project: those of the menu would be fetched from elsewhere.
 st.set_page_config(layout="wide", page_icon=str(ICONS / "icon.svg"), initial_sidebar_state=232)
 chosen_page = st.navigation(navigation_pages())
 st.logo(str(ICONS / "logo.svg"), icon_image=str(ICONS / "icon.svg"), size="medium")
@@ -69,5 +69,5 @@ st.html(FRAME_CSS)
 from pages.widgets.training.watch import watch  # noqa: E402
 
 chosen_page.run()
-watch(chosen_page.title)  # tells on every page when a training ends
-gc.collect()  # in place of Streamlit's own, which would come after every fragment as well (config.toml)
+watch(chosen_page.title)  # announces the end of a training on every page
+gc.collect()  # in place of Streamlit's own, which also runs after every fragment (config.toml)

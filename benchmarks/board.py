@@ -1,8 +1,8 @@
-"""The threshold board in Chromium: first paint, and what a drag step takes. `python -m benchmarks.board`
+"""The threshold board in Chromium: first paint, and the time of a drag step. `python -m benchmarks.board`
 
 A step is what runs between a move of the slider and the numbers on screen: the component's own work (`step`) and
 the time from one frame to the next while the slider moves (`frame`: work, layout and paint). First paint is from
-opening the address to numbers in the ranking, in a browser that has the page's own files already.
+opening the address to numbers in the ranking, with the page's static files in the browser's cache.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def measured(name: str, runs: int, classes: int, clips: int) -> str:
         with Served(Path(folder)) as server, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.goto(f"{server.address}/data_sets")  # the server and the browser have started
+            page.goto(f"{server.address}/data_sets")  # starts the server and the browser, unmeasured
             page.wait_for_selector("h1")
             first = painted(page, f"{server.address}/{path}")
         with Served(Path(folder)) as server, sync_playwright() as playwright:

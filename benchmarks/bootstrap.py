@@ -1,4 +1,4 @@
-"""How long the paired bootstrap takes, and how much memory: python benchmarks/bootstrap.py [--large]
+"""Time and memory of the paired bootstrap: python benchmarks/bootstrap.py [--large]
 
 Each line runs in a process of its own, so that its peak memory is its own. `--large` adds AudioSet's evaluation
 set, 20,000 clips x 527 classes, one run.
@@ -28,7 +28,7 @@ LARGE = (("counts", 1, 20_000, 527, 2_000, None), ("ranking", 1, 20_000, 527, 1_
 
 
 def made(clips: int, classes: int, runs: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Truth with frequent and rare classes (one half of the clips to one in a thousand), and scores a run."""
+    """Return truth with classes in half to a thousandth of the clips, and the scores of each run."""
     generator = np.random.default_rng(0)
     shares = np.geomspace(0.5, 0.05 if classes <= 10 else 0.001, classes)
     truth = generator.random((clips, classes)) < shares

@@ -1,6 +1,6 @@
 """How often a 95 % interval of the bootstrap holds the true value: python benchmarks/coverage.py
 
-Splits are drawn from a score model of which a huge population is known: a class is present in a fixed number of
+Splits are drawn from a score model with a huge known population: a class is present in a fixed number of
 clips on average, its scores are normal, one step higher where it is present, and part of the noise of a clip is
 common to all its classes (a loud clip is hard for all). The true value of each measure is that of the
 population. A simulation draws a split of 1,000 clips, bootstraps it, and looks whether the interval holds the
@@ -34,7 +34,7 @@ POSITIVES = (10, 20, 50, 100, 200)
 STEP, THRESHOLD = 2.0, 1.2  # F1 about .4 to .75
 POPULATION = 2_000_000
 MEASURES = (*RUN_MEASURES, *PICKED)
-COMMON, SHARED = 0.3, 0.4  # of the variance of noise: of the clip, and of class and clip whatever the model
+COMMON, SHARED = 0.3, 0.4  # shares of the noise variance: of the clip, and of class and clip for all models
 STEPS = (2.3, 2.0)  # of two runs that differ
 DIFFERENCES = tuple(
     name
@@ -53,7 +53,7 @@ def drawn(
     positives: Sequence[int] = POSITIVES,
     steps: Sequence[float] = (STEP,),
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Truth of clips and the scores of a run for each step, (clips, classes) each."""
+    """Return truth, and the scores of a run for each step, (clips, classes) each."""
     truth = generator.random((clips, len(positives))) < np.array(positives) / CLIPS
     common = generator.standard_normal((clips, 1))
     shared = generator.standard_normal(truth.shape)
@@ -63,7 +63,7 @@ def drawn(
 
 
 def true_values(steps: Sequence[float]) -> list[dict[str, np.ndarray | float]]:
-    """The values of the population, of a run for each step."""
+    """Return the population's values, of a run for each step."""
     truth, scores = drawn(np.random.default_rng(999), POPULATION, steps=steps)
     runs = [evaluate(truth, of_run, [str(number) for number in POSITIVES], THRESHOLD) for of_run in scores]
     return [
@@ -73,7 +73,7 @@ def true_values(steps: Sequence[float]) -> list[dict[str, np.ndarray | float]]:
 
 
 def bootstrapped(truth: np.ndarray, scores: list[np.ndarray], resamples: int, seed: int) -> list[Draws]:
-    """The draws of runs on one split."""
+    """Return the draws of runs on one split."""
     counted = bootstrap_decisions(truth, [s >= THRESHOLD for s in scores], resamples=resamples, seed=seed)
     ranked = bootstrap_ranking(truth, scores, resamples=resamples, seed=seed)
     return [merged(*of_run) for of_run in zip(counted, ranked)]
@@ -111,7 +111,7 @@ def of_differences(simulations: int, resamples: int) -> None:
 
 
 def compared(one: Draws, other: Draws, name: str, truth: np.ndarray) -> Differences:
-    """The differences of two runs in a measure, as Verdicts shows them."""
+    """Return the differences of two runs in a measure, as Verdicts shows them."""
     support = None if name in RUN_MEASURES else truth.sum(axis=0)
     values = one.full[name], other.full[name], one.draws[name], other.draws[name]
     return compare(*values, support, studentised=support is not None and measure_behind(name).studentised)

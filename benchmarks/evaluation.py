@@ -1,9 +1,9 @@
-"""Evaluation of AudioSet's size next to a scikit-learn loop: `python -m benchmarks.evaluation`
+"""Evaluation at AudioSet's size next to a scikit-learn loop: `python -m benchmarks.evaluation`
 
-20,000 clips x 527 classes. *sedcore* counts every class at every distinct score, then has the four averages of
-precision, recall and F1 at 101 thresholds (from the counts and clip by clip), and average precision. The loop is what
-one writes with scikit-learn: `precision_recall_fscore_support` for each of the four averages at each of 101
-thresholds, and `average_precision_score`. Of the loop some thresholds are timed and scaled to 101; the table says so.
+20,000 clips x 527 classes. *sedcore* counts every class at every distinct score, then computes the four averages of
+precision, recall and F1 at 101 thresholds (from the counts and clip by clip), and average precision. The loop calls
+scikit-learn's `precision_recall_fscore_support` for each of the four averages at each of 101 thresholds, and
+`average_precision_score`. Some thresholds of the loop are timed and scaled to 101; the table says so.
 Both sides run in this process, one after the other; numbers of the thresholds in both are compared.
 """
 
@@ -28,7 +28,7 @@ WANTED_S, WANTED_TIMES = 5.0, 50
 
 
 def made(clips: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth with frequent and rare classes, and scores (clips, classes) float32; every class has a positive."""
+    """Return truth with frequent and rare classes, and float32 scores, (clips, classes); no class is empty."""
     generator = np.random.default_rng(0)
     truth = generator.random((clips, classes)) < np.geomspace(0.5, 0.002, classes)
     truth[generator.integers(0, clips, classes), np.arange(classes)] = True
@@ -49,7 +49,7 @@ def ours(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def theirs(truth: np.ndarray, scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Return what `ours` does at some thresholds, by scikit-learn."""
+    """Return the same as `ours` at some thresholds, by scikit-learn."""
     found = np.empty((len(thresholds), 4))
     for row, threshold in enumerate(thresholds):
         fired = scores >= np.float32(threshold)

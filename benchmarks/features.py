@@ -1,9 +1,9 @@
-"""Features: sedcore against the loops that one writes first. `python -m benchmarks.features`
+"""Features: sedcore against straightforward loops. `python -m benchmarks.features`
 
 MFCC: the report's loop (section 3.2: load a mel file, librosa's MFCC, normalise, save), timed on some files and
 scaled, against an import of all of them that keeps the report's MFCC. Log-mel: a loop of librosa over audio files
 against an import of the same files; both read the audio and write float16, and the values are compared.
-Memory: what it takes to have the clips at hand for training, the report's way and sedcore's.
+Memory: what loading clips for training takes, the report's way and sedcore's.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _processes(clips: int) -> str:
 
 
 def write_mel_files(folder: Path, files: int) -> None:
-    """Write mel files and event rolls as the report has them; a hundred different ones, over and over."""
+    """Write mel files and event rolls in the report's format: a hundred different ones, repeated."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -81,13 +81,13 @@ def write_mel_files(folder: Path, files: int) -> None:
 
 
 def mfcc_loop(folder: Path, files: int) -> float:
-    """The report's loop over the first files; returns seconds."""
+    """Run the report's loop over the first files; return seconds."""
     import librosa
     import numpy
 
     names = sorted(file.name for file in (folder / "source" / "X").iterdir())[:files]
     (folder / "mfcc").mkdir(exist_ok=True)
-    librosa.feature.mfcc(S=numpy.ones((BANDS, 10)), sr=RATE_HZ, n_mfcc=20)  # loads what it loads lazily
+    librosa.feature.mfcc(S=numpy.ones((BANDS, 10)), sr=RATE_HZ, n_mfcc=20)  # triggers librosa's lazy imports
     began = time.perf_counter()
     for name in names:
         mel = numpy.load(folder / "source" / "X" / name)
@@ -104,7 +104,7 @@ def mfcc_import(folder: Path, files: int) -> float:
 
 
 def mfcc_added(folder: Path, files: int) -> float:
-    """Derive the report's MFCC from the mel that a data set keeps; returns seconds."""
+    """Derive the report's MFCC from the mel that a data set keeps; return seconds."""
     from sedcore.data.adding import build_features
 
     if not (folder / "datasets" / "made" / "features" / "mel.npy").exists():
@@ -117,7 +117,7 @@ def mfcc_added(folder: Path, files: int) -> float:
 
 
 def _import(folder: Path, kind: str) -> float:
-    """Import ``source`` with one kind of features; returns seconds."""
+    """Import ``source`` with one kind of features; return seconds."""
     import shutil
 
     from sedcore.data.importing import import_dataset
@@ -162,7 +162,7 @@ def write_audio(folder: Path, files: int) -> None:
 
 
 def logmel_loop(folder: Path, files: int) -> float:
-    """A loop of librosa over all files, log-mel in float16, a file a clip; returns seconds."""
+    """Run a loop of librosa over all files, log-mel in float16, a file a clip; return seconds."""
     import librosa
     import numpy as np
 
@@ -222,7 +222,7 @@ def memory_rows(folder: Path, clips: int) -> str:
 
 
 def memory_report(folder: Path, clips: int) -> float:
-    """The report's loadData without the reading of files: a tensor a clip, then an array of them; returns MB."""
+    """Run the report's loadData without reading files: a tensor a clip, then an array of them; return MB."""
     import numpy
     import tensorflow as tf
 
@@ -235,7 +235,7 @@ def memory_report(folder: Path, clips: int) -> float:
 
 
 def memory_ours(folder: Path, clips: int) -> float:
-    """Batches of all parts of the data set through a training step; returns MB."""
+    """Train on batches from all parts of the data set; return peak MB."""
     from benchmarks.training import ours
 
     train, _ = ours("crnn_time", folder, FRAMES)

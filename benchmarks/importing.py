@@ -1,7 +1,7 @@
 """What `import sedcore` costs, and its names when they are first used: `python -m benchmarks.importing`
 
-Each line is a fresh process; its processor time is that of the whole process less that of one that imports nothing, the
-least of several.
+Each line is a fresh process; its time is the processor time beyond that of a process that imports nothing, the least
+of several.
 """
 
 from __future__ import annotations

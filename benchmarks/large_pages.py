@@ -1,8 +1,8 @@
 """Intervals and verdicts of large runs in Chromium: seconds and memory. `python -m benchmarks.large_pages`
 
 Eight runs of AudioSet's size (527 classes x 20 000 clips). Verdicts is opened with nothing cached, then resampling
-is asked for; Metrics is opened on a fresh server, with what a run keeps of its counts but none of its draws, and
-asked for intervals of F1, then of AP. Memory is the most that the page process has held until then.
+is asked for; Metrics is opened on a fresh server, with the runs' counts cached but none of their draws, and
+asked for intervals of F1, then of AP. Memory is the peak of the page process so far.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def measure(root: Path, name: str, steps) -> None:
     with Served(root) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(f"{server.address}/data_sets")  # the server and the browser have started
+        page.goto(f"{server.address}/data_sets")  # starts the server and the browser, unmeasured
         page.wait_for_selector("h1")
         start = time.perf_counter()
         for step in steps(page, f"{server.address}/{name}?runs={runs}"):
@@ -94,7 +94,7 @@ def settle(page: Page) -> None:
 
 
 def forget(root: Path, pattern: str) -> None:
-    """Delete what the runs of a root keep."""
+    """Delete files from the caches of a root's runs."""
     for file in root.glob(f"runs/*/cache/{pattern}"):
         file.unlink()
 

@@ -51,9 +51,8 @@ def make_many(
 ) -> list[str]:
     """Write thousands of trained runs that compare, in seconds; return their ids.
 
-    The files are those that `create_run` and training leave, written straight: nothing waits for the disk here.
-    Configurations come with several seeds each where they are `alike`, else once; histories repeat after some runs,
-    scores do not.
+    The files are those that `create_run` and training leave, written without waiting for the disk. Configurations have
+    several seeds each if `alike`, else one; histories repeat after some runs, scores do not.
     """
     rng = np.random.default_rng(0)
     names = [f"Class_{c:02d}" for c in range(classes)]
@@ -108,7 +107,7 @@ def _trained_info(number: int, classes: list[str], epochs: int, alike: bool) -> 
 
 
 def _history(rng: np.random.Generator, epochs: int, classes: int) -> bytes:
-    """A history as training writes it, numbers of classes included."""
+    """Return a history as training writes it, with measures by class."""
     lines = []
     for epoch in range(1, epochs + 1):
         record = {

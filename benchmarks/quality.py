@@ -1,13 +1,13 @@
-"""Which model is worth its time: the report's four in plain Keras against `compact`. `python -m benchmarks.quality`
+"""Quality against training time: the report's four in plain Keras, and `compact`. `python -m benchmarks.quality`
 
     python -m benchmarks.quality --artifacts ROOT --data NAME [--parts cnn,compact-0] [--ablation]
 
 Needs a data set with train, validation and test. The report's four are trained as it prints them, by `model.fit`, until
 validation macro AP has not risen for 10 epochs, at most the report's epochs, the CNN at most 75 minutes; the best epoch
-is kept. `compact` is trained as it comes, with three seeds, and once in a tenth of the time that the best of the four
-took to its best epoch; where that is an epoch or a few, on the clips as they are, since what makes them harder (mixup,
-masks, filters, shifts) costs at first and pays later. Nothing is chosen on test. Every part is a run of the root, so
-that the pages show them; a part that is there already is not trained again, one that was cut off goes on.
+is kept. `compact` is trained with its defaults and three seeds, and once in a tenth of the time that the best of the
+four took to its best epoch; if that is only a few epochs, without augmentation (mixup, masks, filters, shifts), which
+costs at first and pays later. Nothing is chosen on test. Every part is a run of the root, so that the pages show it; a
+finished part is not trained again, an interrupted one goes on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from sedcore.data.store import DataSet, open_dataset
 from sedcore.evaluation.evaluate import evaluate
 
 PATIENCE, CNN_MINUTES, BATCH = 10, 75, 32
-# Macro AP on validation after two epochs .66 on the clips as they are and .55 with the recipe, after eight .68 and .72.
+# Macro AP on validation without and with the recipe: .66 and .55 after two epochs, .68 and .72 after eight.
 RECIPE_FROM = 5  # epochs
 
 
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def train(given: argparse.Namespace, part: str) -> None:
-    """Train a part in a process of its own, unless it is there."""
+    """Train a part in a process of its own, unless it is finished."""
     run = run_of(given.artifacts, part)
     state = run.status().state if run.path.exists() else ""
     if state == "finished":
@@ -97,7 +97,7 @@ def train(given: argparse.Namespace, part: str) -> None:
 
 
 def plain(root: Path, data: DataSet, name: str, epochs: int | None) -> None:
-    """Train one of the four by `model.fit`; go on where a former process was cut off."""
+    """Train one of the four by `model.fit`; go on where an earlier process was interrupted."""
     import keras
 
     from benchmarks import report_models
@@ -105,9 +105,7 @@ def plain(root: Path, data: DataSet, name: str, epochs: int | None) -> None:
 
     run = run_of(root, name)
     begun = len(run.history()) if run.path.exists() else 0
-    keras.utils.set_random_seed(
-        begun
-    )  # before the first weights; what goes on shuffles otherwise than it began
+    keras.utils.set_random_seed(begun)  # before the first weights; a resumed training shuffles differently
     reader = RowReader(data, "logmel")
     sides = {split: (fed(data, reader, split, name), data.truth(split)) for split in data.splits}
     model = report_models.compiled(name, len(data.classes), reader.bands, reader.frames)
@@ -134,10 +132,10 @@ def fed(data: DataSet, reader, split: str, name: str) -> np.ndarray:
 
 
 def watching(base: type) -> type:
-    """Return a callback that looks at validation after each epoch, keeps the best weights, and ends in time.
+    """Return a callback that validates after each epoch, keeps the best weights, and stops in time.
 
-    base : `keras.callbacks.BackupAndRestore`. An epoch counts as done once its row is written, not before: what is
-    killed while it looks at validation trains that epoch again.
+    base : `keras.callbacks.BackupAndRestore`. An epoch is done once its row is written: a process killed during
+    validation trains that epoch again.
     """
 
     class Watching(base):
@@ -179,7 +177,7 @@ def watching(base: type) -> type:
 
 
 def best_weights(run: Run, epoch: int) -> Path:
-    """Return where the weights of an epoch lie that was the best so far."""
+    """Return the path of the weights of an epoch that was the best so far."""
     return run.path / f"best-{epoch}.weights.h5"
 
 

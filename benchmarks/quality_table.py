@@ -1,4 +1,4 @@
-"""The parts of `benchmarks.quality`, and what came of them as Markdown."""
+"""The parts of `benchmarks.quality`, and their results as Markdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sedcore.evaluation.verdicts import compare
 EPOCHS = {"ann": 150, "cnn": 100, "rnn": 150, "crnn": 150}  # the report's
 SEEDS = (0, 1, 2)
 SHORT = "compact-short"
-LAST = 5  # epochs at the end of a training that the ablation takes the mean of
+LAST = 5  # epochs at the end of a training that the ablation averages
 AS_THEY_ARE = ["--mixup", "0", "--no-masking", "--no-filtering", "--shifting", "0"]
 ABLATION = {  # parts of the recipe, each left out: options of `train`
     "without mixup": ["--mixup", "0"],
@@ -35,7 +35,7 @@ ABLATION = {  # parts of the recipe, each left out: options of `train`
 
 
 def run_of(root: Path, part: str) -> Run:
-    """Return the run of a part, whether or not it is there."""
+    """Return the run of a part, whether or not it exists."""
     return Run(root / "runs" / ("quality-" + part.replace(" ", "-")))
 
 
@@ -46,15 +46,15 @@ def macro_ap(run: Run, split: str = "test") -> float:
 
 
 def epoch_s(run: Run) -> float:
-    """Return the seconds of an epoch's training, validation left out: those of the fastest.
+    """Return the training seconds of the fastest epoch, validation left out.
 
-    A part takes hours, in which the machine may have other things to do; the fastest epoch had the least of that.
+    Over hours other work disturbs some epochs; the fastest one was disturbed least.
     """
     return float(run.history()["seconds"].min())
 
 
 def seconds(run: Run, epochs: int | None = None) -> float:
-    """Return the seconds of training of so many epochs; of all that there are."""
+    """Return the training seconds of so many epochs, all by default, at the speed of the fastest."""
     return epoch_s(run) * (len(run.history()) if epochs is None else epochs)
 
 
@@ -114,7 +114,7 @@ def table(root: Path, data: DataSet) -> str:
 def ablation_table(compact: dict[str, Run], ablation: dict[str, Run]) -> list[str]:
     """Return the lines of a table of compact with and without each part of its recipe.
 
-    The best of thirty epochs is the luckiest of them, too; the mean of the last ones moves less.
+    The best of thirty epochs is partly luck; the mean of the last ones varies less.
     """
     lines = [
         f"| recipe | validation, best epoch | mean of the last {LAST} | test, best epoch |",
@@ -149,7 +149,7 @@ def verdict(root: Path, compact: list[Run]) -> str:
 
 
 def overtaking(root: Path, compact: list[Run]) -> str:
-    """Return when compact's validation macro AP has passed the best of the best of the four."""
+    """Return when compact's validation macro AP passes the highest value of the best of the four."""
     name, best = best_of_report(root)
     target = best.history()["validation.mAP"].max()
     passed = [run for run in compact if (run.history()["validation.mAP"] >= target).any()]

@@ -1,12 +1,12 @@
-"""The dashboard over thousands of runs: seconds and memory. `python -m benchmarks.scale`
+"""The dashboard with thousands of runs: seconds and memory. `python -m benchmarks.scale`
 
 Made roots: 5,000 runs with histories of 100 epochs (10 classes, 2,000 clips), and 100 runs with 1,000 epochs.
-*From nothing* counts the scores of all runs with no index there. Script runs are those of one session in a process of
-its own (what the server does, without the browser). *In a new process* is from starting that to the script's end,
-all imports included; the first is of a process that has the modules but nothing of the root, a warm one is the next,
-nothing changed; *the very first* is the first ever of a root. *In Chromium* is a new server, from opening the address
-to the leaderboard standing; the browser has the page's own files already. The index is present in all but the first
-row. Memory is the most that a process has held.
+*From nothing* counts the scores of all runs without an index; all other rows have one. Script runs are those of one
+session in a process of its own (what the server does, without the browser). *In a new process* is from its start to
+the script's end, all imports included; the *first* script run has its modules imported and nothing of the root read, a
+*warm* one follows with nothing changed; *the very first* is the first ever on a root. *In Chromium* is from opening the
+address of a new server until the leaderboard is shown, with the static files in the browser's cache. Memory is the
+peak of the process.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def measured(root: Path, options: argparse.Namespace):
     (many / "index.sqlite").unlink(missing_ok=True)
     found = in_own_process("index", many)
     yield row("index from nothing", size, found["seconds"], FROM_NOTHING, found["peak"])
-    found = in_own_process("page", many, "overview")  # the chosen runs have their intervals from here on
+    found = in_own_process("page", many, "overview")  # from here on the chosen runs' draws are cached
     yield row("Overview, the very first script run", size, found["first"])
     found = in_own_process("page", many, "overview")
     start = time.time()
@@ -81,7 +81,7 @@ def measured(root: Path, options: argparse.Namespace):
         yield row("Overview, cold: in Chromium", size, seconds, COLD, peak)
     size = f"{options.chosen:,} runs x {options.epochs:,} epochs"
     ids = sorted(path.name for path in (long / "runs").iterdir())[: options.chosen]
-    found = in_own_process("page", long, "curves", f"runs={','.join(ids)}")  # histories are kept from here on
+    found = in_own_process("page", long, "curves", f"runs={','.join(ids)}")  # histories are cached from now
     yield row("Curves, the very first script run", size, found["first"], CURVES)
     found = in_own_process("page", long, "curves", f"runs={','.join(ids)}")
     yield row("Curves, first script run", size, found["first"], CURVES)
@@ -98,7 +98,7 @@ def row(what: str, size: str, seconds: float, wanted: float | None = None, peak:
 
 
 def in_own_process(step: str, root: Path, *more: str) -> dict[str, float]:
-    """Return what one of STEPS measures in a process of its own."""
+    """Return the measurements of one of STEPS, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.scale", "--one", step, str(root), *more]
     settings = os.environ | {"SEDCORE_ARTIFACTS": str(root), "SEDBOARD_TRAINING": "on"}
     done = subprocess.run(command, cwd=REPO, env=settings, check=True, capture_output=True)
@@ -117,18 +117,18 @@ def index_from_nothing(root: str) -> dict[str, float]:
 
 
 def new_process(root: str, page: str) -> dict[str, float]:
-    """Open a page as a session in a process that has imported nothing; says at what time its script had ended."""
+    """Open a page as a session in a process that has imported nothing; return the time its script ended."""
     check_shown(opener()(page), page)
     return {"ended": time.time()}
 
 
 def opener():
-    """Return what opens a page as a session, as a server does it."""
+    """Return a function that opens a page as a session, as a server does."""
     from streamlit.components.v2 import manifest_scanner
 
     from tests.support.opened import open_page
 
-    # else each session looks through all installed packages, which a server does once
+    # else each session scans all installed packages, which a server does once
     scan = functools.cache(manifest_scanner.scan_component_manifests)
     manifest_scanner.scan_component_manifests = scan
     return open_page
@@ -144,7 +144,7 @@ def page_runs(root: str, page: str, *params: str) -> dict[str, float]:
     open_page = opener()
     with tempfile.TemporaryDirectory() as empty:
         os.environ["SEDCORE_ARTIFACTS"] = empty
-        open_page(page)  # what it imports is there
+        open_page(page)  # imports its modules, unmeasured
     os.environ["SEDCORE_ARTIFACTS"] = root
     start = time.perf_counter()
     app = open_page(page, **dict(param.split("=", 1) for param in params))
@@ -162,7 +162,7 @@ def own_peak() -> float:
 
 
 def opened_cold(root: Path) -> tuple[float, float]:
-    """Return the seconds until the leaderboard stands on a new server, and the server's peak memory in MB."""
+    """Return the seconds until the leaderboard is shown by a new server, and the server's peak memory in MB."""
     from playwright.sync_api import sync_playwright
 
     from benchmarks.board import Served, peak_mb

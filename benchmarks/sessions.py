@@ -1,8 +1,8 @@
-"""How much a training is slowed by people who watch it: `python -m benchmarks.sessions`
+"""How much watching sessions slow a training: `python -m benchmarks.sessions`
 
-A small training runs under a worker while sessions have the page Queue open, each a plain websocket that beats as
-the page in a browser does (the browsers' own cost is left out; that of these clients is not). Blocks of time with
-and without sessions take turns, so that what else the machine does falls on both.
+A small training runs under a worker while sessions have the page Queue open, each a plain websocket that polls as
+the page in a browser does (this leaves out the cost of browsers, but includes that of these clients). Blocks of time
+with and without sessions alternate, so that other load falls on both.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def measured(run: Run, address: str, server: int, args: argparse.Namespace) -> list[dict[str, float]]:
-    """Return what each block saw: sessions, clips a second of training, share of a core that the server took."""
+    """Return of each block: sessions, clips a second of training, the server's share of a core."""
     rows = []
     for number in range(2 * args.blocks):
         sessions = args.sessions if number % 2 else 0
         clients = watchers(address, sessions)
         try:
-            ready(clients)  # the pages have opened: that is not what is measured
+            ready(clients)  # opening the pages is not measured
             epochs, began, cpu = len(run.history()), time.monotonic(), cpu_s(server)
             time.sleep(args.block)
             spent, used = time.monotonic() - began, cpu_s(server) - cpu
@@ -98,7 +98,7 @@ def report(rows: list[dict[str, float]]) -> None:
 
 @contextlib.contextmanager
 def served(root: Path):
-    """The dashboard on a root, as a process: its address and its pid."""
+    """Serve the dashboard on a root as a process; yield its address and pid."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.address", "127.0.0.1"]
     command += ["--server.port", str(port), "--server.headless", "true"]
@@ -132,7 +132,7 @@ def ready(clients: subprocess.Popen | None) -> None:
 
 
 def stop(clients: subprocess.Popen | None) -> int:
-    """End the sessions; return how often they asked for something."""
+    """End the sessions; return the number of beats they sent."""
     if clients is None:
         return 0
     words, _ = clients.communicate(b"\n", timeout=60)  # an open stdin is what keeps them
@@ -169,7 +169,7 @@ async def session(address: str, beats: list[int], opened: asyncio.Event) -> None
     url = f"ws://{address}/_stcore/stream"
     async with (
         websockets.connect(url, subprotocols=["streamlit"], max_size=None) as socket,
-        asyncio.TaskGroup() as group,  # its end is theirs
+        asyncio.TaskGroup() as group,  # its tasks are cancelled with the session
     ):
         asked = BackMsg()
         asked.rerun_script.page_name = "queue"

@@ -1,9 +1,9 @@
 """Curves of many runs next to TensorBoard on the same numbers. `python -m benchmarks.tensorboard_curves`
 
 The made runs' scalars of every epoch are written twice: as histories, and as the event files that a training with
-Keras' callback leaves. Both servers start anew, with all their files in the browser already; the time is that from
-starting the server to the validation loss of all runs standing in Chromium as one chart: in Curves that is the page,
-in TensorBoard the card of that tag (its own default: reading with its data server, charts of at most so many points).
+Keras' callback leaves. Both servers are started fresh, with their static files in the browser's cache; the time is
+from starting the server until Chromium shows the validation loss of all runs in one chart: in Curves the page, in
+TensorBoard the card of that tag (by its defaults: its data server, and a limit on the points of a chart).
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def main(arguments: list[str] | None = None) -> None:
         scalars = write_events(root, events, ids)
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        ports = {side: free_port() for side in SIDES}  # kept, so that the browser has the files of each
+        ports = {side: free_port() for side in SIDES}  # fixed, so that the browser's cache serves each side
         found: dict[str, list[float]] = {side: [] for side in SIDES}
         for turn in range(given.repeats + 1):
             for side in SIDES if turn % 2 else reversed(SIDES):
                 took = SIDES[side](page, root if side == "Curves" else events, ids, ports[side])
                 page.goto("about:blank")
-                if turn:  # the first brings the files into the browser
+                if turn:  # the first turn fills the browser's cache
                     found[side].append(took)
         browser.close()
     print(
@@ -98,7 +98,7 @@ def tensorboard(page: Page, events: Path, ids: list[str], port: int) -> float:
         address = f"http://127.0.0.1:{port}"
         wait_until_served(address, process, log, "/data/runs")
         while len(json.loads(urllib.request.urlopen(f"{address}/data/runs").read())) < len(ids):
-            time.sleep(0.1)  # it reads on; a page opened now would show what was read so far
+            time.sleep(0.1)  # still reading; a page opened now would show part of the data
         page.goto(f"{address}/?tagFilter={TAG}#timeseries")
         page.wait_for_function(  # the card's table, which has a row for each run that is drawn
             "number => document.querySelectorAll('scalar-card tb-data-table-content-row').length >= number",

@@ -3,10 +3,10 @@
 Plain Keras is what the report prints: everything in memory, `model.fit` and `model.predict`. sedcore reads features
 from disk, prepares batches in the background and trains the same mathematics (tests hold the losses of both to 1e-4).
 Each measurement is a process of its own that trains a little first and then epochs that count, each a call of its own;
-the sides take turns. On two cores plain Keras does some calls of `fit` and `predict` on one core and others on both, as
-it happens: the table has the median of all calls with the slowest and the fastest, and how many times as fast sedcore
-is by medians and by the fastest calls. How near a side comes to the machine is its arithmetic (three times that of a
-forward pass for a step) over the rate of a product of two matrices of 2,048 x 2,048.
+the sides take turns. On two cores plain Keras runs some calls of `fit` and `predict` on one core and others on both,
+unpredictably: the table has the median of all calls with the slowest and the fastest, and sedcore's speed-up by medians
+and by the fastest calls. The share of the peak is a side's arithmetic (for a step three times that of a forward pass)
+over the rate of a product of two matrices of 2,048 x 2,048.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def measure(side: str, name: str, folder: Path, clips: int, frames: int) -> dict
 
 
 def plain(name: str, folder: Path, frames: int):
-    """The report's way: arrays in memory, fit and predict."""
+    """Set up the report's way: arrays in memory, fit and predict."""
     import numpy as np
 
     from benchmarks import report_models
@@ -127,7 +127,7 @@ def plain(name: str, folder: Path, frames: int):
 
 
 def ours(name: str, folder: Path, frames: int, precision: str = "float32"):
-    """sedcore's way: features on disk, batches in the background, its own step."""
+    """Set up sedcore's way: features on disk, batches in the background, its own step."""
     from sedcore.data.store import open_dataset
     from sedcore.models.registry import build
     from sedcore.training.batches import RowReader
@@ -157,7 +157,7 @@ def ours(name: str, folder: Path, frames: int, precision: str = "float32"):
 
 
 def ours_bfloat16(name: str, folder: Path, frames: int):
-    """sedcore's way with convolutions in bfloat16."""
+    """Set up sedcore's way with convolutions in bfloat16."""
     return ours(name, folder, frames, "bfloat16")
 
 

@@ -1,1 +1,1 @@
-"""Screens, one a file: widgets in, sedcore calls, figures out."""
+"""The pages of the dashboard, one a file."""

@@ -1,4 +1,4 @@
-"""Can these printed numbers be right? Tables and matrices in, a verdict by cell out."""
+"""Can these printed numbers be right? A verdict for each cell of tables and matrices."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MARKS = {
 }
 MEANINGS = {
     Verdict.CANNOT: "cannot be right beside the numbers that the sentence names",
-    Verdict.EXCHANGED: "precision and recall, or truth and predictions, have changed places",
-    Verdict.SUSPICIOUS: "possible, but see the sentence",
-    Verdict.CONSISTENT: "checked, and as it must be",
+    Verdict.EXCHANGED: "precision and recall, or truth and predictions, are swapped",
+    Verdict.SUSPICIOUS: "possible, but see the note",
+    Verdict.CONSISTENT: "checked and consistent",
 }
 COLORS = {"×": faint(WRONG, 0.45), "⇄": faint(WRONG, 0.3), "?": faint(WRONG, 0.15), "✓": faint(RIGHT, 0.22)}
 MOST_BYTES = 400_000
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def own_input() -> tuple[str, int | None, int | None]:
-    """Show what to paste into, and return the text and the two numbers that a print often leaves out."""
+    """Show the inputs; return the text and the two numbers that a print often leaves out."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         text = st.text_area(
@@ -134,7 +134,7 @@ def legend(found: Audit) -> None:
 
 
 def show_result(one: Audited, number: int) -> None:
-    """Show a result: its verdict, its tables with a mark a cell, what is said of them."""
+    """Show a result: its verdict, its tables with a mark a cell, and the notes on them."""
     st.markdown(f"#### {fmt.escape_markdown(one.result.name)}: {one.verdict.value}")
     made = [averages_table(one, MARKS), classes_table(one, MARKS), matrices_table(one, MARKS)]
     wide, narrow = st.columns([3, 2], gap="medium")
@@ -157,14 +157,14 @@ def show_result(one: Audited, number: int) -> None:
 
 
 def kind_is_accused(one: Audited, kind: str) -> bool:
-    """Whether a row of the classes, or a matrix, is marked: then it is shown unfolded."""
+    """Whether a class row or a matrix is marked, and so shown unfolded."""
     wanted = {"classes": "class", "matrices": "matrix"}[kind]
     quiet = (Verdict.CONSISTENT, Verdict.NOT_CHECKABLE)
     return any(cell.kind == wanted and verdict not in quiet for cell, verdict in one.cells().items())
 
 
 def show_table(frame: pd.DataFrame, kind: str, number: int) -> None:
-    """Show a table of marked cells; colour repeats the mark."""
+    """Show a table of marked cells, coloured by their marks."""
 
     def color(cell: object) -> str:
         shade = COLORS.get(str(cell)[-1:])
@@ -175,7 +175,7 @@ def show_table(frame: pd.DataFrame, kind: str, number: int) -> None:
             "computed" if str(name).endswith(" computed") and kind == "averages" else str(name),
             alignment="left" if name in ("", "class") else "right",
             pinned=name in ("", "class"),
-            help="Computed again from what is printed of the classes." if "computed" in str(name) else None,
+            help="Recomputed from the printed rows of the classes." if "computed" in str(name) else None,
         )
         for name in frame.columns
     }
@@ -189,7 +189,7 @@ def show_table(frame: pd.DataFrame, kind: str, number: int) -> None:
 
 
 def show_whole(found: Audit) -> None:
-    """Say what holds of all tables together: the choice of the threshold, what trivial predictions score."""
+    """Show what concerns all tables: the choice of the threshold, the scores of trivial predictions."""
     for finding in found.findings:
         st.caption(f"{finding.verdict.value.capitalize()}: {fmt.escape_markdown(finding.sentence)}")
     rows = [

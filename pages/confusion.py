@@ -1,4 +1,4 @@
-"""What kind of errors? A 2x2 a class and run, and what else fires beside a class."""
+"""What kind of errors? A 2x2 a class and run, and what else is predicted beside a class."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from sedcore.figures import style
 from sedcore.figures.classes import confusion_bars, fires_figure
 from sedcore.figures.palette import RIGHT, WRONG, Ink
 
-PANEL = 330  # pixels of a small multiple at least
+PANEL = 330  # minimum pixels of a small multiple
 MOST_PANELS = 12
-MOST_CELLS = 24  # classes in the matrix at first, where there are more
+MOST_CELLS = 24  # classes in the matrix until the reader picks others
 VIEWS = {"errors": "Hits and errors", "fires": "What else fires"}
 PANELS = {"run": "A panel a run", "class": "A panel a class"}
 NUMBERS = {"counts": "Counts", "rates": "Rates"}
@@ -173,7 +173,7 @@ def legend(rates: bool) -> str:
 
 
 def swatch_text(word: str, color: str) -> str:
-    """Return a word after a mark in a colour, as Markdown; both are this page's own constants."""
+    """Return a word after a coloured mark, as Markdown; both are constants of this page (not escaped)."""
     return f':color[■]{{foreground="{color}"}} {word}'
 
 
@@ -227,7 +227,7 @@ def fires(scene: Scene, controls: DeltaGenerator) -> None:
             "Only false alarms",
             value=True,
             key="confusion-wrong",
-            help="Leave out clips in which the other class is present too: there it fires rightly.",
+            help="Leave out clips in which the other class is present too, where predicting it is right.",
         )
     s = by_id[run_id]
     shares, counts = fires_given(s, wrong_only)
@@ -277,7 +277,7 @@ def fires_given(s: Scored, wrong_only: bool) -> tuple[np.ndarray, np.ndarray]:
     wrong_only : leave out, off the diagonal, clips that hold the column's class too.
     """
     held = s.scores.predictions
-    # float32 has whole numbers exactly up to 16 million clips, and its products are fast
+    # float32 is exact for whole numbers up to 16 million, and its products are fast
     truth = held.truth.astype(np.float32)
     fired = decide(held.scores, s.evaluation.thresholds.astype(float))
     positives = s.evaluation.support
@@ -294,7 +294,7 @@ def fires_given(s: Scored, wrong_only: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def whole(products: np.ndarray) -> np.ndarray:
-    """Return counts that were added up as floats."""
+    """Return float counts as integers."""
     return products.astype(np.int64)
 
 

@@ -33,7 +33,7 @@ OVERFIT = 1.1  # validation loss at the end, as a multiple of its lowest
 LIVE_SECONDS = 5.0
 AXES = {"epochs": "Epochs", "minutes": "Minutes"}
 LAYOUTS = {"overlaid": "Overlaid", "apart": "A panel a run"}
-MOST_MAPS = 8  # heat maps at a time; of more runs those that are asked for
+MOST_MAPS = 8  # heat maps at a time; of more runs the reader picks
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def body(scene: Scene) -> float | None:
-    """Show what the histories hold; return in how many seconds again, while a chosen run is live."""
+    """Show the histories; return the seconds until the next look while a chosen run is live, else None."""
     show_histories(scene)
     return LIVE_SECONDS if any(run.status().live for run in scene.chosen) else None
 
@@ -116,7 +116,7 @@ def class_maps(scene: Scene, runs: list[Run]) -> None:
 
 
 def as_one() -> bool:
-    """Say whether seeds of one configuration are shown as one."""
+    """Whether seeds of one configuration are shown as one."""
     return st.session_state.get("curves-seeds", True)
 
 
@@ -146,7 +146,7 @@ def why_no_history(run: Run) -> str:
 
 
 def answer(histories: list[History]) -> str:
-    """Return the page's answer in words: who learned most, who overfits, who was still learning."""
+    """Return the page's answer in words: which run is best, which overfit, which were still learning."""
     reached = [(_best_ap(h), h) for h in histories if not np.isnan(_best_ap(h))]
     if not reached:
         return "No chosen run has a validation score yet."
@@ -171,7 +171,7 @@ def answer(histories: list[History]) -> str:
 
 
 def was_learning(history: History) -> bool:
-    """Whether the last epoch was the best, at a learning rate that had not been brought down to end there."""
+    """Whether the last epoch was the best, while the learning rate was still at least a tenth of its highest."""
     rates = history.table.get("learning_rate", pd.Series([1.0]))
     brought_down = rates.iloc[-1] < 0.1 * rates.max()
     return bool(history.best_epoch == history.table["epoch"].iloc[-1] > 1 and not brought_down)
@@ -186,7 +186,7 @@ def _best_ap(history: History) -> float:
 
 
 def overfits(history: History) -> bool:
-    """Say whether validation loss has turned up while train loss went on falling."""
+    """Whether validation loss has turned up while train loss went on falling."""
     if not {"validation.loss", "train.loss"} <= set(history.table.columns):
         return False
     parts = (history.table[f"{part}.loss"].to_numpy(float) for part in ("validation", "train"))
@@ -219,7 +219,7 @@ def controls(several_seeds: bool) -> dict:
             key="axis",
             bind="query-params",
             label_visibility="collapsed",
-            help="Minutes are the fair axis for models that cost differently.",
+            help="Minutes are the fair axis for models whose epochs cost differently.",
         )
         layout = st.segmented_control(
             "Layout",
@@ -302,7 +302,7 @@ def show(
 
 
 def above(histories: list[History], measure: str, train: bool) -> str:
-    """Return which lines begin above the axis, as a sentence; "" where none does."""
+    """Return a sentence naming the lines that begin above the axis, "" where none does."""
     high = above_the_axis(histories, measure) if train else []
     if not high:
         return ""
@@ -311,7 +311,7 @@ def above(histories: list[History], measure: str, train: bool) -> str:
 
 
 def left_out(histories: list[History]) -> str:
-    """Return which points are not drawn, as a sentence; "" where all are."""
+    """Return a sentence on points that are not drawn, "" where all are."""
     long = sum(len(history.table) > MOST_POINTS for history in histories)
     if not long:
         return ""

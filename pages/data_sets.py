@@ -1,4 +1,4 @@
-"""What is in the data? Balance by split, what comes together, how long events are, clips to look at, problems."""
+"""What is in the data? Balance by split, co-occurrence, lengths of events, example clips, problems."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def about(dataset: DataSet) -> None:
 
 
 def _source(source: dict) -> str:
-    """Return where a set came from, in words. Only the last part of a folder: a hosted page need not tell more."""
+    """Return where a set came from, in words. Folders are cut to their last part: a hosted page shows no paths."""
     if source.get("kind") == "demo":
         return f"made from code with seed {source.get('seed')}"
     kind = {"npy": "pairs of .npy files", "audio": "audio files"}.get(

@@ -1,4 +1,4 @@
-"""What is in this file of scores? Files and truth in, what was understood, and only then a name and a button."""
+"""What is in this file of scores? Files and truth are read, matched and shown before anything is written."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def waiting(source: Source | None) -> str:
-    """Return what the page waits for."""
+    """Return in words what the page needs next."""
     if source is None:
         return "Scores of any model, from anywhere, become a run like all others. Nothing is written before you see it."
     clips, classes = len(source.clip_ids), len(source.classes)
@@ -98,7 +98,7 @@ def answer(understood: Understood) -> str:
 
 
 def imported() -> None:
-    """Say what was imported, with the ways on."""
+    """Show what was imported, with links to its pages."""
     run_id = st.session_state.get(_DONE)
     if not run_id:
         return
@@ -126,7 +126,7 @@ def imported() -> None:
 
 
 def choose_scores() -> Source | None:
-    """Take the files of scores; return them as read, or None with the reason shown."""
+    """Show the upload of scores; return the parsed scores, or None with the reason shown."""
     st.subheader("Scores", anchor=False)
     files = st.file_uploader(
         "One file, or all files of a folder",
@@ -142,7 +142,7 @@ def choose_scores() -> Source | None:
 
 
 def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
-    """Take the truth; return it (None: not yet) and the split."""
+    """Show the upload of the truth; return it (None until there is one) and the split."""
     st.subheader("Truth", anchor=False)
     names = [dataset.name for dataset in list_datasets(artifact_root())]
     inside = source is not None and source.truth is not None
@@ -213,7 +213,7 @@ def ask_scores(questions: Sequence[Question], found: Understood) -> tuple[tuple[
     columns = st.columns(3)
     for place, question in enumerate(questions[:MOST_QUESTIONS]):
         near = dict.fromkeys([*question.candidates, *missing])
-        # by place: a class may be named as one of the ways
+        # options by index: a class may have the same name as one of the fixed options
         options = [(UNDECIDED, None), (OUT, LEAVE_OUT), *((name, name) for name in near)]
         options += [] if found.closed else [(KEEP, question.name)]
         with columns[place % 3]:

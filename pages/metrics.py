@@ -76,7 +76,7 @@ def columns_of(average: str) -> dict[str, Measure]:
 
 
 def averages(scene: Scene) -> bool:
-    """Show a row a run: averages of what is measured of decisions. Returns whether intervals are wanted."""
+    """Show averages of the measures of decisions, a row a run; return whether intervals are wanted."""
     printed = [
         (run, run.reported()["tables"][scene.split])
         for run, _ in scene.unscored
@@ -133,9 +133,9 @@ def averages_table(
     names: Sequence[str],
     draws: Mapping[str, Draws] | None,
 ) -> None:
-    """Show the table of the averages `names`, and what is to be said of its grey rows.
+    """Show the table of the averages `names`, and notes on its grey rows.
 
-    With `draws` the interval of F1 stands beside it; of one average alone those of precision and recall too.
+    With `draws` F1 has its interval beside it; where one average is shown, precision and recall have theirs too.
     """
     frame = averages_frame(scene, printed, trivial, names)
     numbers = list(frame.columns[2:])
@@ -231,7 +231,7 @@ def averages_frame(
 
 
 def bold_by_group(scene: Scene, frame: pd.DataFrame, numbers: list[str]) -> pd.DataFrame:
-    """Return the best cells of each column within the runs that compare."""
+    """Return (bool) the best cells of each column within the runs that compare."""
     bold = pd.DataFrame(False, index=frame.index, columns=numbers)
     for group in scene.groups:
         rows = [i for i, s in enumerate(scene.scored) if s in group]
@@ -257,7 +257,7 @@ def averages_csv(scene: Scene, draws: Mapping[str, Draws] | None) -> pd.DataFram
 def classes_csv(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> pd.DataFrame:
     """Return every number of every class and run, long: a row a run and class.
 
-    With `draws` the ends of the measure's intervals; beside them what predicting everything gets in it.
+    Beside the chosen measure stand its trivial value and, with `draws`, the ends of its intervals.
     """
     found = []
     for s in scene.scored:
@@ -301,7 +301,7 @@ def classes(scene: Scene, with_intervals: bool) -> None:
 
 
 def class_draws(scene: Scene, measure: str) -> dict[str, Draws] | None:
-    """Return the draws of a measure; what takes long for large runs waits for a button: None until then."""
+    """Return the draws of a measure; for large runs a button starts the resampling, None until then."""
     large = [s for s in scene.scored if s.scores.large]
     seconds = seconds_to_resample(large, decisions=False)
     if not PICKED[measure].needs_threshold and seconds and not may_resample(scene.scored):
@@ -312,7 +312,7 @@ def class_draws(scene: Scene, measure: str) -> dict[str, Draws] | None:
 
 
 def dots(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> None:
-    """Draw classes with a dot a run: all, or of many those on which the runs differ most."""
+    """Draw classes with a dot a run: all, or the MOST_ROWS on which the runs differ most."""
     values = class_values(scene.scored, measure, scene.classes)
     compared = [column for column, s in enumerate(scene.scored) if s in scene.lead_group]
     support = np.array(class_support(scene))

@@ -78,11 +78,11 @@ def main() -> None:
             st.markdown(answer(dataset, expected, unique_labels(runs)) if edited is None else editing(edited))
             started(root)
             queue_line(shown)
-    watch(TITLE, shown, lambda _now: None)  # nothing moves here but the line above
+    watch(TITLE, shown, lambda _now: None)  # only the line above needs watching
 
 
 def expect(dataset: DataSet, runs: list[Run]) -> Expected:
-    """Return what is known of the models before one is trained."""
+    """Return what is known of each model before it is trained."""
     kind = st.session_state.get(FEATURES)
     info = dataset.feature_info(kind) if kind in dataset.feature_names() else {"bands": 64, "frames": 1000}
     return Expected(
@@ -124,7 +124,7 @@ def answer(dataset: DataSet, expected: Expected, labels: dict[str, str]) -> str:
 
 
 def editing(run: Run) -> str:
-    """Return what is being edited, in words."""
+    """Return in words which run is being edited."""
     name = fmt.escape_markdown(run.name)
     if run.status().state != "queued":
         return f"**{name}** is {run.status().state} by now and can no longer be edited; start another run instead."
@@ -132,7 +132,7 @@ def editing(run: Run) -> str:
 
 
 def started(root: Path) -> None:
-    """Say where the run is that was started last, as long as it is live, with the way to it."""
+    """Show where the run started last is, as long as it is live, with a link to it."""
     run_id = st.session_state.get(STARTED)
     if not run_id:
         return
@@ -153,7 +153,7 @@ def started(root: Path) -> None:
 
 
 def queue_line(shown: Look) -> None:
-    """Say in a line what the queue does, with the way to it; nothing where it is empty."""
+    """Show the state of the queue in a line, with a link to it; nothing where it is empty."""
     if not shown.runs or st.session_state.get(STARTED):
         return
     parts = [
@@ -188,7 +188,7 @@ def data_part(dataset: DataSet) -> None:
 
 
 def model_cards(expected: Expected) -> None:
-    """Show a card a model: what it is, its size, the time it takes here, the best it has reached."""
+    """Show a card a model: description, size, expected time here, best result so far."""
     st.subheader("Model", anchor=False)
     st.html(CARDS_CSS)
     with st.container(horizontal=True, gap="small", key="new-cards"):
@@ -234,7 +234,7 @@ def model_card(card: ModelCard, expected: Expected) -> None:
 
 
 def _about(seconds: float) -> str:
-    """Return an expected time in one unit, as coarse as it is known: about 5 min."""
+    """Return an expected time in one coarse unit: about 5 min."""
     if seconds < 90:
         return f"about {max(round(seconds), 1)} s"
     minutes = seconds / 60

@@ -1,4 +1,4 @@
-"""Which model? A leaderboard of all runs, and what their quality costs."""
+"""Which model? A leaderboard of all runs, and quality against cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COSTS = {
     "Parameters": ("parameters", "Parameters", 1),
     "Time a clip": ("ms_per_clip", "Milliseconds to score a clip", 1),
 }
-MOST_BOARDS = 12  # tables of runs that do not compare with each other; a root of more is a heap
+MOST_BOARDS = 12  # tables of runs that do not compare with each other
 MEASURES = {RUN_MEASURES[name].title: name for name in ("macro_ap", "micro_f1", "macro_f1")}
 
 
@@ -111,7 +111,7 @@ def cost_figure(scene: Scene, board: Board) -> None:
 
 
 def cost_points(scene: Scene, board: Board, kind: str) -> list[Point]:
-    """Return a point a run that records its cost; those that may be drawn singly say all on hover."""
+    """Return a point a run that records its cost; those drawn in full have details on hover."""
     key, _, scale = COSTS[kind]
     points = {
         row: Point(board.label(row), run.info[key] * scale, ap, scene.ink(run))

@@ -1,4 +1,4 @@
-"""What trains, what waits, and how did the others end?"""
+"""Which runs train, which wait, and how did the others end?"""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def answer(shown: Look, ended: list[Run], labels: dict[str, str]) -> str:
 
 
 def worker_note(root: Path, shown: Look) -> None:
-    """Say that runs wait in vain, where no worker lives, with the button that starts one."""
+    """Warn where runs wait and no worker is alive, with a button that starts one."""
     if not shown.jobs:
         return
     if not shown.unattended:
@@ -91,7 +91,7 @@ def worker_note(root: Path, shown: Look) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="queue-no-worker"):
         st.markdown(
-            ":material/pause_circle: No worker is there to take what waits. It was ended, or nobody started one.",
+            ":material/pause_circle: No worker is there to take what waits: it has ended, or none was started.",
             width="stretch",
         )
         st.button(
@@ -114,7 +114,7 @@ def _start(root: Path, jobs: Sequence[dict | None]) -> None:
 
 
 def nothing_yet() -> None:
-    """Say what the page is for, and how something gets here."""
+    """Show what the page is for, with a link to New run."""
     box = empty_state(
         "Nothing has been trained here yet",
         "Trainings wait here, run one after the other, and go on when you close the page.",

@@ -1,4 +1,4 @@
-"""One run: what it is, how it was made, how it went, what it left on disk."""
+"""One run: results, settings, history and files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def missing(scene: Scene, wanted: str) -> None:
-    """Say which run is not there and offer those that are."""
+    """Say which run does not exist and offer those that do."""
     st.title("Run", anchor=False)
     if not scene.runs:
         no_runs(scene)
@@ -182,7 +182,7 @@ def files(run: Run) -> None:
     st.subheader("Files", anchor=False)
     rows = []
     for path in sorted(run.path.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # what trains renames its files
+        with contextlib.suppress(FileNotFoundError):  # a training renames its files
             if path.is_file() and path.name != "lock" and not path.name.startswith("."):
                 rows.append({"File": str(path.relative_to(run.path)), "Size": size(path.stat().st_size)})
     st.dataframe(
@@ -206,7 +206,7 @@ def size(number: int) -> str:
 
 
 def notes(run: Run) -> None:
-    """Show the note, and for printed results where they cannot be right."""
+    """Show the note, and for printed results the audit's findings."""
     reported = run.reported() or {}
     doubts = [(split, note) for split, some in reported.get("notes", {}).items() for note in some]
     if run.info["note"] or doubts:

@@ -59,7 +59,7 @@ def main() -> None:
 
         def again() -> float | None:
             body(root, sweep)
-            return POLL_S if live else None  # polled only while the sweep has something to do
+            return POLL_S if live else None  # polled only while the sweep is live
 
         pulsed(again, "sweep")
     else:
@@ -106,7 +106,7 @@ def close_form() -> None:
 
 
 def choose(name: str) -> None:
-    """Make a sweep the one that is shown."""
+    """Choose the sweep to show."""
     close_form()
     st.session_state.pop(_WIDGET, None)
     st.query_params[PARAM] = name
@@ -132,14 +132,14 @@ def chosen_sweep(root: Path, sweeps: list[Sweep]) -> Sweep:
 
 
 def body(root: Path, sweep: Sweep) -> None:
-    """Show how a sweep stands and what it has found."""
+    """Show the progress and the results of a sweep."""
     follow_to()
     info = sweep.read()
     if (info["state"] in LIVE_STATES) != st.session_state.get(_LIVE):
-        st.rerun()  # it has ended: the page around follows, and stops polling
+        st.rerun()  # it has ended: draw the whole page, which stops polling
     spec = parse_spec(info["spec"])
     titles = {name: SETTINGS[name].title for name in spec.space}
-    if _MEMBERS not in st.session_state:  # the index knows most: a run never changes its sweep
+    if _MEMBERS not in st.session_state:  # read once from the index: a run never changes its sweep
         st.session_state[_MEMBERS] = members_of(cached.listed_runs(root))
     members: Members = st.session_state[_MEMBERS]
     table = run_table(runs_of(root, sweep.name, members), spec, cached.best_validation)
@@ -147,7 +147,7 @@ def body(root: Path, sweep: Sweep) -> None:
     st.markdown(answer(sweep.name, points, titles))
     standing(root, sweep, info, spec, table)
     if not len(points):
-        st.caption("The first runs are on their way: a worker gives them.")
+        st.caption("The first runs are on their way: a worker submits them.")
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -161,13 +161,13 @@ def body(root: Path, sweep: Sweep) -> None:
 
 
 def map_settings(settings: Iterable[str]) -> list[str]:
-    """Return the settings that the map begins with."""
+    """Return the settings that the map shows first."""
     first = [s for s in ("learning_rate", "batch_size") if s in settings]
     return (first + [s for s in settings if s not in first])[:2]
 
 
 def answer(name: str, points: pd.DataFrame, settings: Iterable[str]) -> str:
-    """Return the page's answer in words: the best point, and whether its lead exceeds what seeds change."""
+    """Return the page's answer in words: the best point, and whether its lead exceeds the spread of seeds."""
     known = points[points["mean"].notna()].sort_values("mean", ascending=False, kind="stable")
     title = f"**{fmt.escape_markdown(name)}**"
     if known.empty:
@@ -186,7 +186,7 @@ def answer(name: str, points: pd.DataFrame, settings: Iterable[str]) -> str:
 
 
 def standing(root: Path, sweep: Sweep, info: dict, spec: Spec, table: pd.DataFrame) -> None:
-    """Show how far the sweep is, how it searches, and the button that stops it."""
+    """Show the progress of the sweep, how it searches, and the button that stops it."""
     done = int(table["state"].isin(["finished", "cancelled", "failed"]).sum())
     live = info["state"] in LIVE_STATES
     states = table["state"].value_counts()
@@ -209,7 +209,7 @@ def standing(root: Path, sweep: Sweep, info: dict, spec: Spec, table: pd.DataFra
                 "Stop",
                 icon=":material/stop_circle:",
                 key="sweep-stop",
-                help="It gives no more runs; what waits is cancelled, what trains goes on to its end.",
+                help="No more runs are submitted; waiting ones are cancelled, running ones go on to their end.",
                 on_click=_stop,
                 args=(root, sweep),
             )

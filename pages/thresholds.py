@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def apply(thresholds: dict[str, float]) -> None:
-    """Put thresholds in force: {class: threshold}; where all are one number, as the one for all."""
+    """Put thresholds in force: {class: threshold}; equal ones become the threshold for all classes."""
     values = set(thresholds.values())
     if len(values) == 1:
         choice.change(threshold=values.pop(), by_class=())
@@ -137,7 +137,7 @@ def measure_curves(scene: Scene, subject: str, measure: str) -> list[Curve]:
 
 
 def notes(scene: Scene) -> None:
-    """Say what keeps the numbers of the board from being taken as they are."""
+    """Show caveats on the numbers of the board."""
     if scene.split == "test":
         st.caption(
             "Thresholds picked by looking at test make the numbers on test optimistic: pick them on validation."

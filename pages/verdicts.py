@@ -1,4 +1,4 @@
-"""Is it real? Differences between runs with intervals and verdicts, and what they hang on."""
+"""Is it real? Differences between runs with intervals and verdicts, and what they depend on."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def rivals_of(scene: Scene) -> list[Contender]:
-    """Return what is compared: the runs of the lead group, seeds of one configuration as one."""
+    """Return the contenders: the runs of the lead group, seeds of one configuration as one."""
     with st.spinner("Resampling clips"):
         return resampled(scene.lead_group, st.session_state.get("seeds-as-one", True))
 
@@ -127,7 +127,7 @@ def pair(scene: Scene, rivals: list[Contender], measure: str) -> None:
 
 
 def pick(label: str, rivals: list[Contender], default: int, key: str) -> Contender:
-    """Choose one of the contenders."""
+    """Show the choice among the contenders; return the chosen one."""
     ids = {rival.members[0].run.run_id: rival for rival in rivals}
     chosen = st.selectbox(
         label, list(ids), index=default, format_func=lambda run_id: ids[run_id].label, key=key, width=260

@@ -1,1 +1,1 @@
-"""Runs side by side: their scores, what they share, which differ and whether that is real. Without Streamlit."""
+"""Runs side by side: scores, common clips, selection, draws and verdicts. Without Streamlit."""

@@ -1,7 +1,7 @@
-"""All runs of a root at once: what the scores of each give at the thresholds in force, as columns.
+"""The measures of all runs of a root at the thresholds in force, as columns.
 
-Thresholds that are one stop of the sliders' grid cost no look at scores: the index has counted there. Elsewhere the
-scores of every run are read, which takes its time for thousands.
+A single threshold on the sliders' grid needs no scores: the index has counted there. Any other threshold means
+reading the scores of every run, which is slow for thousands.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _MOST_DERIVED = 40
 
 @dataclass(frozen=True, eq=False)
 class AllRuns:
-    """What the scores of runs give, a row a run; NaN, "" and 0 where a run has none that can be used.
+    """Measures of runs, a row a run; NaN, "" and 0 where a run has no usable scores.
 
     Attributes
     ----------
-    keys : (runs,) comparison keys, runs compare only where they are equal.
-    values : of each of RUN_MEASURES, (runs,) float64.
+    keys : (runs,) comparison keys; runs compare only where they are equal.
+    values : {name of RUN_MEASURES: (runs,) float64}.
     collapsed : (runs,) bool.
-    clips, classes : (runs,) how many there are.
+    clips, classes : (runs,) numbers of each.
     """
 
     keys: np.ndarray
@@ -46,7 +46,7 @@ class AllRuns:
     _derived: dict[object, object] = field(default_factory=dict)
 
     def derived(self, key: object, make: Callable[[], object]) -> object:
-        """Return what `make` once gave under a key: what follows from these runs and numbers, and from the key."""
+        """Return the result of `make`, kept under the key; it must depend on nothing but this object and the key."""
         if (known := self._derived.get(key)) is None:
             if len(self._derived) > _MOST_DERIVED:
                 self._derived.clear()
@@ -66,10 +66,10 @@ def all_runs(
     counted: Mapping[str, PackedSummary],
     reading: Callable[[int, int], None] = lambda done, total: None,
 ) -> AllRuns:
-    """Return what all runs have on a split at the thresholds of a choice.
+    """Return the measures of all runs on a split at the thresholds of a choice.
 
     counted : what the index knows of their scores, by run id.
-    reading : told how many of the runs whose scores must be read are done.
+    reading : called with (done, total) while scores are read.
     """
     packed = [counted.get(run.run_id) for run in runs]
     many = len(packed)
@@ -120,7 +120,7 @@ def _read_between(
     between: Sequence[tuple[int, np.ndarray]],
     reading: Callable[[int, int], None],
 ) -> None:
-    """Fill in what hangs on thresholds between the stops of the grid, from the scores."""
+    """Fill in, from the scores, the measures at thresholds that are not on the grid."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         read = pool.map(lambda one: _averages_at(runs[one[0]], split, one[1]), between)
         for number, ((row, _), values) in enumerate(zip(between, read), start=1):

@@ -16,7 +16,7 @@ def class_values(scored: Sequence[Scored], measure: str, classes: Sequence[str])
 
 
 def below_baselines_of_classes(scored: Sequence[Scored], measure: str, classes: Sequence[str]) -> np.ndarray:
-    """Return (classes, runs) bool: which values are below what one gets without listening."""
+    """Return (classes, runs) bool: which values are below those of the trivial baselines."""
     return _columns(scored, classes, lambda s: below_by_class(s.evaluation, measure), False)
 
 
@@ -46,7 +46,7 @@ def class_support(selection: Selection) -> list[int]:
 
 
 def trivial_values(selection: Selection, measure: str) -> np.ndarray:
-    """Return (classes,) what one gets in each class without listening, from the first run where it is defined."""
+    """Return (classes,) values of the trivial baselines, each from the first run where it is defined."""
     found: dict[str, float] = {}
     for s in _in_order(selection):
         for name, value in zip(s.evaluation.classes, all_positive_scores(s.evaluation, measure)):

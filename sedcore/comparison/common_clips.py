@@ -1,6 +1,6 @@
 """Runs that do not compare: what differs, and the same runs cut to what they share.
 
-Shared are the clips that all know and label alike, and the classes that all have.
+They share the clips that all have with the same labels, and the classes that all have.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Common:
 
     @property
     def digest(self) -> str:
-        """Another whenever the clips or classes are."""
+        """A digest of the clips and classes."""
         return hashlib.sha256("\n".join([*self.clips, "", *self.classes]).encode()).hexdigest()
 
 
@@ -41,7 +41,7 @@ class Mismatch:
     Attributes
     ----------
     classes : names that only one of the two has, sorted.
-    clips : how many clips either has, first and second.
+    clips : numbers of clips of the first and the second.
     shared : clips that both have.
     relabelled : shared clips that the two label differently, in the classes that both have.
     """
@@ -67,7 +67,7 @@ def mismatch(first: Predictions, second: Predictions) -> Mismatch:
 
 
 def in_common(scores: Sequence[Scores]) -> Common:
-    """Return the clips and classes that all of these scores have, and where all say the same of them."""
+    """Return the classes that all of these scores have, and the clips that all have with the same labels."""
     held = [one.predictions for one in scores]
     first = held[0]
     classes = [name for name in first.classes if all(name in other.classes for other in held[1:])]
@@ -82,14 +82,14 @@ def in_common(scores: Sequence[Scores]) -> Common:
 
 
 def on_common(one: Scores, common: Common) -> HeldScores:
-    """Return scores cut to what is common."""
+    """Return scores cut to the common clips and classes."""
     path, split, time = one.stamp
     held = cut(one.predictions, np.array(common.clips), list(common.classes))
     return HeldScores(one.run, held, (path, f"{split} {common.digest}", time))
 
 
 def cut(held: Predictions, clips: np.ndarray, classes: Sequence[str]) -> Predictions:
-    """Return predictions of some clips and classes alone, in the order asked for."""
+    """Return predictions for the given clips and classes only, in the given order."""
     order = np.argsort(held.clip_ids)
     rows = order[np.searchsorted(held.clip_ids[order], clips)]
     columns = [held.classes.index(name) for name in classes]

@@ -1,8 +1,8 @@
-"""What is resampled: runs that compare, or several seeds of one as one; draws, intervals and tests of pairs.
+"""Contenders, runs or groups of seeds that compare: their draws, intervals and tests of pairs.
 
 All draws use the same seed and clips in canonical order (ids and classes sorted), so those of any two runs that compare
-are paired, whenever they were made. What needs no threshold (AP, ROC AUC) takes longest and may be kept in the run's
-``cache/``. Arrays of classes are in canonical order.
+are paired, whenever they were made. AP and ROC AUC, which need no threshold, take longest; their draws may be kept in
+the run's ``cache/``. Arrays of classes are in canonical order.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DECISIONS_S, RANKING_S = 0.4, 0.7  # of a million scores, with the resamples of 
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """What is compared: a run, or several that differ in their seed only, averaged within each resample."""
+    """A run, or several that differ in their seed only, averaged within each resample."""
 
     label: str  # plain text
     members: tuple[Scored, ...]
@@ -56,7 +56,7 @@ class Contender:
 
     @property
     def run(self) -> Run:
-        """The run that stands for all members, by its colour."""
+        """The run whose colour stands for all members."""
         return self.members[0].run
 
     def value(self, measure: str) -> float | np.ndarray:
@@ -75,7 +75,7 @@ def resamples_of(scored: Scored) -> tuple[int, int]:
 
 
 def seconds_to_resample(group: Sequence[Scored], *, decisions: bool = True, ranking: bool = True) -> float:
-    """Return about how long resampling large runs takes here; what a run keeps of its ranking takes none."""
+    """Return about how many seconds resampling large runs takes here; draws that a run keeps take none."""
     seconds = 0.0
     for s in group:
         millions = s.scores.summary.clips * len(s.scores.summary.classes) / 1e6
@@ -89,7 +89,7 @@ def contenders(
 ) -> list[Contender]:
     """Return the runs of a group that compares, with their draws; seeds of one configuration as one.
 
-    draws : what `draws_of` gives for these runs, where it is at hand.
+    draws : the result of `draws_of` for these runs, if it is already there.
     """
     draws = draws_of(group) if draws is None else draws
     by_id = {s.run.run_id: s for s in group}
@@ -120,17 +120,17 @@ def join_draws(decisions: Mapping[str, Draws], ranking: Mapping[str, Draws]) -> 
 
 
 def decision_draws(group: Sequence[Scored]) -> dict[str, Draws]:
-    """Return what hangs on the thresholds in force: measures of decisions, of classes and averaged."""
-    # One after another: of large runs no two are in memory at a time, only their decisions.
+    """Return draws, by run id, of the measures that depend on thresholds: by class and averaged."""
+    # One after another: the scores of only one large run are in memory at a time.
     decisions = [decisions_of(s) for s in group]
     drawn = bootstrap_decisions(truth_of(group[0]), decisions, resamples=resamples_of(group[0])[0])
     return {s.run.run_id: one for s, one in zip(group, drawn)}
 
 
 def ranking_draws(scored: Scored, keep: bool = False) -> Draws:
-    """Return what needs no threshold: AP and ROC AUC of classes and their means.
+    """Return draws of AP and ROC AUC, which need no threshold: by class and averaged.
 
-    keep : leave the draws in the run's cache.
+    keep : write the draws to the run's cache.
     """
     drawing = _drawing(scored)
     drawn = scored.scores.derived(drawing, lambda: _draw_ranking(scored))
@@ -140,7 +140,7 @@ def ranking_draws(scored: Scored, keep: bool = False) -> Draws:
 
 
 def ranking_kept(scored: Scored) -> bool:
-    """Whether the draws of AP and ROC AUC are at hand: drawn already, or kept by the run."""
+    """Whether the draws of AP and ROC AUC are there already, in memory or in the run's cache."""
     if scored.scores.has_derived(_drawing(scored)):
         return True
     return scored.scores.whole and has_cache(*_cache_of(scored))
@@ -224,7 +224,7 @@ def mcnemar_of(first: Contender, second: Contender) -> McNemar | None:
 
 
 def contributions(first: Contender, second: Contender, measure: str) -> np.ndarray | None:
-    """Return what each class adds to first minus second in an average; None where that is no sum over classes.
+    """Return (classes,) contributions to first minus second in an average; None where it is no sum over classes.
 
     Sums are F1 however averaged over classes, and the mean over classes of any measure. With several seeds a side it
     is the mean over the pairs of seeds, which adds up to the difference of means.
@@ -240,7 +240,7 @@ def contributions(first: Contender, second: Contender, measure: str) -> np.ndarr
 
 
 def trivial_baselines(scored: Scored, priors: Mapping[str, float] | None) -> dict[str, Evaluation]:
-    """Return the trivial baselines on the clips of a run; `priors` by class, of the split it learnt from."""
+    """Return the trivial baselines on the clips of a run; `priors` by class, of its training split."""
     known = dict(priors or {})
     classes = sorted(scored.evaluation.classes)
     given = np.array([known[name] for name in classes]) if set(classes) <= set(known) else None
@@ -265,5 +265,5 @@ def class_intervals(
 
 
 def caution(support: Sequence[int]) -> list[str]:
-    """Return *few positives* for classes (by their positive clips) whose intervals hold less than they promise."""
+    """Return "few positives" for classes with too few positive clips for a 95 % interval to hold, else ""."""
     return [FEW if 0 < number < FEW_POSITIVES else "" for number in support]

@@ -1,7 +1,7 @@
 """`sedcore.compare`: models side by side in a notebook, by the rules of the dashboard's Compare pages.
 
 c = sedcore.compare({"a": (truth, scores_a), "b": (truth, scores_b)})
-c                               # values with intervals and ranks, and who is proven better
+c                               # values with intervals and ranks, and which is proven better
 c.verdict("macro_ap")           # of a against b: "better", "worse", "not proven", "not defined"
 c.frame(); c.pairs("micro_f1"); c.classes("f1")
 """
@@ -37,21 +37,21 @@ _SHOWN = ("macro_ap", "micro_f1", "macro_f1")  # measures of a printed compariso
 def compare(
     models: Mapping[str, tuple[Any, Any]], thresholds: Any = 0.5, *, classes: Sequence[str] | None = None
 ) -> Comparison:
-    """Compare models by their scores on the same clips: values, intervals and which differences are real.
+    """Compare models by their scores on the same clips: values, intervals and verdicts.
 
     Intervals and verdicts are those of the paired bootstrap over clips, corrected (Holm) over all pairs.
 
     Parameters
     ----------
-    models : of each name (truth, scores), each (clips, classes) as for `sedcore.evaluate`. Arrays have their clips in
-        one order; tables (DataFrame) are matched by index and columns.
+    models : {name: (truth, scores)}, each (clips, classes) as for `sedcore.evaluate`. Arrays must have their clips in
+        the same order; tables (DataFrame) are matched by index and columns.
     thresholds : for the F1 measures, as for `sedcore.evaluate`; the same for all models.
-    classes : names; by default those of the columns.
+    classes : names of the classes; by default those of the columns.
 
     Raises
     ------
     SedcoreError
-        Fewer than two models are given, one cannot be evaluated, or two are of other clips, classes or labels.
+        Fewer than two models are given, one cannot be evaluated, or two differ in clips, classes or labels.
     """
     if not isinstance(models, Mapping) or len(models) < 2:
         raise SedcoreError(
@@ -69,7 +69,7 @@ class Comparison:
 
     Attributes
     ----------
-    evaluations : of each name, every number at the thresholds in force.
+    evaluations : {name: every measure at the thresholds in force}.
     measures : names that `verdict`, `pairs` and `classes` take.
     """
 
@@ -93,10 +93,10 @@ class Comparison:
         return contenders(self._group, average_seeds=self._average_seeds)
 
     def verdict(self, measure: str = "macro_ap", first: str | None = None, second: str | None = None) -> str:
-        """Return what is proven of the first against the second in an average.
+        """Return the verdict on the first against the second in an average.
 
-        "better" or "worse", "not proven", or "not defined". Of two models the names may be left out. Raises
-        SedcoreError for a measure or a name that there is not.
+        It is "better", "worse", "not proven" or "not defined". With two models the names may be left out. Raises
+        SedcoreError where the measure or a name is unknown.
         """
         self._check(measure)
         one, other = self._two(first, second)
@@ -105,7 +105,7 @@ class Comparison:
     def frame(self) -> pd.DataFrame:
         """Return a row a model and measure: value, the ends of its 95 % interval, rank.
 
-        The rank is 1 plus how many are proven better, so that what is not proven to differ may share it.
+        The rank is 1 plus the number of models proven better; models not proven to differ may share one.
         """
         rows = []
         for measure in self.measures:
@@ -133,7 +133,7 @@ class Comparison:
     ) -> pd.DataFrame:
         """Return a row a class behind an average: both values, difference, interval, p (Holm over classes), verdict.
 
-        A class with fewer than 20 positive clips gets none: "few positives".
+        A class with fewer than 20 positive clips has "few positives" in place of a verdict.
         """
         found, name = self.differences(measure, first, second), measure_behind(measure).name
         one, other = (self._rivals[place] for place in self._two(first, second))
@@ -144,7 +144,7 @@ class Comparison:
     def differences(
         self, measure: str = "macro_ap", first: str | None = None, second: str | None = None
     ) -> Differences:
-        """Return what `classes` shows as arrays, in its order: what `sedcore.figures.verdicts.forest_plot` draws."""
+        """Return the columns of `classes` as arrays, in its order, for `sedcore.figures.verdicts.forest_plot`."""
         self._check(measure)
         one, other = (self._rivals[place] for place in self._two(first, second))
         return class_differences(one, other, measure)
@@ -162,7 +162,7 @@ class Comparison:
         return pd.DataFrame(cells | {"rank": ranks}, index=self.names)
 
     def _sentence(self) -> str:
-        """Return who is proven better in macro AP, and who is not."""
+        """Return which models are proven better in macro AP, and which are not."""
         table = self.pairs(_SHOWN[0])
         words = [
             f"{one.first} is {one.verdict} than {one.second}"
@@ -198,7 +198,7 @@ class Comparison:
 
 
 def _held(number: int, name: str, one: Any, thresholds: Any, classes: Sequence[str] | None) -> Scored:
-    """Return arrays as what is compared: a run that lies on no disk."""
+    """Return arrays as the scores of a run that is not on disk."""
     if not isinstance(one, (tuple, list)) or len(one) != 2:
         raise SedcoreError(f"{name!r} is given as (truth, scores); given is a {type(one).__name__}")
     try:
@@ -206,7 +206,7 @@ def _held(number: int, name: str, one: Any, thresholds: Any, classes: Sequence[s
         index = next(
             (table.index for table in one if isinstance(table, pd.DataFrame)), range(len(known.truth))
         )
-        # of one length, so that numbers and their order as text agree
+        # zero-padded, so that the clips sort as text in their own order
         ids = np.array(
             [f"{clip:09d}" if isinstance(clip, int) else str(clip) for clip in index], dtype=object
         )

@@ -36,13 +36,13 @@ def open_runs(root: str | os.PathLike | None = None) -> Runs:
 
 
 class Runs:
-    """The runs of a root, newest first; looked up anew whenever they are asked for."""
+    """The runs of a root, newest first, read from disk again at each access."""
 
     def __init__(self, root: Path):
         self.root, self._reader = root, Reader(RunIndex(root, keep=False))
 
     def __getitem__(self, name: str) -> Run:
-        """Return the run with this id, or with this name where no other has it; SedcoreError otherwise."""
+        """Return the run with this id or this unique name. Raises SedcoreError where there is none."""
         return find_run(self.root, name)
 
     def __iter__(self) -> Iterator[Run]:
@@ -82,12 +82,12 @@ class Runs:
         ----------
         split, thresholds : as for `frame`.
         common : cut runs to the clips and classes that all have.
-        seeds : take runs that differ in their seed only as one.
+        seeds : treat runs that differ in their seed only as one.
 
         Raises
         ------
         SedcoreError
-            A run is not there or has no scores on the split, or they do not compare.
+            A run does not exist or has no scores on the split, or the runs do not compare.
         """
         choice = _choice(
             thresholds, runs=tuple(self[name].run_id for name in names), split=split, common=common
@@ -116,7 +116,7 @@ class Runs:
 
 
 def _choice(thresholds: Any, **asked: Any) -> Choice:
-    """Return a choice with thresholds as they are given: a number, or by class."""
+    """Return a choice with the given thresholds: a number, or by class."""
     if isinstance(thresholds, (int, float)):
         return Choice(threshold=float(thresholds), **asked)
     if isinstance(thresholds, pd.DataFrame):

@@ -11,11 +11,11 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """Keeps the results that were used last, and lets go of the others.
+    """A cache of the results used last; older ones are dropped.
 
     Parameters
     ----------
-    most : results that are kept.
+    most : number of results kept.
     """
 
     def __init__(self, most: int):

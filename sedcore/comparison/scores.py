@@ -1,9 +1,8 @@
-"""Scores of one run on one split: a summary, counts and every number at any thresholds.
+"""Scores of one run on one split: a summary, counts and every measure at any thresholds.
 
-A summary and counts on the grid of the sliders are known to the index of the root, without a look at the scores.
-Scores of ordinary size are read when clips are needed, and stay, sorted once, as long as their `Scores` object. Large
-ones (AudioSet's evaluation: ten million a run) do not: they are read again when they are asked for, class by class
-where that is enough.
+The index of the root holds the summary and the counts on the sliders' grid, so these need no scores. Scores of
+ordinary size are read when clips are needed, sorted once, and kept as long as their `Scores` object. Large ones
+(AudioSet's evaluation: ten million a run) are read again for each use, class by class where that is enough.
 """
 
 from __future__ import annotations
@@ -26,24 +25,24 @@ from sedcore.evaluation.evaluate import Evaluation, assemble, summarise
 from sedcore.evaluation.grid import OnGrid, count_on_grid
 from sedcore.evaluation.measures import ByMeasure
 
-Stamp = tuple[str, str, int]  # path of the run, split, time of the file: another whenever the scores are
+Stamp = tuple[str, str, int]  # path of the run, split, time of the file: changes with the scores
 _MOST_DERIVED = 24
-_last_large: Recent[Predictions] = Recent(1)  # of large runs one at a time is in memory, whoever asks
+_last_large: Recent[Predictions] = Recent(1)  # one large run in memory at a time, for all readers
 
 
 class Scores:
-    """Scores of a run on a split: what is known without a threshold, and the way to the rest. Never changed.
+    """Scores of a run on a split, immutable: what needs no threshold, and methods for the rest.
 
     Attributes
     ----------
     run, split : where the scores are.
-    stamp : what a cache of something made from these scores is keyed by.
-    key : runs compare only where it is equal.
-    summary : what needs no threshold.
+    stamp : the cache key of anything computed from these scores.
+    key : comparison key; runs compare only where it is equal.
+    summary : the measures that need no threshold.
     large : whether the scores are too many to be kept in memory.
     """
 
-    whole = True  # these are all scores of the split, so that what follows from them may be kept in the run
+    whole = True  # all scores of the split: what follows from them may be kept in the run
 
     def __init__(self, run: Run, split: str, counted: ScoreSummary, stamp: Stamp):
         self.run, self.split, self.stamp = run, split, stamp
@@ -53,23 +52,23 @@ class Scores:
         self._derived: Recent[Any] = Recent(_MOST_DERIVED)
 
     def derived(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what `make` once gave under a key: what follows from these scores, and from the key."""
+        """Return the result of `make`, kept under the key; it must depend on nothing but these scores and the key."""
         return self._derived.get(key, make)
 
     def has_derived(self, key: Hashable) -> bool:
-        """Whether `derived` would have nothing to make."""
+        """Whether `derived` has a result under this key."""
         return key in self._derived
 
     @property
     def predictions(self) -> Predictions:
-        """Truth and scores of all clips; of a large run read again by whoever asks."""
+        """Truth and scores of all clips; those of a large run are read again at each access."""
         if self.large:
             return _last_large.get(self.stamp, lambda: self.run.predictions(self.split))
         return self._held[0]
 
     @property
     def labels(self) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
-        """Clip ids, classes and truth (clips, classes); of a large run without reading its scores."""
+        """Clip ids, classes and truth (clips, classes); for a large run its scores are not read."""
         if self.large:
             return self.run.truth(self.split)
         held = self.predictions
@@ -77,7 +76,7 @@ class Scores:
 
     @property
     def counts(self) -> Counts:
-        """Counts at every distinct score of every class; of a large run 12 bytes a score, and not kept."""
+        """Counts at every distinct score of every class; for a large run 12 bytes a score, not kept."""
         if not self.large:
             return self._held[1]
         held = self.predictions
@@ -98,7 +97,7 @@ class Scores:
         return self.derived(("grid", grid.tobytes()), lambda: self._count_on(grid))
 
     def evaluation(self, thresholds: tuple[float, ...]) -> Evaluation:
-        """Return every number at a threshold a class."""
+        """Return every measure at (classes,) thresholds."""
         return self.derived(("evaluation", thresholds), lambda: self._evaluate(thresholds))
 
     @property
@@ -128,7 +127,7 @@ class Scores:
         return samples_average(held.truth, decide(held.scores, wanted))
 
     def _look_up(self, thresholds: np.ndarray) -> tuple[Confusion, tuple[ByMeasure, int]] | None:
-        """Return what the index has counted at (classes,) thresholds, None where they are no one stop of the grid."""
+        """Return the index's counts at (classes,) thresholds, None unless all are the same stop of the grid."""
         known = self._at_stops
         place = None if known is None else stop_of(known.grid, thresholds)
         if place is None:
@@ -137,7 +136,7 @@ class Scores:
         return confusion, known.samples_at(place)
 
     def _count_large(self, thresholds: np.ndarray) -> tuple[Confusion, tuple[ByMeasure, int]]:
-        """Count at (classes,) thresholds: classes at a stop from the index, others from their scores."""
+        """Count at (classes,) thresholds: from the index for classes at a stop, from the scores for others."""
         known = self._at_stops
         points = known.grid.astype(self.summary.dtype)
         place = np.minimum(np.searchsorted(points, thresholds), len(points) - 1)
@@ -156,7 +155,7 @@ class Scores:
 
 
 class HeldScores(Scores):
-    """Scores held in memory: of some clips and classes of a run, or of no run on disk at all."""
+    """Scores held in memory: some clips and classes of a run, or a run that is not on disk."""
 
     whole = False
 
@@ -173,7 +172,7 @@ class HeldScores(Scores):
 
 
 def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:
-    """Return the place of (classes,) thresholds in a grid, in their type; None where they differ or lie between."""
+    """Return the grid index shared by (classes,) thresholds; None where they differ or are not on the grid."""
     points = grid.astype(thresholds.dtype)
     place = int(np.searchsorted(points, thresholds[0]))
     stops = place < len(points) and points[place] == thresholds[0] and (thresholds == thresholds[0]).all()
@@ -181,7 +180,7 @@ def stop_of(grid: np.ndarray, thresholds: np.ndarray) -> int | None:
 
 
 def stamp_of(run: Run, split: str) -> Stamp:
-    """Return what a cache of something made from a split's scores is keyed by: it changes with their file."""
+    """Return the cache key of anything computed from a split's scores: it changes with their file."""
     try:
         return str(run.path), split, run.predictions_file(split).stat().st_mtime_ns
     except OSError:
@@ -213,7 +212,7 @@ def macro_ap(index: RunIndex, run: Run, split: str) -> float | None:
 
 
 def macro_aps(index: RunIndex, runs: Sequence[ListedRun], split: str) -> list[float | None]:
-    """Return macro AP of each run on a split, None without scores. Those of most are known to the index."""
+    """Return macro AP of each run on a split, None without scores. The index holds most of them."""
     known, _ = index.look_up(split)
     return [
         one_number(known[run.run_id], "macro_ap")
@@ -224,7 +223,7 @@ def macro_aps(index: RunIndex, runs: Sequence[ListedRun], split: str) -> list[fl
 
 
 def same_clips(index: RunIndex, run: Run, others: Sequence[ListedRun], split: str) -> list[ListedRun]:
-    """Return those of the others that are scored on the same clips, classes and truth as a run."""
+    """Return the other runs that are scored on the same clips, classes and truth as this one."""
     key, same = index.counted(run, split).key, []
     known, _ = index.look_up(split)
     for other in others:

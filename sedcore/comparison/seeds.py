@@ -1,4 +1,4 @@
-"""Seeds of one configuration as one: how far what they give lies apart."""
+"""Seeds of one configuration as one: mean and deviation of their measures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import pandas as pd
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.seeds import group_label, seed_groups
 
-DEVIATION = "SD {}"  # of a measure's title: the column of its deviations
+DEVIATION = "SD {}"  # heading of a deviation column, filled with the title of its measure
 
 
 def seeds_frame(
     runs: Sequence[Run], labels: Sequence[str], measures: Mapping[str, Sequence[float]]
 ) -> pd.DataFrame:
-    """Return a row a configuration with several seeds: its name, seeds, and of each measure mean and deviation;
-    the best by the first measure comes first.
+    """Return a row a configuration with several seeds: name, seeds, mean and deviation of each measure; best first.
 
-    measures : by title, the value of each run. The deviation is that of the sample (divided by seeds minus 1).
-        Without a configuration that has several seeds the table is empty.
+    measures : {title: a value for each run}; rows are sorted by the first. The deviation is that of the sample
+        (divided by seeds minus 1). The table is empty where no configuration has several seeds.
     """
     place = {id(run): row for row, run in enumerate(runs)}
     groups = [[place[id(run)] for run in group] for group in seed_groups(runs) if len(group) > 1]
@@ -37,7 +36,7 @@ def seeds_frame(
 
 
 def _spread(values: np.ndarray, groups: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return (groups,) means and deviations; groups of one size are looked at in one step."""
+    """Return (groups,) means and deviations; groups of one size are computed together."""
     sizes = np.array([len(rows) for rows in groups])
     mean, deviation = np.empty(len(groups)), np.empty(len(groups))
     for size in np.unique(sizes):

@@ -1,7 +1,7 @@
-"""Which runs are compared, on which split, at which thresholds: a choice met with what is on disk.
+"""Which runs are compared, on which split, at which thresholds: a choice resolved against the runs on disk.
 
-`select` resolves a choice once; `Selection.scored` are the runs with scores and `Selection.unscored` those without,
-each with the reason. Runs compare only within a group: on the same clips, classes and truth.
+`select` resolves a choice; `Selection.scored` holds the runs with scores and `Selection.unscored` those without, each
+with the reason. Runs compare only within a group: on the same clips, classes and truth.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sedcore.evaluation.grid import slider_range, threshold_grid
 
 DEFAULT_THRESHOLD = 0.5
 MAX_AUTOMATIC = 8
-MOST_COMPARED = 40  # chosen runs where all are resampled or drawn each with each
+MOST_COMPARED = 40  # chosen runs that are resampled and compared pair by pair
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is asked for; empty fields mean "not chosen", and `select` says what is taken then."""
+    """What is asked for; for empty fields ("not chosen") `select` takes defaults."""
 
     runs: tuple[str, ...] = ()  # run ids, in order
     split: str = ""
@@ -44,7 +44,7 @@ class Choice:
 
 
 class Reader:
-    """Reads what a selection needs of the runs of one root. The dashboard's own remembers, and shows how far it is."""
+    """Reads what a selection needs of a root's runs. The dashboard's subclass caches, and shows progress."""
 
     def __init__(self, index: RunIndex):
         self.index = index
@@ -62,17 +62,17 @@ class Reader:
         return common_clips.on_common(one, common)
 
     def count(self, runs: Sequence[Run], split: str) -> None:
-        """Count the scores of runs that were not counted yet."""
+        """Count the scores of runs that the index has not counted yet."""
         self.index.count(self.uncounted(runs, split), split)
 
     def uncounted(self, runs: Sequence[Run], split: str) -> list[Run]:
-        """Return those of the runs that have scores on a split which were not counted yet."""
+        """Return the runs whose scores on a split have not been counted yet."""
         return [run for run in runs if split in run.splits() and not self.index.known(run, split)]
 
     def look_up(
         self, runs: Sequence[ListedRun], split: str, listing: Listing | None = None
     ) -> tuple[dict[str, PackedSummary], str]:
-        """Return what `RunIndex.look_up` does, after those of the runs that were never counted are."""
+        """Count the runs that were never counted, then return the result of `RunIndex.look_up`."""
         known, _ = self.index.look_up(split, listing)
         self.count([run for run in runs if run.run_id not in known and split in run.seen_splits], split)
         return self.index.look_up(split, listing)
@@ -83,7 +83,7 @@ class Scored:
     """A run with its scores on the split in force, evaluated at the thresholds in force."""
 
     run: Run
-    label: str  # its name, told apart from others of the same name; plain text
+    label: str  # unique name, plain text
     scores: Scores
     evaluation: Evaluation
 
@@ -95,22 +95,22 @@ class Scored:
 
 @dataclass(eq=False)
 class Selection:
-    """Runs met with a choice. `groups` holds the scored runs by comparison key, the baseline's group first."""
+    """A resolved choice. `groups` holds the scored runs by comparison key, the baseline's group first."""
 
     reader: Reader
     choice: Choice
-    listing: Listing  # all runs at the look that this selection was made from
+    listing: Listing  # all runs of the root when the selection was made
     runs: list[ListedRun]  # those of them that can be read
     labels: dict[str, str]  # of all runs that can be read, by run id
     chosen: list[Run]
-    automatic: bool  # nobody chose; these are the best of each model
+    automatic: bool  # nothing was chosen; these are the best of each model
     split: str
     splits: list[str]  # of the chosen runs
-    not_shown: list[Run] = field(default_factory=list)  # chosen runs above the most that are compared
+    not_shown: list[Run] = field(default_factory=list)  # chosen runs beyond the limit
     missing: list[str] = field(default_factory=list)  # ids asked for that do not exist
     scored: list[Scored] = field(default_factory=list)
     unscored: list[tuple[Run, str]] = field(default_factory=list)
-    common: Common | None = None  # of scored runs that do not compare: what they share
+    common: Common | None = None  # what the scored runs share, where they do not compare
     baseline: Run | None = None
     groups: list[list[Scored]] = field(default_factory=list)
 
@@ -130,7 +130,7 @@ class Selection:
         return tuple(dict.fromkeys(name for s in self.scored for name in s.evaluation.classes))
 
     def score_range(self) -> tuple[float, float]:
-        """Return the range that thresholds move in: 0 to 1 for probabilities, else that of the scores."""
+        """Return the range of thresholds: 0 to 1 for probabilities, else that of the scores."""
         lowest = min((s.scores.summary.lowest for s in self.scored), default=0.0)
         highest = max((s.scores.summary.highest for s in self.scored), default=1.0)
         return slider_range(lowest, highest)
@@ -217,7 +217,7 @@ def best_of_each_model(reader: Reader, runs: list[ListedRun], split: str) -> lis
 
 
 def _macro_aps(reader: Reader, runs: Sequence[ListedRun], split: str) -> list[float | None]:
-    """Return macro AP on a split, or, of runs that all lack it, on the first that each has."""
+    """Return macro AP on a split; where no run has that split, on the first split of each."""
     if split in runs[0].splits():
         known, _ = reader.look_up(runs, split)
         return [one_number(known[run.run_id], "macro_ap") if run.run_id in known else None for run in runs]
@@ -225,9 +225,9 @@ def _macro_aps(reader: Reader, runs: Sequence[ListedRun], split: str) -> list[fl
 
 
 def unique_labels(runs: Sequence[Run]) -> dict[str, str]:
-    """Return a name for each run, by run id, that no other run has.
+    """Return a unique name for each run, by run id.
 
-    A run without a name goes by its model; the end of the id tells namesakes apart.
+    A run without a name is named after its model; the end of the id tells namesakes apart.
     """
     names = {run.run_id: run.info["name"] or run.info["model"] or run.run_id for run in runs}
     often = Counter(names.values())

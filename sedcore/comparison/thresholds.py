@@ -1,4 +1,4 @@
-"""Thresholds of one run: tuned on one split, and what they are worth on another."""
+"""Thresholds of one run: tuned on one split, evaluated on another."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sedcore.evaluation.tuning import honest_table, tune
 def threshold_report(
     validation: Scores | None, reported: Scores, wanted: Objective, common: str | None = None
 ) -> pd.DataFrame:
-    """Return what `honest_table` gives of a run: fixed thresholds, tuned on validation, and the oracle's.
+    """Return the `honest_table` of a run: fixed thresholds, tuned on validation, and the oracle's.
 
-    validation : scores that thresholds are tuned on, None where the run has none; of more classes than those reported,
-        only the reported ones count, and with fewer nothing is tuned.
+    validation : scores that thresholds are tuned on, None where the run has none. Classes not reported are left out;
+        where a reported class is missing, nothing is tuned.
     """
     tuned_on, classes = None, reported.summary.classes
     if validation is not None and validation.summary.classes == classes:

@@ -1,4 +1,4 @@
-"""Is the difference real? Verdicts on contenders: every pair in an average, and one pair class by class."""
+"""Verdicts on contenders: every pair in an average, and one pair class by class."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def class_differences(first: Contender, second: Contender, measure: str) -> Diff
 
 
 def trivial_of_classes(rival: Contender, name: str) -> np.ndarray:
-    """Return (classes,) what one gets in each class without listening, in canonical order."""
+    """Return (classes,) values of the trivial baselines, in canonical order."""
     one = rival.members[0]
     return all_positive_scores(one.evaluation, name)[canonical_columns(one)]

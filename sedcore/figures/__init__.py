@@ -1,1 +1,1 @@
-"""Tables in, Plotly figures out; usable in a notebook too. Nothing here knows the pages."""
+"""Plotly figures from tables and arrays; independent of the pages, usable in a notebook."""

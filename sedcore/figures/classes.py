@@ -1,4 +1,4 @@
-"""Figures with a row a class: values of all runs as dots, confusion as bars, what fires beside a class."""
+"""Figures with a row a class: values of all runs as dots, confusion as bars, classes predicted beside a class."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def dot_plot(
 ) -> go.Figure:
     """Return a figure with a row a class and a dot a run; `values` is (classes, runs), NaN left out.
 
-    A grey line spans the runs of a class that compare (columns `compared`, all by default): its length is how
-    much the choice of run matters. With `intervals`, (2, classes, runs) low and high, each run has its own lane in
+    A grey line spans the runs that compare (columns `compared`, all by default): its length shows how much the
+    choice of run matters. With `intervals`, (2, classes, runs) low and high, each run has its own lane in
     the row, so that no interval covers another; classes with `few` positives have open markers.
     """
     names, rows = [plain(name) for name in classes], np.arange(len(classes))
@@ -95,13 +95,13 @@ def dot_plot(
 
 
 def _lowest(values: np.ndarray, intervals: np.ndarray | None) -> float:
-    """Return where an axis of values up to 1 begins: at 0, or below where a value or its interval is."""
+    """Return where the axis begins: at 0, or lower where a value or its interval is."""
     known = [shown[~np.isnan(shown)] for shown in (values, intervals) if shown is not None]
     return min(0.0, *(shown.min(initial=0) for shown in known))
 
 
 def _lines(ends: Sequence[tuple[float, float, float]], line: dict) -> dict:
-    """Return one trace of level lines, (y, from, to) each."""
+    """Return one trace of horizontal lines, (y, from, to) each."""
     x = [value for _, low, high in ends for value in (low, high, None)]
     y = [value for at, _, _ in ends for value in (at, at, None)]
     return dict(type="scatter", x=x, y=y, mode="lines", line=line, hoverinfo="skip", cliponaxis=False)
@@ -129,8 +129,8 @@ def confusion_bars(
 
     rows : what each 2x2 stands for (classes of a run, or runs of a class).
     cells : (rows, 2, 2), [[tn, fp], [fn, tp]] a row.
-    rates : write and draw shares of the clips that hold the class (upper bar) or do not (lower bar).
-    scale : clips that the full length of an upper and of a lower bar stands for, without `rates`.
+    rates : show shares of the clips that hold the class (upper bar) or do not (lower bar), not counts.
+    scale : clips at the full length of an upper and of a lower bar, without `rates`.
     inks : marks before the rows, where they are runs.
     """
     share = cells / np.maximum(cells.sum(axis=2, keepdims=True), 1)
@@ -186,7 +186,7 @@ def _texts(x: float, y: np.ndarray, words: Sequence[str], position: str, font: d
 
 
 def _cell_words(cells: np.ndarray, share: np.ndarray, truth: int, decision: int, rates: bool) -> list[str]:
-    """Return what stands beside the bars of a kind: clips, or their share, a dash where it is one of no clips."""
+    """Return the text beside each bar of a kind: clips, or their share, a dash where there are no clips."""
     if not rates:
         return [f"{int(v):,}".replace(",", "\u202f") for v in cells[:, truth, decision]]
     of = cells[:, truth].sum(axis=1)
@@ -197,7 +197,7 @@ def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray,
     """Return the matrix "given true row, how often column fires".
 
     shares, counts : (classes, classes); the diagonal is recall. `own` says in the hover what a cell counts.
-    The diagonal is blue (right), the rest orange (it depends on `own` whether that is wrong).
+    The diagonal is blue (right), the rest orange (wrong or not, depending on `own`).
     """
     names = [plain(name) for name in classes]
     ticks = {"type": "category", "tickvals": names, "ticktext": [shortened(name, 15) for name in classes]}
@@ -224,7 +224,7 @@ def fires_figure(classes: Sequence[str], shares: np.ndarray, counts: np.ndarray,
                 + "<br>%{z:.1%}, %{customdata[0]:,.0f} of %{customdata[1]:,.0f} clips<extra></extra>",
             )
         )
-    # Light writing where the blue is strong, the theme's own elsewhere.
+    # Light text on strong blue, the theme's own elsewhere.
     strong = diagonal & (shares > 0.4)
     for mask, font in ((strong, {"color": "white"}), (~strong, {})):
         rows, columns = np.nonzero(mask & ~np.isnan(shares) & (shares >= 0.005))

@@ -17,15 +17,15 @@ MEASURES = {"loss": "Loss", "mAP": "Macro AP", "micro_f1": "Micro F1", "macro_f1
 MOST_LABELS = 8
 LABEL = 14  # characters of a direct label
 HEIGHT = 320
-MUCH = 3  # times the highest other value: a first epoch that is higher lies above the axis
-MOST_POINTS = 1_000  # of a line: more than a panel has pixels
+MUCH = 3  # a first epoch above so many times the highest other value is left above the axis
+MOST_POINTS = 1_000  # in a line: more than a panel has pixels
 
 
 @dataclass(frozen=True, eq=False)
 class History:
     """A run's history: a row an epoch with ``epoch``, ``train.loss``, ``validation.mAP`` and so on.
 
-    With `members`, the histories of several seeds, it is that of their mean (see `mean_history`).
+    With `members` (histories of several seeds) it is their mean (see `mean_history`).
     """
 
     label: str
@@ -36,7 +36,7 @@ class History:
 
 
 def mean_history(label: str, ink: Ink, tables: Sequence[pd.DataFrame]) -> History:
-    """Return the mean over seeds, of the epochs that all of them have; its best epoch is that of the mean macro AP.
+    """Return the mean over seeds, for the epochs that all have; its best epoch is that of the mean macro AP.
 
     A mean over fewer seeds towards the end would jump where one of them stopped early.
     """
@@ -71,9 +71,9 @@ def minutes(table: pd.DataFrame) -> np.ndarray:
 
 
 def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
-    """Return an exponential moving average without the pull to its start; NaN stays NaN.
+    """Return a bias-corrected exponential moving average; NaN stays NaN.
 
-    weight : 0 leaves the values as they are, towards 1 more of the past is kept.
+    weight : 0 to 1; 0 leaves the values as they are, higher keeps more of the past.
     """
     if weight <= 0 or not len(values):
         return values
@@ -82,10 +82,10 @@ def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 def decimated(values: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
-    """Return the ascending places of at most `most` values that draw the line as all would: no spike is lost.
+    """Return the ascending indices of at most `most` values that keep the look of the line: no spike is lost.
 
-    Of each stretch of equally many values its lowest and its highest stay, and where it has a gap a NaN of it; of the
-    whole line the first and the last value. Up to `most` values all stay.
+    Each of equally long stretches keeps its lowest and highest value, and one NaN if it has a gap; the line keeps its
+    first and last value. Up to `most` values all stay.
     """
     values = np.asarray(values, dtype=float)
     if len(values) <= most:
@@ -105,14 +105,14 @@ def decimated(values: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
 
 
 def above_the_axis(histories: Sequence[History], measure: str) -> list[tuple[History, float]]:
-    """Return the runs, each with its value, whose first epoch in training lies far above all else that is drawn.
+    """Return the runs, each with its value, whose first training epoch lies far above everything else drawn.
 
-    A model of many weights may begin with a loss of 15 and go on with one of 0.5: an axis with both shows one of them.
+    A large model may start at a loss of 15 and continue at 0.5: on an axis that holds both, the rest would be flat.
     """
     rest = _finite(
         [column[1:] if part == "train" else column for part, column, _ in _columns(histories, measure)]
     )
-    first: dict[History, float] = {}  # of several seeds the highest
+    first: dict[History, float] = {}  # the highest of several seeds
     for part, column, history in _columns(histories, measure):
         if part == "train" and np.isfinite(column[0]):
             first[history] = max(float(column[0]), first.get(history, -np.inf))
@@ -164,7 +164,7 @@ def curves_figure(
 ) -> go.Figure:
     """Return a measure of runs over time. With smoothing the raw line stays, faint, behind the smooth one.
 
-    span : of the axis of values; that of `value_range` where there is none.
+    span : range of the value axis; by default that of `value_range`.
     """
     span = span or value_range(histories, measure, train)
     traces: list[dict] = []
@@ -286,7 +286,7 @@ def _end_labels(
 ) -> list[dict]:
     """Return each run's name, to the right of the axes at the height of its line's end."""
     names = [shortened(history.label, LABEL) for history, _, _ in ends]
-    if len(set(names)) < len(names):  # runs of one sweep: what tells them apart stands at the end
+    if len(set(names)) < len(names):  # runs of one sweep differ at the end of their names
         names = [_end_of(history.label) for history, _, _ in ends]
     places = spread_labels([value for _, _, value in ends], (span[1] - span[0]) * 15 / max(height - 60, 1))
     return [

@@ -1,7 +1,7 @@
-"""Figures of a data set: class balance by split, classes together, lengths of events, a clip as a picture.
+"""Figures of a data set: class balance by split, co-occurrence, lengths of events, spectrograms of clips.
 
-Tables are those of `sedcore.data.summary`. Splits are neutral (greys and forms), since hues mean runs; truth is
-neutral too.
+Tables are those of `sedcore.data.summary`. Splits and truth are neutral (greys, line and marker forms), since hues
+mean runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sedcore.figures.style import SMALL, plain, shortened, styled
 
 ROW_PX = 22  # height of a class
 _MARKERS = ("circle", "diamond-open", "square", "triangle-up-open")
-_PICTURE_COLUMNS = 500  # pixels a picture is wide at most: two frames of 10 ms each in a clip of 10 s
+_PICTURE_COLUMNS = 500  # maximum width in pixels: two 10 ms frames a pixel in a clip of 10 s
 _PICTURE_PX, _LANE_PX = 130, 17
 MOST_NUMBERED = 14  # classes whose heat map has room for numbers
 
@@ -119,7 +119,7 @@ def together_figure(counts: np.ndarray, labels: Sequence[str]) -> go.Figure:
         )
     )
     if len(labels) <= MOST_NUMBERED:
-        # A trace of its own: the heat map's own text takes its colour from the cells as if they were opaque.
+        # A separate trace: the heat map chooses its text colour as if the cells were opaque.
         known = [(i, j) for i in range(len(labels)) for j in range(len(labels)) if np.isfinite(share[i, j])]
         figure.add_scatter(
             x=[labels[j] for _, j in known],
@@ -139,7 +139,7 @@ def together_figure(counts: np.ndarray, labels: Sequence[str]) -> go.Figure:
 def lengths_figure(lengths: pd.DataFrame, labels: Sequence[str]) -> go.Figure:
     """Return the lengths of events by class: a thin line from 10 to 90 %, a thick one over the middle half, the median.
 
-    lengths : see `summary.length_table`. Logarithmic, since a clink and a fan differ a hundredfold.
+    lengths : see `summary.length_table`. The axis is logarithmic: lengths differ a hundredfold.
     """
     rows = lengths.set_index("label").loc[list(labels)].dropna(subset=["q50"])
     figure = go.Figure()
@@ -230,7 +230,7 @@ def clip_figure(picture: np.ndarray, clip_s: float, events: pd.DataFrame | None)
 
 
 def _names(labels: Sequence[str], length: int) -> dict[str, object]:
-    """Return the settings of a category axis: classes are told apart by their names, however they are cut."""
+    """Return the settings of a category axis, keyed by full names, so that shortened labels cannot clash."""
     short = [shortened(label.replace("_", " "), length) for label in labels]
     return {"type": "category", "tickmode": "array", "tickvals": list(labels), "ticktext": short}
 
@@ -244,7 +244,7 @@ def png_address(picture: np.ndarray) -> str:
     step = -(-len(values) // _PICTURE_COLUMNS)
     if step > 1:
         full = values[: len(values) // step * step]
-        values = full.reshape(-1, step, values.shape[1]).max(axis=1)  # a click must not vanish
+        values = full.reshape(-1, step, values.shape[1]).max(axis=1)  # keeps a short click visible
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (2, 99.8)) if len(finite) else (0.0, 1.0)
     scaled = np.nan_to_num((values - low) / max(high - low, 1e-6))

@@ -23,7 +23,7 @@ DET_TICKS = (0.0001, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.
 
 @dataclass(frozen=True, eq=False)
 class DetLine(Curve):
-    """False alarm and miss rates of a run, and how many clips each rate is of."""
+    """False alarm and miss rates of a run, and the number of clips behind each rate."""
 
     positives: int = 1
     negatives: int = 1
@@ -81,7 +81,7 @@ def roc_figure(curves: Sequence[Curve]) -> go.Figure:
 def det_figure(lines: Sequence[DetLine]) -> go.Figure:
     """Return misses against false alarms on probit axes, where scores of normal clips give straight lines.
 
-    Rates of 0 and 1, which these axes cannot hold, stand half a clip inside; the hover says what they are.
+    Rates of 0 and 1, infinite on these axes, are drawn half a clip inside; the hover shows the true rate.
     """
     traces: list[dict] = []
     drawn_at = []

@@ -1,5 +1,4 @@
-"""Scores of one class by truth, a panel a run, and reliability diagrams: where a threshold cuts, and what a
-score is worth."""
+"""Histograms of one class's scores by truth, a panel a run, and reliability diagrams."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from sedcore.figures.style import GRID, SMALL, axis_title, drawn, plain, rule_at
 
 PANEL = 240  # pixels of a row of panels
 ABREAST = 3  # panels in a row at most
-_GAP, _TITLE, _BETWEEN = 0.04, 0.12, 0.06  # of the width, and of a row's height
+_GAP, _TITLE, _BETWEEN = 0.04, 0.12, 0.06  # shares of the width, and of a row's height
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +42,8 @@ class Reliability:
 def histogram_figure(panels: Sequence[ScorePanel], abreast: int = ABREAST) -> go.Figure:
     """Return score histograms, small multiples: clips with the class above (blue), without it below (orange).
 
-    Each half has its own scale, the same in all panels, since clips without a class are many more. A rule
-    stands at the threshold in force: right of it blue clips are hits, orange ones false alarms.
+    Each half has its own scale, the same in all panels, since clips without the class are far more. A vertical line
+    marks the threshold in force: right of it blue clips are hits, orange ones false alarms.
     """
     columns = max(min(abreast, len(panels)), 1)
     rows = max(-(-len(panels) // columns), 1)

@@ -1,4 +1,4 @@
-"""What each class did over the epochs: a heat map, a row a class and a column an epoch."""
+"""A measure of each class over the epochs: a heat map, a row a class and a column an epoch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def class_epochs_figure(table: pd.DataFrame, best_epoch: int | None = None, mean
             "title": axis_title("epoch"),
             "showgrid": False,
             "tickformat": "d",
-            # Whole epochs: a short training would have ticks between them.
+            # Whole epochs only: a short training would otherwise have ticks between them.
             "tickvals": epochs if len(epochs) <= 12 else None,
             "range": [epochs[0] - 0.5, epochs[-1] + 0.5],
         },

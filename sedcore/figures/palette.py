@@ -1,8 +1,8 @@
 """Colours and line forms of runs, and the few colours that mean something.
 
-Hues are those of Okabe and Ito (2008), "Color Universal Design", which people with a colour vision deficiency
-tell apart. Their black is kept for what is neutral (truth, text) and their yellow is left out: neither reads
-on both a white and a dark page. After the six hues the same come again with a dash and another marker.
+Hues are those of Okabe and Ito (2008), "Color Universal Design", distinguishable with a colour vision deficiency.
+Their black and yellow are left out: neither is legible on both a white and a dark page. After six runs the hues
+repeat with another dash and marker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 GLYPHS = ("●", "◆", "■", "▲")
 
-NEUTRAL = "#8792A2"  # reads on white and on dark: rules, runs that are not chosen, truth
+NEUTRAL = "#8792A2"  # legible on white and on dark: rules, runs that are not chosen, truth
 RIGHT, WRONG = "#2E86C1", "#E08A1E"  # blue and orange, never red and green alone
 
 
@@ -43,9 +43,9 @@ def ink(slot: int) -> Ink:
 def assign_inks(chosen: Sequence[str], all_ids: Sequence[str]) -> dict[str, Ink]:
     """Return the ink of each chosen run.
 
-    A run's own hue is its place among all runs of the root (`all_ids`, oldest first), so that it keeps it
-    whatever else is chosen. Only where an earlier chosen run has the hue already does it take the next free
-    one; with more than six runs the hues come again, dashed.
+    A run's hue follows from its place among all runs of the root (`all_ids`, oldest first), whatever else is chosen.
+    Only where an earlier chosen run has that hue does it take the next free one; beyond six runs the hues repeat,
+    dashed.
     """
     inks: dict[str, Ink] = {}
     taken: set[int] = set()

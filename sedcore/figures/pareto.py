@@ -1,4 +1,4 @@
-"""What quality costs: macro AP against time, size or speed, a point a run, with the Pareto front."""
+"""Macro AP against cost (time, size or speed), a point a run, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 from sedcore.figures.palette import NEUTRAL, UNCHOSEN, Ink
 from sedcore.figures.style import axis_title, drawn, plain, shortened
 
-MOST_NAMES = 12  # points that all have their names beside them
-MOST_SINGLE = 200  # points that are all drawn in full; of more, those that are not chosen are a faint crowd
+MOST_NAMES = 12  # up to so many points all have labels
+MOST_SINGLE = 200  # up to so many points are all drawn in full; beyond, runs that are not chosen are faint
 
 
 @dataclass(frozen=True)
 class Point:
-    """A run in the plane: `cost` in the axis' unit, `quality` 0 to 1, `hover` plain text a line each."""
+    """A run in the plane: `cost` in the axis' unit, `quality` 0 to 1, `hover` lines of plain text."""
 
     label: str
     cost: float
@@ -37,9 +37,9 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
 
 
 def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str = "Macro AP") -> go.Figure:
-    """Return the figure; the cost axis is logarithmic, since costs differ by orders.
+    """Return the figure; the cost axis is logarithmic, since costs differ by orders of magnitude.
 
-    Of many points only those on the front and the chosen ones have their names beside them; all have them on hover.
+    With many points only those on the front and the chosen ones are labelled; all have their name on hover.
     """
     traces: list[dict] = []
     front = pareto_front(points)
@@ -51,7 +51,7 @@ def pareto_figure(points: Sequence[Point], cost_title: str, quality_title: str =
         points = [p for p in points if id(p) in first or p.ink != UNCHOSEN]
         traces.append(_crowd(crowd, cost_title, quality_title))
     every = not traces and len(points) <= MOST_NAMES
-    named = set() if traces else first  # within a crowd the front has a name on hover only
+    named = set() if traces else first  # in a crowd the front is named on hover only
     names = [shortened(p.label) if every or id(p) in named or p.ink != UNCHOSEN else "" for p in points]
     if len(front) > 1:
         traces.append(
@@ -108,7 +108,7 @@ def _crowd(points: Sequence[Point], cost_title: str, quality_title: str) -> dict
         x=np.array([p.cost for p in points]),
         y=np.array([p.quality for p in points]),
         mode="markers",
-        text=np.array([plain(p.label) for p in points]),  # arrays are copied and sent much quicker than lists
+        text=np.array([plain(p.label) for p in points]),  # arrays are copied and sent much faster than lists
         marker={"color": NEUTRAL, "size": 4, "opacity": 0.3},
         hovertemplate=hover,
     )
@@ -124,7 +124,7 @@ def _ticks(low: float, high: float) -> list[float]:
     """Return round numbers (1, 2, 5 and their tens) in a range, few enough for a narrow figure."""
     every = [step * 10.0**power for power in range(-6, 13) for step in (1, 2, 5)]
     inside = [tick for tick in every if low <= tick <= high]
-    if len(inside) < 2:  # costs so near each other that none or one is round
+    if len(inside) < 2:  # a range so narrow that it holds no two round numbers
         return _near_ticks(low, high)
     return inside if len(inside) <= 7 else [t for t in inside if math.log10(t) % 1 < 1e-9]
 

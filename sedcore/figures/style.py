@@ -1,7 +1,7 @@
 """One look for all figures: margins, type, grid, hover. Colours of text and page follow the viewer's theme.
 
-Backgrounds are transparent and neutral parts have one grey that reads on white and on dark, so a figure
-looks right in either theme, in the dashboard and in a notebook.
+Backgrounds are transparent and neutral parts have one grey, legible on white and on dark, so a figure looks right in
+either theme, in the dashboard and in a notebook.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sedcore.figures.palette import NEUTRAL, faint
 FONT_SIZE, SMALL = 12, 11
 MANY_TRACES = 60
 GRID = faint(NEUTRAL, 0.22)
-MARGIN = {"l": 48, "r": 16, "t": 28, "b": 40, "pad": 0}  # a pad would push labels into titles
+MARGIN = {"l": 48, "r": 16, "t": 28, "b": 40, "pad": 0}  # padding would push labels into titles
 STANDOFF = 8  # pixels between the labels of ticks and the title of their axis
 AXIS = {
     "gridcolor": GRID,
@@ -38,8 +38,7 @@ def drawn(
 ) -> go.Figure:
     """Return a figure of trace dictionaries in the project's look; `x` and `y` are settings of the axes.
 
-    Made in one go: growing a figure by add_trace and update_layout takes Plotly several times as long, and
-    the pages draw many.
+    Built in one call: add_trace and update_layout take several times as long, and the pages draw many figures.
     """
     look = {
         "height": height,
@@ -54,18 +53,18 @@ def drawn(
         "xaxis": AXIS | (x or {}),
         "yaxis": AXIS | (y or {}),
     }
-    # Plotly looks at each property of each trace, some 3 ms a trace: of many that are alike the first tell enough.
+    # Plotly checks every property of every trace, some 3 ms each; of many alike, checking the first ones is enough.
     checked = len(traces) <= MANY_TRACES
     return go.Figure(data=list(traces), layout=look | layout, _validate=checked)
 
 
 def axis_title(text: str) -> dict:
-    """Return the title of an axis, small and near; `text` is plain."""
+    """Return the settings of an axis title; `text` is plain text."""
     return {"text": plain(text), "font": {"size": SMALL}, "standoff": STANDOFF}
 
 
 def rule_at(x: float, **line: object) -> dict:
-    """Return a vertical rule over the height of the axes, as a shape of the layout."""
+    """Return a vertical line over the height of the axes, as a shape of the layout."""
     return {
         "type": "line",
         "x0": x,
@@ -97,7 +96,7 @@ def styled(figure: go.Figure, *, height: int, margin: dict[str, int] | None = No
 
 
 def plain(text: str) -> str:
-    """Return text that Plotly shows as it is: it reads a few HTML tags in labels and hovers."""
+    """Return text escaped for Plotly, which reads a few HTML tags in labels and hovers."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -107,7 +106,7 @@ def shortened(text: str, length: int = 24) -> str:
 
 
 def spread_labels(positions: Sequence[float], gap: float) -> list[float]:
-    """Move label positions apart to at least `gap`, keeping their order and staying near where they were."""
+    """Move label positions apart to at least `gap`, in the same order and close to where they were."""
     order = sorted(range(len(positions)), key=lambda i: positions[i])
     moved = list(positions)
     for _ in range(60):

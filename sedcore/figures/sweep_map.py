@@ -20,14 +20,14 @@ from sedcore.figures.sweeps import (
 )
 
 MOST_VALUES = 12  # on an axis of cells; more are drawn as points in the plane
-_CELL, _STRONG = 64, 0.62  # height in pixels; from here on the blue is strong
+_CELL, _STRONG = 64, 0.62  # height in pixels; share of the scale from which blue needs light text
 
 
 def cells_of(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     """Return a row a cell of the map: x, y, the best point's mean, sd and runs, and `rows`, those of all its points.
 
-    Where further settings vary, several points share a cell; its best one speaks for it. A cell whose points have
-    no value yet has mean NaN.
+    Where further settings vary, several points share a cell, which shows its best one. A cell whose points have no
+    value yet has mean NaN.
     """
     rows = []
     for (x_value, y_value), part in points.groupby([x, y], sort=False):
@@ -65,7 +65,7 @@ def map_figure(points: pd.DataFrame, x: str, y: str, titles: Mapping[str, str]) 
         )
     ]
     at = {"x": cells["x"].map(columns.index).to_numpy(), "y": cells["y"].map(rows.index).to_numpy()}
-    # Light writing where the blue is strong, the theme's own elsewhere.
+    # Light text on strong blue, the theme's own elsewhere.
     strong = ((cells["mean"] - low) / (high - low) > _STRONG).to_numpy()
     for mask, font in ((strong, {"color": "white"}), (~strong, {})):
         traces.append(

@@ -1,8 +1,8 @@
-"""What a sweep has found: parallel coordinates, importance, the best so far; `sweep_map` has the map of two settings.
+"""Figures of a sweep: parallel coordinates, importance, the best so far; `sweep_map` has the map of two settings.
 
 All take the table of points (`sedcore.jobs.sweeps.results.point_table`): a row a point with a column a setting,
 ``mean`` and ``sd`` of macro AP over its seeds, ``runs``, ``run_ids``, ``trial``, ``since``. Markers carry the row's
-number as customdata, so that a click finds it. `titles`: what people call each setting that varies, in order.
+number as customdata, so that a click finds it. `titles`: {setting: its title}, for those that vary, in order.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sedcore.figures.palette import BLUE, NEUTRAL, RIGHT, faint
 from sedcore.figures.style import SMALL, axis_title, drawn, plain, shortened
 
 VALUE = "macro AP"
-MOST_LINES = 150  # of parallel coordinates: the best ones
+MOST_LINES = 150  # in parallel coordinates: the best ones
 _LOG_SPAN = 20  # from this ratio of highest to lowest on, an axis of numbers is logarithmic
 
 
 def setting_text(value: object) -> str:
-    """Return a value of a setting as it is read: 1e-5, 0.001, 32, ann."""
+    """Return a value of a setting as text: 1e-5, 0.001, 32, ann."""
     return (
         f"{value:g}".replace("e-0", "e-")
         if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
@@ -43,13 +43,13 @@ def runs_text(number: int) -> str:
 
 
 def is_log(values: Sequence[float]) -> bool:
-    """Say whether numbers span so much that a logarithmic axis suits them."""
+    """Whether the range of the numbers calls for a logarithmic axis."""
     numbers = np.asarray(values, float)
     return bool((numbers > 0).all() and numbers.max() / numbers.min() >= _LOG_SPAN)
 
 
 def value_range(values: pd.Series) -> tuple[float, float]:
-    """Return the lowest and highest value that is there, never the same: what colours and heights span."""
+    """Return the lowest and highest value that is defined, never equal: the span of colours and heights."""
     known = values.dropna()
     if known.empty:
         return 0.0, 1.0
@@ -60,7 +60,7 @@ def value_range(values: pd.Series) -> tuple[float, float]:
 def positions(values: Sequence[object]) -> tuple[np.ndarray, list[tuple[float, str]]]:
     """Return where values lie on an axis from 0 to 1, and its ticks as (place, text).
 
-    Numbers lie by size, on a logarithmic scale where they span much; other values at even distances.
+    Numbers are placed by size, on a logarithmic scale where their range is wide; other values evenly.
     """
     distinct = in_order(values)
     numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in distinct)
@@ -140,14 +140,14 @@ def parallel_figure(points: pd.DataFrame, titles: Mapping[str, str]) -> go.Figur
 
 
 def point_hover(point: pd.Series, titles: Mapping[str, str]) -> str:
-    """Return what a point is, a line a setting."""
+    """Return the hover text of a point, a line a setting."""
     lines = [f"{title} <b>{plain(setting_text(point[key]))}</b>" for key, title in titles.items()]
     spread = "" if np.isnan(point["sd"]) else f" ±{point['sd']:.3f}"
     return "<br>".join([*lines, f"{VALUE} <b>{point['mean']:.3f}</b>{spread}, {runs_text(point['runs'])}"])
 
 
 def importance_figure(shares: Mapping[str, float], titles: Mapping[str, str]) -> go.Figure:
-    """Return a bar a setting: its share of what makes points differ."""
+    """Return a bar a setting: its share of the variance between points."""
     order = sorted(shares, key=shares.get)
     names = [plain(titles[key]) for key in order]
     values = [shares[key] for key in order]

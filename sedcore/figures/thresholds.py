@@ -1,4 +1,4 @@
-"""A score against the threshold, and precision against recall, with the operating points in force."""
+"""A measure against the threshold, and precision against recall, with the operating points in force."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Curve:
 
 
 def threshold_figure(curves: Sequence[Curve], title: str, threshold: float) -> go.Figure:
-    """Return the figure of a measure against the threshold; a rule stands at the threshold in force.
+    """Return the figure of a measure against the threshold; a vertical line marks the threshold in force.
 
-    The axis is that of values from 0 to 1, and reaches below 0 where a line does.
+    The value axis is 0 to 1, and reaches below 0 where a line does.
     """
     lowest = min((np.nanmin(curve.y) for curve in curves if not np.isnan(curve.y).all()), default=0.0)
     traces: list[dict] = []
@@ -72,8 +72,8 @@ def add_curve(
 ) -> None:
     """Add a run's line and the marker of its operating point.
 
-    hover : Plotly's template of a point of the line, which finds `custom` (the thresholds by default) in
-    %{customdata}; `in_force` is the part of the marker's that follows the run's name.
+    hover : Plotly's hover template of the line, with `custom` (the thresholds by default) as %{customdata}.
+    in_force : the part of the marker's template that follows the run's name.
     """
     traces.append(
         dict(

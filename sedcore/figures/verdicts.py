@@ -1,4 +1,4 @@
-"""Differences of two runs class by class, where a difference comes from, and how ranks change with the choice."""
+"""Differences of two runs by class, contributions to a difference, and ranks by measure or threshold."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def forest_plot(
             "tickformat": "+.2f",
         },
         y={
-            "type": "category",  # else Plotly takes classes named 7 and 12 for numbers
+            "type": "category",  # otherwise classes named 7 and 12 become numbers
             "categoryorder": "array",
             "categoryarray": names[::-1],
             "range": [-0.6, len(names) - 0.4],
@@ -114,10 +114,10 @@ def waterfall(
     labels: tuple[str, str],
     measure: str,
 ) -> go.Figure:
-    """Return how the value of the second run becomes that of the first, a step a class.
+    """Return a waterfall from the value of the second run to that of the first, a step a class.
 
-    parts : (classes,) contributions that add up to ends[0] - ends[1]. ends, labels : of the first run and the
-    second. Steps are in order of size; past MOST_STEPS the smaller ones are one step.
+    parts : (classes,) contributions that add up to ends[0] - ends[1]. ends, labels : of the first and the second
+    run. Steps are sorted by size; beyond MOST_STEPS the smaller ones are one step.
     """
     order = np.argsort(-np.abs(parts), kind="stable")
     shown, rest = order[:MOST_STEPS], order[MOST_STEPS:]
@@ -195,9 +195,9 @@ def rank_chart(lines: Sequence[RankLine], places: Sequence[str], title: str) -> 
 
 
 def rank_by_threshold(lines: Sequence[RankLine], grid: np.ndarray, threshold: float, title: str) -> go.Figure:
-    """Return ranks over thresholds that all classes share; a rule stands at the threshold in force.
+    """Return ranks over thresholds that all classes share; a vertical line marks the one in force.
 
-    Names stand at the rank there: at either end all runs tie, since all or nothing is predicted.
+    Names stand at the rank there: at either end all runs tie, since everything or nothing is predicted.
     """
     axis = {"title": axis_title("threshold for all classes")}
     named = int(np.abs(np.asarray(grid) - threshold).argmin())
@@ -217,7 +217,7 @@ def _ranks(
     **layout: object,
 ) -> go.Figure:
     traces: list[dict] = []
-    # Runs that tie would hide each other: each is drawn a little beside its rank.
+    # Tied runs would hide each other, so each is drawn slightly off its rank.
     shift = np.linspace(-0.09, 0.09, len(lines)) if len(lines) > 1 else np.zeros(1)
     ends: list[float] = []
     for line, beside in zip(lines, shift):

@@ -1,1 +1,1 @@
-"""How numbers, tables, marks and messages look: what every page draws with."""
+"""Numbers, tables, messages and links, as every page shows them."""

@@ -1,7 +1,7 @@
 """How numbers and names are written, the same on every page.
 
 Scores have three decimals, differences a sign, counts a thin space between thousands, times their two
-largest units. What is undefined is a dash; the caller says why beside it.
+largest units. An undefined value is a dash; the caller says why beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def is_missing(value: object) -> bool:
 
 
 def score(value: float | None, decimals: int = 3) -> str:
-    """Return 0.853, or a dash where undefined; what rounds to nothing has no sign."""
+    """Return 0.853, or a dash where undefined; what rounds to 0 has no sign."""
     if is_missing(value):
         return DASH
     text = f"{value:.{decimals}f}"
@@ -30,7 +30,7 @@ def score(value: float | None, decimals: int = 3) -> str:
 
 
 def difference(value: float | None, decimals: int = 3) -> str:
-    """Return +0.012 or −0.012; a difference that rounds to nothing is 0.000 without a sign."""
+    """Return +0.012 or −0.012; a difference that rounds to 0 has no sign."""
     if is_missing(value):
         return DASH
     text = f"{abs(value):.{decimals}f}"
@@ -141,15 +141,15 @@ def listing(words: list[str], limit: int = 6) -> str:
 
 
 def class_title(name: str) -> str:
-    """Return a class name as it is read: Alarm_bell_ringing is Alarm bell ringing."""
+    """Return a class name without underscores: Alarm bell ringing."""
     return name.replace("_", " ")
 
 
 def escape_markdown(text: str) -> str:
-    """Return text that Markdown, Streamlit's directives and LaTeX leave as it is, on one line.
+    """Return text escaped for Markdown, Streamlit's directives and LaTeX, on one line.
 
-    Names of runs and classes, notes and file names come from people and files: none may format the page.
+    Names of runs and classes, notes and file names are untrusted: none may format the page.
     """
     text = _PUNCTUATION.sub(r"\\\1", " ".join(str(text).split()))
-    # Emoji and icon codes are replaced after escapes are resolved; a word joiner takes their form away.
+    # Emoji and icon codes are replaced after escapes are resolved; a word joiner breaks their form.
     return text.replace("\\:", "\\:\u2060")

@@ -1,4 +1,4 @@
-"""What a page shows when it cannot show what it is for: errors in words, quiet notes, empty states with a way on."""
+"""What a page shows in place of its content: errors, notes, and empty states that say what to do."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Row = TypeVar("Row")
 
 
 def show_error(error: SedcoreError | str) -> None:
-    """Show one sentence: file, cause, remedy."""
+    """Show an error as one sentence."""
     st.error(escape_markdown(str(error)), icon=":material/error:")
 
 
 def show_note(text: str, icon: str = ":material/info:") -> None:
-    """Show a quiet line under the page's answer; `text` is Markdown (escape what people wrote)."""
+    """Show a caption under the page's answer; `text` is Markdown: escape what comes from people."""
     st.caption(f"{icon} {text}")
 
 
 def empty_state(title: str, text: str, icon: str = ":material/inbox:") -> DeltaGenerator:
-    """Say what is missing and what to do; returns the box, for the button that does it.
+    """Say what is missing and what to do; return the container, for the button that does it.
 
     `title` and `text` are Markdown: escape what comes from people.
     """
@@ -36,7 +36,7 @@ def empty_state(title: str, text: str, icon: str = ":material/inbox:") -> DeltaG
 
 
 def pressed_row(key: str, rows: Sequence[Row], act: Callable[[Row], None]) -> None:
-    """Do what a button in a row of a table is for; a callback. Errors are told by toast; an empty cell does nothing."""
+    """Run the action of a button in a table row (a callback). Errors become toasts; an empty cell does nothing."""
     click = st.session_state[key]
     if not click["label"]:
         return

@@ -1,4 +1,4 @@
-"""The way from page to page: asked for in a callback, gone where the page is drawn next."""
+"""Moving from page to page: requested in a callback, carried out when the page is drawn next."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _NEXT = "next-page"
 
 
 def go_to(page: str, **params: str) -> None:
-    """Ask, from a callback (which cannot leave the page itself), for another page: "run", run=ID."""
+    """Request another page from a callback, which cannot leave the page itself: "run", run=ID."""
     st.session_state[_NEXT] = (page, params)
 
 
 def asked_page() -> tuple[str, dict[str, str]] | None:
-    """Return the page that a callback asked for and its URL parameters, once; None where none did."""
+    """Return the page that a callback asked for and its URL parameters, once; None without a request."""
     return st.session_state.pop(_NEXT, None)
 
 
 def follow_to() -> None:
-    """Go where a callback within a fragment asked for: only the page around a fragment can leave."""
+    """Go to the page requested in a fragment's callback: only the whole page, not a fragment, can leave."""
     if _NEXT in st.session_state:
         st.rerun()
 
@@ -36,7 +36,7 @@ def open_run(runs: Sequence[Run], click: str) -> None:
 
 
 def link_to(page: str, label: str, *, icon: str | None = None, query_params: dict | None = None) -> None:
-    """Link to another page ("new_run"); nothing where the navigation does not have it."""
+    """Show a link to another page ("new_run"), if the navigation has it."""
     if not Path(__file__).parents[2].joinpath(f"{page}.py").exists():
         return
     try:

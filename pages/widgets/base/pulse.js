@@ -1,9 +1,9 @@
-// Asks the page to draw a part anew, every so often, while somebody can see it: a hidden tab asks for nothing, and
-// asks at once when it comes back. The next beat waits for the answer to the last one, so a slow server is not flooded.
+// Asks the page periodically to redraw a part while the tab is visible: a hidden tab does not ask, and asks at once
+// when it is shown again. The next beat waits for the answer to the last one, so a slow server is not flooded.
 //
 // data: {number (grows with every answer), every_ms}
 
-const PATIENCE_MS = 20000; // an answer that has not come by then was lost
+const PATIENCE_MS = 20000; // after this an answer counts as lost
 
 const pulses = new WeakMap();
 
@@ -12,7 +12,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!pulse) pulses.set(parentElement, (pulse = new Pulse()));
   pulse.ask = () => setTriggerValue("beat", data.number);
   pulse.receive(data);
-  return () => pulse.end(); // called when the element goes, not between two answers
+  return () => pulse.end(); // called when the element is removed, not between two answers
 }
 
 class Pulse {

@@ -1,6 +1,6 @@
-"""Parts of a page that are drawn again and again, while somebody can see them.
+"""Parts of a page that are redrawn periodically while the tab is visible.
 
-Streamlit's own `run_every` goes on in a hidden tab; this is a components-v2 element that asks only where
+Streamlit's own `run_every` goes on in a hidden tab; this components-v2 element asks only while
 ``document.visibilityState`` is "visible".
 """
 
@@ -18,7 +18,7 @@ _pulse = st.components.v2.component("pulse", js=Path(__file__).with_suffix(".js"
 
 
 def pulsed(draw: Callable[[], float | None], key: str) -> None:
-    """Draw now as a fragment, and again after as many seconds as `draw` returns; None ends it."""
+    """Draw a fragment now, and again after the seconds that `draw` returns; None ends it."""
     st.fragment(_beat)(draw, key)
 
 
@@ -26,7 +26,7 @@ def _beat(draw: Callable[[], float | None], key: str) -> None:
     try:
         every_s = draw()
     except SedcoreError as error:
-        # A run was deleted or damaged since; nothing around a fragment would catch it.
+        # A run was deleted or damaged meanwhile; `guarded` does not catch errors of a fragment.
         show_error(error)
         return
     if every_s is None:
@@ -42,4 +42,4 @@ def _beat(draw: Callable[[], float | None], key: str) -> None:
 
 
 def _asked() -> None:
-    """The beat's only effect is that the fragment runs."""
+    """Do nothing: a beat's only purpose is to rerun the fragment."""

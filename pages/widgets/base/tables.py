@@ -1,4 +1,4 @@
-"""Tables of runs and numbers: one way to format, to mark the best, to colour the marks of runs."""
+"""Tables of runs and numbers: formats, bold best values, coloured run marks, CSV."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sedcore.evaluation.verdicts import BETTER, WORSE
 from sedcore.figures.palette import NEUTRAL, RIGHT, WRONG, Ink, faint
 
 ROW = 33  # pixels, at the theme's font size
-CSV_AT_ONCE = 500  # rows
+CSV_AT_ONCE = 500  # rows; longer tables are written on click
 MARK = "mark"  # the column of coloured marks
 
 Formatter = Callable[[object], str]
 
 
 def best_mask(values: pd.Series, decimals: int = 3, lowest: bool = False) -> np.ndarray:
-    """Say which values are the best as shown: those that tie after rounding are all best."""
+    """Return (rows,) bool: which values are the best as shown; those that tie after rounding all are."""
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float).round(decimals)
     if np.isnan(numbers).all():
         return np.zeros(len(numbers), bool)
@@ -40,7 +40,7 @@ def styled(
 ) -> pd.io.formats.style.Styler:
     """Return a Styler: numbers as `formats` says, some rows and columns grey.
 
-    bold, flagged: which cells (bool) are bold, and which are tinted as a verdict *worse* is.
+    bold, flagged : (bool) cells that are bold, and cells tinted like the verdict *worse*.
     """
     css = pd.DataFrame("", index=frame.index, columns=frame.columns)
     if bold is not None:
@@ -92,7 +92,7 @@ def mark_cells(run_ids: Sequence[str]) -> list[list[str]]:
 def mark_column(inks: Mapping[str, Ink]) -> dict:
     """Return the configuration of the narrow column that shows each run's colour and glyph.
 
-    Cells hold the run id (`mark_cells`). Text of pinned columns is drawn faded, these pills are not.
+    Cells hold the run id (`mark_cells`). They are pills, since text in pinned columns is faded.
     """
     return st.column_config.MultiselectColumn(
         "",
@@ -105,7 +105,7 @@ def mark_column(inks: Mapping[str, Ink]) -> dict:
 
 
 def name_column(label: str, help: str, key: str, on_click: Callable, *args: object) -> dict:
-    """Return the configuration of the pinned first column: names that one can click."""
+    """Return the configuration of the pinned first column, of clickable names."""
     return st.column_config.ButtonColumn(
         label,
         help=help,
@@ -120,7 +120,7 @@ def name_column(label: str, help: str, key: str, on_click: Callable, *args: obje
 
 
 def action_column(key: str, help: str, runs: Sequence[Run], act: Callable[[Run], None], width: int) -> dict:
-    """Return the configuration of a column of buttons that do something with the run of their row."""
+    """Return the configuration of a column of buttons that act on the run of their row."""
     return st.column_config.ButtonColumn(
         "", help=help, type="tertiary", key=key, on_click=pressed_row, args=(key, runs, act), width=width
     )
@@ -132,7 +132,7 @@ def number_column(label: str | None = None, help: str | None = None, **more: obj
 
 
 def csv_button(frame: pd.DataFrame, file_name: str, key: str) -> None:
-    """Offer a table as CSV, with all digits, undefined as an empty cell; a long one is written when asked for."""
+    """Offer a table as CSV, with all digits and undefined cells empty; a long one is written on click."""
 
     def written() -> bytes:
         return frame.to_csv(index=False, lineterminator="\n").encode()

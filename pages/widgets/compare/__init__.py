@@ -1,1 +1,1 @@
-"""Runs side by side: the bar of chosen runs, leaderboards, class tables, intervals."""
+"""Runs side by side: the context bar, leaderboards, class tables, intervals, verdicts."""

@@ -56,7 +56,7 @@ def figure_of(scene: Scene, shown: list[Scored], class_name: str, view: str) -> 
     lines = {"PR": (pr_of, precision_recall_figure), "ROC": (roc_of, roc_figure), "DET": (det_of, det_figure)}
     places = [s.evaluation.classes.index(class_name) for s in shown]
     at = [float(s.evaluation.thresholds[c]) for s, c in zip(shown, places)]
-    counted = [s.scores.class_counts(c) for s, c in zip(shown, places)]  # of this class alone
+    counted = [s.scores.class_counts(c) for s, c in zip(shown, places)]  # only this class
     if view in lines:
         make, draw = lines[view]
         return draw([make(held, 0, t, s.label, scene.ink(s.run)) for s, held, t in zip(shown, counted, at)])

@@ -1,4 +1,4 @@
-"""The table of classes with runs side by side, and what is to be said of classes."""
+"""The table of classes with runs side by side, and notes on classes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from sedcore.evaluation.bootstrap import FEW_POSITIVES, Draws
 from sedcore.evaluation.measures import PICKED
 
 SUPPORT, SPREAD, CAUTION, TRIVIAL = "Support", "Spread", "Caution", "Trivial"
-INTERVAL = "95 % {}"  # of a run id: the column of a run's intervals
+INTERVAL = "95 % {}"  # filled with a run id: the column of a run's intervals
 
 
 def class_table(scene: Scene, measure: str, key: str, draws: Mapping[str, Draws] | None = None) -> None:
     """Show a row a class and a column a run; bold is the best of a row among runs that compare.
 
-    draws : of each run, by run id; with them each value has its marginal interval beside it.
+    draws : by run id; with them each value has its marginal interval beside it.
     """
     classes, runs = scene.classes, scene.scored
     frame = classes_frame(scene, measure, draws)
@@ -132,7 +132,7 @@ def below_note(scene: Scene, under: pd.DataFrame) -> None:
 
 
 def _open_class(classes: Sequence[str], click: str) -> None:
-    # a bound widget's place in the URL holds the option as it is shown
+    # in the URL a bound widget's parameter holds the option as it is shown
     go_to("thresholds", **{"class": fmt.class_title(classes[st.session_state[click]["row"]])})
 
 

@@ -21,7 +21,7 @@ from sedcore.artifacts.runs import Run
 from sedcore.comparison.selection import MOST_COMPARED
 from sedcore.figures.palette import Ink
 
-MOST_CHIPS = 16  # more chosen runs are a number, and rows of the picker
+MOST_CHIPS = 16  # more chosen runs are shown as a number, and in the picker
 # Compact chips, and on a phone one line that scrolls sideways.
 _OWN_CSS = """<style>
 .st-key-context-bar button {min-height: 1.9rem; padding: 0.1rem 0.6rem}
@@ -35,7 +35,7 @@ _OWN_CSS = """<style>
 
 
 def context_bar(*, thresholds: bool = True, split: bool = True, most: int | None = MOST_COMPARED) -> Scene:
-    """Show the bar and return the scene it stands for. Raises SedcoreError where the root is unusable.
+    """Show the bar and return the scene. Raises SedcoreError where the root is unusable.
 
     thresholds, split : whether the page's numbers depend on them.
     most : chosen runs that the page can show, None: all.
@@ -60,10 +60,10 @@ def context_bar(*, thresholds: bool = True, split: bool = True, most: int | None
 
 
 def compare_page(title: str, answer: Callable[[Scene], str], needs: str = "runs with scores") -> Scene | None:
-    """Open a page that compares runs: title, bar, its answer in words, and what is left out or not compared.
+    """Begin a page that compares runs: title, bar, its answer in words, notes on what is left out or not compared.
 
-    Returns the scene, None where there is nothing to compare and the empty state says why, or where the answer
-    needs large runs resampled: then what needs no resampling stands below the offer.
+    Returns the scene, or None where there is nothing to compare (the empty state says why) or the answer needs large
+    runs resampled (what needs no resampling is below the offer).
     """
     st.title(title, anchor=False)
     scene = context_bar()
@@ -83,7 +83,7 @@ def compare_page(title: str, answer: Callable[[Scene], str], needs: str = "runs 
 
 
 def comparability(scene: Scene) -> None:
-    """Say which chosen runs do not compare and what differs; offer the clips and classes that they share."""
+    """Say which chosen runs do not compare and why; offer to cut them to what they share."""
     if scene.common is None:
         return
     common = scene.common
@@ -111,7 +111,7 @@ def comparability(scene: Scene) -> None:
 
 
 def swatch(ink: Ink) -> str:
-    """Return the coloured mark of a run as Markdown; colour and glyph are this project's own constants."""
+    """Return the coloured mark of a run as Markdown; colour and glyph are constants (not escaped)."""
     return f':color[{ink.glyph}]{{foreground="{ink.color}"}}'
 
 
@@ -121,7 +121,7 @@ def run_mark(scene: Scene, run: Run) -> str:
 
 
 def nothing_to_show(scene: Scene, needs: str) -> bool:
-    """Show the empty state that fits, if no chosen run has scores; `needs` ends "This page needs ..."."""
+    """Show the empty state that fits, if no chosen run has scores; `needs` completes "This page needs ..."."""
     if scene.scored:
         return False
     if not scene.runs:
@@ -139,7 +139,7 @@ def nothing_to_show(scene: Scene, needs: str) -> bool:
 
 
 def no_runs(scene: Scene) -> None:
-    """Say that the artifact root holds no run, and how one comes to be."""
+    """Say that the artifact root holds no run, and how to make one."""
     where = f"`{str(scene.root).replace('`', '')}`"
     if not scene.root.exists():
         text = (
@@ -163,7 +163,7 @@ def say_unscored(scene: Scene) -> None:
 
 
 def say_broken(problems: Sequence[str]) -> None:
-    """List what is wrong with run folders that cannot be read, folded."""
+    """List what is wrong with unreadable run folders, in a collapsed section."""
     if problems:
         title = f"{plural(len(problems), 'run folder')} cannot be read"
         with st.expander(title, icon=":material/warning:"):
@@ -254,7 +254,7 @@ def _threshold_control(scene: Scene) -> None:
 
 
 def _unknown_classes(scene: Scene) -> list[str]:
-    """Return the classes that have a threshold of their own and that no chosen run has, be it cut away or not."""
+    """Return the classes with a threshold of their own that no chosen run has, before any cut."""
     unknown = [name for name, _ in scene.choice.by_class if name not in scene.classes]
     if unknown and scene.choice.common:
         whole = {name for s in scene.scored for name in cached.scores(s.run, scene.split).summary.classes}

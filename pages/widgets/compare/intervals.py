@@ -19,7 +19,7 @@ def draws_for(scene: Scene, measure: str) -> dict[str, Draws]:
 
 
 def macro_ap_interval(scored: Scored) -> str:
-    """Return [0.841, 0.866] of macro AP, "" where resampling would hold the page up (large splits, not drawn yet)."""
+    """Return [0.841, 0.866] of macro AP, "" where resampling would delay the page (large splits, not drawn yet)."""
     if scored.scores.large and not ranking_kept(scored):
         return ""
     return fmt.interval(*cached.ranking_draws(scored).interval("macro_ap"))

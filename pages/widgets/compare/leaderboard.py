@@ -1,7 +1,7 @@
-"""The leaderboard of Overview: a table of the runs that compare, numbers unrounded, whatever their number.
+"""The leaderboard of Overview: a table of any number of runs that compare, with unrounded numbers.
 
-Up to MOST_STYLED rows have their best in bold, and up to MOST_RESAMPLED all have their interval; above, numbers are
-formatted by the browser, and only chosen runs are resampled, after the table stands.
+Up to MOST_STYLED rows have their best in bold, and up to MOST_RESAMPLED all have their interval; in longer tables the
+browser formats the numbers, and only chosen runs are resampled, after the table is shown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sedcore.evaluation.many import below_any
 from sedcore.evaluation.measures import RUN_MEASURES
 from sedcore.figures.palette import UNCHOSEN
 
-MOST_STYLED = 500  # rows that pandas formats a cell at a time, some 50 ms a hundred
+MOST_STYLED = 500  # rows styled by pandas, at some 50 ms a hundred
 MOST_RESAMPLED = 60  # rows that all have their interval
 OTHER = "other"  # the mark of all runs that are not chosen, in a long table
 _RANKED_BY = list(dict.fromkeys(one.measure.title for one in RUN_MEASURES.values()))
@@ -44,7 +44,7 @@ FORMATS = {
     "ms a clip": fmt.milliseconds,
     "Training": fmt.duration,
 }
-PRINTED = {  # the same by the browser
+PRINTED = {  # the same formats for the browser
     **dict.fromkeys(("Macro AP", "Micro F1", "Macro F1"), "%.3f"),
     "Difference": "%+.3f",
     "Parameters": "%,d",
@@ -55,7 +55,7 @@ PRINTED = {  # the same by the browser
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """Runs that compare, by their place in `scene.runs`: `rows` with scores, best macro AP first, `others` without."""
+    """Runs that compare, as indices into `scene.runs`: `rows` with scores, best first, `others` without."""
 
     scene: Scene
     seen: AllRuns
@@ -94,7 +94,7 @@ class Board:
 
 
 def leaderboards(scene: Scene, seen: AllRuns) -> list[Board]:
-    """Return the runs a table: those that compare, and with them runs of the same data without scores."""
+    """Return the tables: each of runs that compare, with runs of the same data that have no scores."""
     groups: dict[str, list[int]] = {}
     without: list[int] = []
     for row, key in enumerate(seen.keys.tolist()):
@@ -171,7 +171,7 @@ def choose_rows(scene: Scene, runs: list[Run], key: str) -> None:
 def leaderboard_frame(board: Board, known: Mapping[str, str]) -> pd.DataFrame:
     """Return a row a run, numbers unrounded, best macro AP first, then those without scores, then baselines.
 
-    known : what `intervals` gives.
+    known : the result of `intervals`.
     """
     scene, runs = board.scene, board.runs
     places = np.array([*board.rows, *board.others], int)
@@ -205,7 +205,7 @@ def leaderboard_frame(board: Board, known: Mapping[str, str]) -> pd.DataFrame:
 
 
 def known_columns(board: Board) -> dict[str, list]:
-    """Return the columns of the runs that stay whatever is chosen."""
+    """Return the columns that do not depend on the choice."""
     infos = [run.info for run in board.runs]
     return {
         "Model": [info["model"] for info in infos],
@@ -220,7 +220,7 @@ def known_columns(board: Board) -> dict[str, list]:
 
 
 def resampled_runs(board: Board) -> list[Scored]:
-    """Return the runs of a table that have an interval: all, of a long table the chosen ones."""
+    """Return the runs of a table that have an interval: all, or the chosen ones of a long table."""
     scene = board.scene
     rows = board.rows.tolist()
     if len(rows) > MOST_RESAMPLED:
@@ -235,13 +235,13 @@ def resampled_runs(board: Board) -> list[Scored]:
 
 
 def intervals(board: Board) -> dict[str, str]:
-    """Return the interval of macro AP by run id, of those that have one and need not wait for the table to stand."""
+    """Return the interval of macro AP by run id, of runs that do not wait until the table is shown."""
     at_once = len(board.rows) <= MOST_RESAMPLED
     return {s.run.run_id: macro_ap_interval(s) for s in resampled_runs(board) if at_once or ranking_kept(s)}
 
 
 def complete(scene: Scene, boards: Sequence[Board]) -> None:
-    """Resample the chosen runs of long tables that were not yet, and show the page anew; called at its end."""
+    """Resample the chosen runs of long tables, if not yet done, and rerun the page; called at its end."""
     lacking = [
         s
         for board in boards

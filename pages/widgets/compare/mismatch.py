@@ -16,12 +16,12 @@ def names_of(group: Sequence[Scored], limit: int = 4) -> str:
 
 
 def group_differences(groups: Sequence[Sequence[Scored]]) -> list[str]:
-    """Return what keeps the runs of other groups from comparing with those of the first, a sentence a group."""
+    """Return a sentence a group on what keeps its runs from comparing with those of the first."""
     return differences([([s.label for s in group], group[0].scores) for group in groups])
 
 
 def differences(groups: Sequence[tuple[Sequence[str], Scores]]) -> list[str]:
-    """Return what `group_differences` does, of groups given by their labels and the scores of one of their runs."""
+    """Return the sentences of `group_differences` for groups given as labels and the scores of one run."""
     sentences = []
     for labels, scores in groups[1:]:
         verb = "is" if len(labels) == 1 else "are"
@@ -33,7 +33,7 @@ def differences(groups: Sequence[tuple[Sequence[str], Scores]]) -> list[str]:
 
 
 def _named(labels: Sequence[str], limit: int = 4) -> str:
-    # of many names only as many are escaped as are shown
+    # only the names shown are escaped
     shown = [f"**{escape_markdown(label)}**" for label in labels[:limit]]
     return listing(shown + [""] * (len(labels) - len(shown)), limit)
 

@@ -1,4 +1,4 @@
-"""What a ranking hangs on (measure, threshold, seed), and how labels and predictions shift between splits."""
+"""What a ranking depends on (measure, threshold, seed), and how labels and predictions shift between splits."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _rank_answer(
 
 
 def seeds_section(rivals: Sequence[Contender]) -> None:
-    """Show how far seeds of one configuration lie apart, where there are several."""
+    """Show the spread of seeds of one configuration, where there are several."""
     several = [rival for rival in rivals if len(rival.members) > 1]
     if not several:
         return
@@ -161,7 +161,7 @@ def shift_section(scene: Scene, rivals: Sequence[Contender]) -> None:
 
 
 def _priors(scene: Scene, rival: Contender) -> pd.DataFrame:
-    """Return the shares of the splits: of the data set where it is here, else of the splits with scores."""
+    """Return the label shares of the data set's splits, or, without the data set, of the splits with scores."""
     run = rival.members[0].run
     known = learned_balance(scene.root, run)
     if known is not None:
@@ -174,7 +174,7 @@ def _priors(scene: Scene, rival: Contender) -> pd.DataFrame:
         try:
             summary = cached.scores(run, split).summary
         except SedcoreError:
-            continue  # damaged: what the other splits say still holds
+            continue  # damaged: the other splits are shown
         shares = dict(zip(summary.classes, summary.positives / summary.clips))
         table[split] = [shares.get(name, np.nan) for name in rival.classes]
     return table

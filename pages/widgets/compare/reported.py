@@ -1,4 +1,4 @@
-"""Printed results on Overview: tables without scores, below a rule."""
+"""Reported results on Overview: printed tables without scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page shows of large runs before they are resampled: the offer to, and all that needs no resampling."""
+"""What a page shows of large runs before they are resampled: the offer, and all that needs no resampling."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sedcore.evaluation.measures import PICKED, RUN_MEASURES
 
 
 def offer_resampling(scene: Scene, group: Sequence[Scored]) -> None:
-    """Offer intervals and verdicts of large runs with the time they take; show values, ranks and shift at once."""
+    """Offer to resample large runs, with the time it takes; show values, ranks and label shift at once."""
     e = group[0].evaluation
     st.markdown(
         f"Intervals and verdicts of {fmt.plural(len(group), 'run')} on {fmt.plural(e.clips, 'clip')} and "

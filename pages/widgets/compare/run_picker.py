@@ -18,7 +18,7 @@ _FILTERS = {"model": "Model", "features": "Features", "dataset": "Data set"}
 
 
 def open_picker(scene: Scene) -> None:
-    """Open the picker, with what is chosen now chosen in it."""
+    """Open the picker with the current choice ticked."""
     st.session_state["picker-ids"] = [run.run_id for run in (*scene.chosen, *scene.not_shown)]
     _dialog(scene)
 
@@ -31,7 +31,7 @@ def _dialog(scene: Scene) -> None:
     if not shown:
         st.caption("No run fits these filters.")
     else:
-        # a table for each filter, so that its ticks are those of the rows it shows
+        # one key a filter, so that ticks belong to the rows shown
         key = f"picker-table-{blake2b('-'.join(ids).encode(), digest_size=8).hexdigest()}"
         event = st.dataframe(
             _table(scene, shown),

@@ -32,7 +32,7 @@ from sedcore.evaluation.verdicts import Differences, proven_ranks
 
 
 def measure_in_force() -> str:
-    """Return the chosen measure before its control is drawn: the answer stands above it."""
+    """Return the chosen measure before its control is drawn, since the answer stands above it."""
     titles = {one.title: name for name, one in RUN_MEASURES.items()}
     return st.session_state.get("judge") or titles.get(st.query_params.get("judge"), "macro_ap")
 
@@ -138,7 +138,7 @@ def below_baselines(runs: Sequence[tuple[str, Evaluation]], trivial: dict[str, E
 
 
 def resampling_note(rival: Contender, found: Differences | None = None, name: str = "") -> str:
-    """Say what the numbers rest on; of a pair, what its p do in the measure `name` of classes."""
+    """Return in words what the numbers rest on; for a pair, how p is computed in the class measure `name`."""
     counted, ranked = map(fmt.count, resamples_of(rival.members[0]))
     clips = fmt.plural(rival.members[0].evaluation.clips, "clip")
     text = f"Paired bootstrap over {clips}: {counted} resamples, {ranked} for AP and ROC AUC."

@@ -1,1 +1,1 @@
-"""Data sets and imports: choosing, looking at clips, what an import understood."""
+"""Data sets and imports: choosing a data set, pictures of clips, previews of imports."""

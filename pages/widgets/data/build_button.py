@@ -1,4 +1,4 @@
-"""What a page shows where features are not on disk: the command that builds them, and the button that runs it."""
+"""What a page shows where features are not on disk: how to build them, for the demo set with a button."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLL_S = 1.0
 
 
 def features_missing(root: Path, dataset: DataSet, why: str) -> None:
-    """Say that features are missing and how they come; `why` is a sentence (Markdown)."""
+    """Say that features are missing and how to make them; `why` is a sentence (Markdown)."""
     box = empty_state("Features are not built", why, ":material/graphic_eq:")
     if not is_demo(dataset):
         box.markdown(
@@ -34,7 +34,7 @@ def features_missing(root: Path, dataset: DataSet, why: str) -> None:
 
 
 def build_button(root: Path, dataset: DataSet | None) -> None:
-    """Show the button that builds the demo set (or the features of one), or how its build stands."""
+    """Show the button that builds the demo set (or its features), or the progress of the build."""
     if not training_enabled():
         return
     name = dataset.name if dataset else DEMO

@@ -17,7 +17,7 @@ from sedcore.figures import style
 from sedcore.figures.data import clip_figure
 
 CLIPS_SHOWN = 4
-# what can be drawn, dB first: those need no logarithm
+# features that can be drawn, those in dB first: they need no logarithm
 PICTURES = sorted(
     (k for k, kind in FEATURE_KINDS.items() if kind.scale), key=lambda k: FEATURE_KINDS[k].scale != "dB"
 )
@@ -84,7 +84,7 @@ def one_clip(dataset: DataSet, kind: str, clip, place: int) -> None:
 
 
 def title(label: str) -> str:
-    """Return a class name as it is read, safe in Markdown."""
+    """Return a class name without underscores, escaped for Markdown."""
     return fmt.escape_markdown(fmt.class_title(label))
 
 

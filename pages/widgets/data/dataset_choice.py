@@ -24,7 +24,7 @@ _CHOSEN, _WRITTEN, _WIDGET = "data-chosen", "data-written", "data-select"
 def choose_dataset(on_change: Callable[[], None] | None = None) -> DataSet | None:
     """Show the choice among the data sets and return the chosen one; the empty state where there is none.
 
-    A link that names a data set wins over what was chosen before; one that does not exist is said.
+    A link that names a data set wins over the earlier choice; a data set that does not exist is reported.
     """
     root = artifact_root()
     names = [dataset.name for dataset in list_datasets(root)]
@@ -36,7 +36,7 @@ def choose_dataset(on_change: Callable[[], None] | None = None) -> DataSet | Non
         no_datasets(root)
         return None
     if asked and asked != st.session_state.get(_WRITTEN):
-        st.session_state[_CHOSEN] = asked  # a link, a reload or a hand: this session did not write it
+        st.session_state[_CHOSEN] = asked  # a link, a reload or typed by hand: this session did not write it
     wanted = st.session_state.get(_CHOSEN)
     if wanted and wanted not in names:
         say_link(f"There is no data set {quoted(wanted)} in this artifact root; another is shown.")
@@ -55,13 +55,13 @@ def choose_dataset(on_change: Callable[[], None] | None = None) -> DataSet | Non
 
 
 def choose(name: str) -> None:
-    """Take a data set for all pages that ask, before `choose_dataset` shows it."""
+    """Choose a data set for all pages that ask, before `choose_dataset` is drawn."""
     st.session_state[_CHOSEN] = name
     _write(name)
 
 
 def no_datasets(root: Path) -> None:
-    """Say that there is no data set, and how one comes to be."""
+    """Say that there is no data set, and how to make one."""
     where = f"`{str(root).replace('`', '')}`"
     box = empty_state(
         "No data set yet",
@@ -77,7 +77,7 @@ def no_datasets(root: Path) -> None:
 
 
 def _first(root: Path, names: list[str]) -> str:
-    """Return the data set to begin with: the newest that somebody imported, else the demo set."""
+    """Return the data set to begin with: the newest imported one, else the demo set."""
     found = [opened(root, name) for name in names]
     own = [dataset for dataset in found if not is_demo(dataset)] or found
     return max(own, key=lambda dataset: str(dataset.info.get("created", ""))).name

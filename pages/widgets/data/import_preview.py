@@ -1,4 +1,4 @@
-"""What was understood of files of scores: kept for the session while its owner answers, and shown before a write."""
+"""The preview of an import of scores: what was understood, kept for the session and shown before writing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def begin_anew() -> None:
 
 
 def field_key(what: str, found: Understood, name: str) -> str:
-    """Return the key of a field that belongs to this import alone."""
+    """Return a widget key that belongs to this import alone."""
     return f"import-{what}-{import_round()}-{found.source}-{name}"
 
 
@@ -47,13 +47,13 @@ def matched(source: Source, truth: Truth, split: str, answers: tuple[tuple[str, 
 
 
 def first_glance(understood: Understood) -> Evaluation:
-    """Return the numbers of the scores that would be written."""
+    """Return the evaluation of the scores that would be written."""
     p = understood.predictions
     return kept("glance", p, lambda: evaluate(p.truth, p.scores, p.classes, 0.5))
 
 
 def kept(what: str, key: Any, make: Callable[[], Any]) -> Any:
-    """Return what this session made of `key`, made now if another was made last."""
+    """Return the result of `make` for `key`; the session keeps the last one of each `what`."""
     name = _KEPT + what
     if name not in st.session_state or st.session_state[name][0] != key:
         st.session_state[name] = (key, make())
@@ -61,7 +61,7 @@ def kept(what: str, key: Any, make: Callable[[], Any]) -> Any:
 
 
 def attempt(what: str, key: Any, make: Callable[[], Any]) -> Any:
-    """Return what was read, or None with one sentence that says what is wrong."""
+    """Return the result of `make`, or None with its error shown."""
     try:
         with st.spinner("Reading"):
             return kept(what, key, make)

@@ -1,1 +1,1 @@
-"""What the reader has chosen, met with the runs on disk."""
+"""What the reader has chosen, resolved against the runs on disk."""

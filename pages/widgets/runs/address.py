@@ -1,6 +1,6 @@
-"""What the address of a page asks for and cannot be had: said once for all pages, in a quiet sentence each.
+"""Captions on what a page's address asks for in vain, for all pages.
 
-An address is written by anybody: what of it is shown is cut and escaped, and none of it ends a page.
+An address is untrusted: what is shown of it is cut and escaped, and a bad one never stops a page.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ BY_PAGE = (
     None  # in place of a parameter's values: they depend on what is on disk, so the page says what it lacks
 )
 _ASKED, _SHOWN = "address-asked", "address-shown"
-_MOST_SHOWN = 40  # characters of what a link gives
+_MOST_SHOWN = 40  # characters shown of a link's value
 
 
 def quoted(text: str, most: int = _MOST_SHOWN) -> str:
-    """Return what an address gives as Markdown for one line: cut, escaped, without what does not print."""
+    """Return a value of an address as one line of Markdown: cut, escaped, printable."""
     cut = text[:most] + "…" * (len(text) > most)
     return escape_markdown("".join(letter if letter.isprintable() else "�" for letter in cut))
 
 
 def say_address(page: str, reads: Mapping[str, Collection[str] | None]) -> None:
-    """Say what of the address cannot be had.
+    """Say which parts of the address are unknown or do not exist.
 
     page : its name; what was asked of another page is forgotten.
-    reads : the page's own parameters, each with the values that it knows, or `BY_PAGE`.
+    reads : the page's own parameters, each with its valid values, or `BY_PAGE`.
     """
     chosen, asked = choice.current(), _asked(page)
     sentences = [escape_markdown(problem) for problem in choice.problems()]
@@ -48,7 +48,7 @@ def say_address(page: str, reads: Mapping[str, Collection[str] | None]) -> None:
 
 
 def unreadable(name: str, known: Collection[str]) -> str:
-    """Return in words what the address gives a parameter that is none of the known values, "" where all is well."""
+    """Return a sentence on values of a parameter that are not known, "" where all are."""
     _, asked = st.session_state.get(_ASKED, ("", {}))
     wrong = [quoted(value) for value in asked.get(name, []) if value and value not in known]
     if not wrong:
@@ -58,15 +58,15 @@ def unreadable(name: str, known: Collection[str]) -> str:
 
 
 def say_link(text: str) -> None:
-    """Say that a link asks for what cannot be had; `text` is Markdown."""
+    """Say that part of a link cannot be followed; `text` is Markdown."""
     show_note(text, ":material/link_off:")
 
 
 def _asked(page: str) -> dict[str, list[str]]:
     """Return the values of the parameters that the page was opened with, without those of the choice.
 
-    They are kept while the reader is on the page, or until they turn the control of the parameter: what a bound
-    widget cannot read Streamlit takes out of the address at once, without a word.
+    They are kept while the reader is on the page, or until the parameter's control is used: Streamlit silently removes
+    from the address what a bound widget cannot read.
     """
     before, asked = st.session_state.get(_ASKED, ("", {}))
     shown = st.session_state.get(_SHOWN, {})
@@ -79,13 +79,13 @@ def _asked(page: str) -> dict[str, list[str]]:
 
 
 def page_was_drawn() -> None:
-    """Note what the controls of the asked parameters show, at the end of a page."""
+    """Record, at the end of a page, what the controls of the asked parameters show."""
     _, asked = st.session_state.get(_ASKED, ("", {}))
     st.session_state[_SHOWN] = {name: st.session_state.get(name) for name in asked}
 
 
 def _not_there(chosen: choice.Choice) -> list[str]:
-    """Return a sentence for the runs and one for the split that are not there."""
+    """Return a sentence on chosen runs, and one on a chosen split, that do not exist."""
     index, wanted = cached.index_of(artifact_root()), dict.fromkeys((*chosen.runs, chosen.baseline))
     wanted.pop("", None)
     runs = {run.run_id: run for run in index.listed() if not run.problem}

@@ -1,8 +1,8 @@
-"""What the pages keep in memory: the only functions of pages that are cached.
+"""The only cached functions of the pages.
 
-Each wraps a function of sedcore and is keyed by what its result follows from: a run's path, a split and the time of
+Each wraps a function of sedcore and is keyed by what its result depends on: a run's path, a split and the time of
 the file (`Scores.stamp`), thresholds. Results are shared by all readers and never changed (`st.cache_resource` keeps
-them without copying). Arguments with a leading underscore are no part of the key.
+them without copying). Arguments with a leading underscore are not part of the key.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _MOST_HISTORIES = 300  # of 1,000 epochs: 30 MB
 @st.cache_resource(show_spinner=False)
 def _run_index(root: str, keep: bool) -> RunIndex:
     index = RunIndex(Path(root), keep)
-    gc.freeze()  # thousands of runs stay: each collection of garbage would look at all they hold
+    gc.freeze()  # thousands of runs stay in memory: spare each garbage collection looking at them
     return index
 
 
@@ -68,7 +68,7 @@ def listed_runs(root: Path) -> list[ListedRun]:
 
 
 def histories(runs: Sequence[Run]) -> dict[str, pd.DataFrame | SedcoreError]:
-    """Return what `Run.history` does or raises, by run id; parsed once for each state of a file, and never changed."""
+    """Return the result or the error of `Run.history` by run id, parsed once for each state of a file."""
     kept, stamps = _histories(), {run.run_id: _history_stamp(run) for run in runs}
     tables = {run_id: kept.pop(stamp, None) for run_id, stamp in stamps.items()}
     missing = [run for run in runs if tables[run.run_id] is None]
@@ -107,7 +107,7 @@ def _figures() -> Recent[Any]:
 
 
 def figures(state: Hashable, draw: Callable[[], Drawn]) -> Drawn:
-    """Return figures that take a moment, drawn once for all readers and each state of what they show."""
+    """Return figures drawn once, for all readers, for each state of what they show."""
     return _figures().get(state, draw)
 
 
@@ -165,7 +165,7 @@ def has_scores(run: Run, split: str) -> bool:
 
 
 def in_common(scores: Sequence[Scores]) -> Common:
-    """Return the clips and classes that all of these scores have, and where all say the same of them."""
+    """Return the classes that all of these scores have, and the clips that all have with the same labels."""
     return _in_common(tuple(one.stamp for one in scores), scores)
 
 
@@ -175,7 +175,7 @@ def _in_common(stamps: tuple[Stamp, ...], _scores: Sequence[Scores]) -> Common:
 
 
 def on_common(one: Scores, common: Common) -> HeldScores:
-    """Return scores cut to what is common."""
+    """Return scores cut to the common clips and classes."""
     return _on_common(one.stamp, common.digest, one, common)
 
 
@@ -186,9 +186,9 @@ def _on_common(stamp: Stamp, digest: str, _one: Scores, _common: Common) -> Held
 
 @st.cache_resource(show_spinner=False)
 def recent_all_runs() -> Recent[AllRuns]:
-    """Return the tables of all runs that are kept for all readers: some hundred kB each.
+    """Return the cached tables of all runs, some hundred kB each, shared by all readers.
 
-    (A cached function would show the progress of the first time again.)
+    (`st.cache_resource` would replay the progress bar of the first reading.)
     """
     return Recent(4)
 
@@ -202,7 +202,7 @@ def draws_of(group: Sequence[Scored]) -> dict[str, Draws]:
 
 
 def decision_draws(group: Sequence[Scored]) -> dict[str, Draws]:
-    """Return what hangs on the thresholds in force: precision, recall and F1 of classes and averages."""
+    """Return the draws of measures of decisions, by run id, at the thresholds in force."""
     return _decision_draws(at_thresholds(group), group)
 
 
@@ -212,12 +212,12 @@ def _decision_draws(where: tuple, _group: Sequence[Scored]) -> dict[str, Draws]:
 
 
 def at_thresholds(group: Sequence[Scored]) -> tuple[tuple[Stamp, tuple[float, ...]], ...]:
-    """Return what decisions of runs follow from, to key a cache by."""
+    """Return the cache key of the decisions of runs."""
     return tuple((s.scores.stamp, tuple(s.evaluation.thresholds.tolist())) for s in group)
 
 
 def ranking_draws(scored: Scored) -> Draws:
-    """Return what needs no threshold, AP and ROC AUC; kept with the scores, and in the run where pages may write."""
+    """Return the draws of AP and ROC AUC; kept with the scores, and in the run where pages may write."""
     return contenders.ranking_draws(scored, keep=training_enabled())
 
 
@@ -225,7 +225,7 @@ def ranking_draws(scored: Scored) -> Draws:
 
 
 def tuned(held: Scores, wanted: Objective, common: str | None, kept: tuple[float, ...]) -> Tuned:
-    """Return thresholds tuned on scores; an undefined class keeps its own of `kept`."""
+    """Return thresholds tuned on scores; an undefined class keeps its threshold in `kept`."""
     return _tuned(held.stamp, _plain(wanted), common, kept, held, wanted)
 
 
@@ -237,7 +237,7 @@ def _tuned(
 
 
 def threshold_intervals(held: Scores, wanted: Objective, common: str | None) -> Intervals:
-    """Return how sure each threshold tuned on scores is."""
+    """Return the interval of each threshold tuned on scores."""
     return _threshold_intervals(held.stamp, _plain(wanted), common, held, wanted)
 
 
@@ -250,7 +250,7 @@ def _threshold_intervals(
 
 
 def threshold_report(reported: Scores, wanted: Objective, common: str | None) -> pd.DataFrame:
-    """Return what tuning on the run's validation scores is worth on the scores reported."""
+    """Return the measures at fixed, tuned and oracle thresholds on the reported scores."""
     run = reported.run
     validation = scores(run, "validation") if has_scores(run, "validation") else None
     stamps = (validation.stamp if validation else None, reported.stamp)
@@ -280,7 +280,7 @@ def _best_for_all(stamp: Stamp, _held: Scores) -> tuple[float, float]:
 
 
 def _plain(wanted: Objective) -> tuple:
-    """Return an objective as part of a key."""
+    """Return an objective as part of a cache key."""
     return tuple(sorted(wanted.to_json().items()))
 
 
@@ -288,7 +288,7 @@ def _plain(wanted: Objective) -> tuple:
 
 
 def look(root: Path, fresh: bool = True) -> Look:
-    """Return what is live; with `fresh` as it is this moment, else as somebody saw it within the last second."""
+    """Return the live runs; with `fresh` as they are now, else as any session saw them within the last second."""
     if fresh:
         _look.clear(str(root))
     return _look(str(root))
@@ -302,13 +302,13 @@ def _look(root: str) -> Look:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _seen(root: str) -> dict:
-    """Return what was read of each run folder, so that only changed files are read again; the index knows most."""
+    """Return what was read of each run folder, so that only changed files are read again."""
     listed = index_of(Path(root)).listed()
     return {run.run_id: (run.status_stamp, run.seen) for run in listed if not (run.problem or run.seen.live)}
 
 
 def cluster_silences(root: Path) -> list[str]:
-    """Bring what is said of runs on a cluster up to what the cluster says; return where it is silent, in words."""
+    """Update the states of runs on a cluster; return a sentence for each cluster that does not answer."""
     return _cluster_silences(str(root))
 
 
@@ -340,13 +340,13 @@ def _best_validation(path: str, time: int) -> float | None:
 
 
 def importances(sweep: Sweep) -> Mapping[str, float]:
-    """Return the share of each setting in what makes the points of a sweep differ, {} before there are any."""
+    """Return the importance of each setting of a sweep (shares of variance), {} while there are too few points."""
     return _importances(str(sweep.path), _time(sweep.journal))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def _importances(path: str, time: int) -> Mapping[str, float]:
-    from sedcore.jobs.sweeps.study import importances, read_study  # Optuna takes its time
+    from sedcore.jobs.sweeps.study import importances, read_study  # importing Optuna is slow
 
     study = read_study(Sweep(Path(path)))
     return {} if study is None else dict(importances(study))

@@ -1,9 +1,8 @@
-"""What the reader has chosen: runs, split, baseline, thresholds. One state for all pages, kept in the URL.
+"""The reader's choice of runs, split, baseline and thresholds: one state for all pages, kept in the URL.
 
 The URL holds ``runs=ID,ID``, ``split=test``, ``baseline=ID``, ``t=0.5``, ``tc=Class:0.3,Class:0.7``,
-``common=1``; a value that is the default is left out. The session keeps the same, because moving on through
-the menu empties the URL. A URL that did not come from this session (a link, a reload, a hand) wins over the
-session.
+``common=1``; a value that is the default is left out. The session keeps it too, because the menu empties
+the URL. A URL that this session did not write (a link, a reload, typed by hand) wins over the session.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from sedcore.errors import SedcoreError
 
 KEYS = ("runs", "split", "baseline", "t", "tc", "common")
 _STATE, _WRITTEN, _PROBLEMS = "choice", "choice-written", "choice-problems"
-_REMEMBERED = 30  # URLs of this session that are known to be its own
+_REMEMBERED = 30  # the last URLs that this session wrote
 _MAX_RUNS = 250
 
 
 def url_of(choice: Choice) -> dict[str, str]:
-    """Return a choice as URL parameters, without what is the default."""
-    # in full: a threshold that is a score itself must not lose its last digit, at which clips fire
+    """Return a choice as URL parameters, defaults left out."""
+    # In full: a threshold equal to a score must not lose a digit, or other clips are predicted.
     own = ",".join(f"{quote(name, safe='')}:{_exact(value)}" for name, value in choice.by_class)
     every = {
         "runs": ",".join(choice.runs),
@@ -44,7 +43,7 @@ def url_of(choice: Choice) -> dict[str, str]:
 def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
     """Return the choice in URL parameters, and a sentence for each part that cannot be read.
 
-    Nothing here is trusted: ids and splits must be safe names (they become paths), thresholds finite.
+    The parameters are untrusted: ids and splits must be safe names (they become paths), thresholds finite.
     """
     problems: list[str] = []
     ids = _safe_names(params.get("runs", ""), "run id", problems)
@@ -70,11 +69,11 @@ def parse(params: Mapping[str, str]) -> tuple[Choice, list[str]]:
 
 
 def current() -> Choice:
-    """Return the choice in force and make the URL say it. Call it once, at the top of a page."""
+    """Return the choice in force and write it to the URL. Call it once, at the top of a page."""
     found = {key: st.query_params[key] for key in KEYS if key in st.query_params}
     state, written = st.session_state, st.session_state.setdefault(_WRITTEN, [])
-    # An URL of this session's own may come back late (a click while the page was still running): only a
-    # foreign one is a wish.
+    # A URL that this session wrote may come back late (a click while the page was still running): only others
+    # change the choice.
     if _STATE not in state or (found and found not in written):
         state[_STATE], state[_PROBLEMS] = parse(found)
     _write_url(state[_STATE])
@@ -87,12 +86,12 @@ def url_params() -> dict[str, str]:
 
 
 def problems() -> list[str]:
-    """Return what the URL of this visit asked for and cannot be had."""
+    """Return a sentence for each part of this visit's URL that could not be read."""
     return st.session_state.get(_PROBLEMS, [])
 
 
 def take_over(params: Mapping[str, str]) -> None:
-    """Make what a link within the app asks for the choice; unlike an address, it is meant each time."""
+    """Take the choice from a link within the app; unlike an address, it applies on every click."""
     st.session_state[_STATE], st.session_state[_PROBLEMS] = parse(params)
 
 
@@ -105,7 +104,7 @@ def change(**changes: object) -> None:
 
 
 def forget(run_id: str) -> None:
-    """Take a run that was deleted out of the choice."""
+    """Remove a deleted run from the choice."""
     choice = st.session_state.get(_STATE, Choice())
     change(
         runs=tuple(i for i in choice.runs if i != run_id),
@@ -114,7 +113,7 @@ def forget(run_id: str) -> None:
 
 
 def _exact(value: float) -> str:
-    """Return the shortest text that is read back as the same number."""
+    """Return the shortest text that parses to the same number."""
     return repr(float(value)).removesuffix(".0")
 
 
@@ -124,7 +123,7 @@ def _write_url(choice: Choice) -> None:
     if wanted not in written:
         written.append(wanted)
         del written[:-_REMEMBERED]
-    # In one step: each step is an entry in the browser's history.
+    # In one update: each one is an entry in the browser's history.
     new = {key: value for key, value in wanted.items() if st.query_params.get(key) != value}
     if new:
         st.query_params.update(new)
@@ -174,6 +173,6 @@ def _class_thresholds(text: str, problems: list[str]) -> dict[str, float]:
 
 
 def _shown(*parts: str) -> str:
-    """Return what a link gives, as far as a sentence can show it."""
+    """Return a link's values, shortened for a sentence."""
     more = f" and {len(parts) - 2} more" if len(parts) > 2 else ""
     return ", ".join(repr(part if len(part) <= 40 else f"{part[:40]}…") for part in parts[:2]) + more

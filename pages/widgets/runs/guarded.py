@@ -1,4 +1,4 @@
-"""What stands around each page: the way to another page, and one sentence in place of a traceback."""
+"""The frame of each page: navigation, and one sentence in place of a traceback."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NOTHING: Mapping[str, Collection[str] | None] = {}
 def guarded(page: Callable[[], None], reads: Mapping[str, Collection[str] | None] = NOTHING) -> None:
     """Run a page; bad input ends it with one sentence instead of a traceback.
 
-    reads : parameters of the address beside the choice, each with the values that the page knows, or `BY_PAGE`; what
-        else the address has is said to be unknown.
+    reads : parameters of the address besides the choice, each with its valid values, or `BY_PAGE`; any other parameter
+        is reported as unknown.
     """
     if PagesManager.uses_pages_directory:
-        # The first visit of a fresh server is a deep link: Streamlit has found pages/ by itself and runs this
-        # file alone. The entry puts its own navigation in place, and runs this page within it.
+        # The first visit of a fresh server is a deep link: Streamlit has discovered pages/ and runs this file
+        # alone. The entry script sets up the navigation and runs this page within it.
         runpy.run_path(str(Path(__file__).parents[3] / "dashboard.py"))
         return
     if asked := asked_page():
@@ -35,7 +35,7 @@ def guarded(page: Callable[[], None], reads: Mapping[str, Collection[str] | None
             choice.take_over(choice.url_params() | params)
         st.switch_page(f"pages/{name}.py", query_params=choice.url_params() | params)
     try:
-        with st.container():  # there in any case: what stands below keeps its place
+        with st.container():  # always there, so that what is below keeps its place
             say_address(Path(page.__code__.co_filename).stem, reads)
         page()
         page_was_drawn()

@@ -1,4 +1,4 @@
-"""Whether large runs are resampled: that takes minutes, and waits until the reader has asked for it."""
+"""Resampling of large runs, which takes minutes and waits until the reader asks for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ASKED = "resample-asked"
 
 
 class Unsampled(Exception):
-    """Resampling large runs waits to be asked for; the page shows what needs none."""
+    """Raised where large runs need resampling that was not asked for; the page shows what needs none."""
 
     def __init__(self, group: Sequence[Scored]) -> None:
         super().__init__("resampling these runs takes long")
@@ -29,14 +29,14 @@ def may_resample(group: Sequence[Scored]) -> bool:
 
 
 def ask_to_resample(group: Sequence[Scored]) -> None:
-    """Note that the reader wants these runs resampled at the thresholds in force."""
+    """Record that the reader wants these runs resampled at the thresholds in force."""
     st.session_state[_ASKED] = {*st.session_state.get(_ASKED, ()), cached.at_thresholds(group)}
 
 
 def resampled(group: Sequence[Scored], average_seeds: bool = True) -> list[Contender]:
     """Return the runs of a group that compares, with their draws; seeds of one configuration as one.
 
-    Raises Unsampled where that takes minutes and nobody has asked for it.
+    Raises Unsampled where that takes minutes and was not asked for.
     """
     if not may_resample(group):
         raise Unsampled(group)

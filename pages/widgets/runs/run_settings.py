@@ -19,7 +19,7 @@ _JSON_PX = 360
 
 
 def run_settings(run: Run) -> None:
-    """Show what a run was made from; what is too long for a row stands in the JSON alone."""
+    """Show what a run was made from; values too long for a row are in the JSON only."""
     info = run.info
     config = {"model": info["model"], "features": info["features"], "seed": info["seed"]} | info["config"]
     data = {"data set": info["dataset"], "classes": len(info["classes"]) or None}
@@ -41,7 +41,7 @@ def run_settings(run: Run) -> None:
 
 
 def feature_rows(features: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the features are, by name, as it is read; what was not recorded is left out."""
+    """Return {name: text} of the features; what was not recorded is left out."""
     settings = feature_settings(features)
     known = settings | {
         name: value for name, value in features.items() if not isinstance(value, (dict, list))
@@ -65,7 +65,7 @@ def feature_rows(features: Mapping[str, Any]) -> dict[str, str]:
 
 
 def pairs(values: Mapping[str, Any]) -> None:
-    """Show names and values as rows; what is not known is left out, of what is long the length alone is told."""
+    """Show names and values as rows; unknown values are left out, long ones replaced by their length."""
     rows = [
         {"name": setting_words(str(name)), "value": _in_a_row(value)}
         for name, value in values.items()

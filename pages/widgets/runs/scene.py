@@ -1,4 +1,4 @@
-"""What a page shows: the reader's choice met with what is on disk, each run in its colour.
+"""What a page shows: the reader's choice resolved against the runs on disk, each run in its colour.
 
 A page asks `build_scene` once and then works with `Scene.scored` (runs with scores) and `Scene.unscored` (runs without,
 each with the reason); every page says the second in a sentence.
@@ -21,7 +21,7 @@ from sedcore.comparison.scores import Scores, slow_to_count
 from sedcore.comparison.selection import MOST_COMPARED, Choice, Reader, Selection, select
 from sedcore.figures.palette import UNCHOSEN, Ink, assign_inks
 
-FEW = 20  # runs whose first count needs no word
+FEW = 20  # up to so many runs are counted without a progress bar
 COUNTING = "Counting scores for the first time …"
 BETWEEN = "Looking up scores between the stops of the slider"
 
@@ -43,7 +43,7 @@ class Scene(Selection):
 
 
 class PageReader(Reader):
-    """Reads each score once for all readers, and shows how far a first count is where it takes its time."""
+    """Reads scores through the pages' cache, and shows the progress of a long first count."""
 
     def scores(self, run: Run, split: str) -> Scores:
         return cached.scores(run, split)

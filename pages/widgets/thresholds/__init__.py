@@ -1,1 +1,1 @@
-"""The board of sliders, tuning, saved thresholds, and what they are worth."""
+"""The threshold board, tuning, saved thresholds, and the threshold report."""

@@ -1,6 +1,6 @@
 """Threshold vectors of a run: use a saved one, save the one in force, download and upload JSON.
 
-Saving and deleting are there only where the server may write.
+Saving and deleting are offered only where the server may write.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WORD = "vectors-word"  # session state: (is an error, sentence) of the last cal
 
 
 def vector_controls(scene: Scene, on_apply: OnApply) -> None:
-    """Show a popover to save, use, download and upload threshold vectors; `on_apply` is given the chosen one."""
+    """Show a popover to save, use, download and upload threshold vectors; `on_apply` receives the chosen one."""
     if not scene.scored:
         return
     with st.popover("Save or load", icon=":material/folder_open:", key="vectors"):
@@ -50,7 +50,7 @@ def vector_controls(scene: Scene, on_apply: OnApply) -> None:
 
 
 def in_force(s: Scored, scene: Scene, name: str) -> ThresholdVector:
-    """Return the thresholds in force for a run as a vector; tuned ones say so while nobody has moved them."""
+    """Return the thresholds in force for a run as a vector; it records a tuning until a threshold is moved."""
     classes = _classes(s, scene)
     by_class = dict(zip(classes, scene.choice.class_thresholds(classes)))
     run_id, applied, split, objective = st.session_state.get(APPLIED, ("", {}, None, None))
@@ -60,7 +60,7 @@ def in_force(s: Scored, scene: Scene, name: str) -> ThresholdVector:
 
 
 def _classes(s: Scored, scene: Scene) -> tuple[str, ...]:
-    """Return all classes of a run, those too that are left out where runs are cut to what they share."""
+    """Return all classes of a run, including those cut away where runs are cut to what they share."""
     return cached.scores(s.run, scene.split).summary.classes
 
 
@@ -140,7 +140,7 @@ def _hand_over(vector: ThresholdVector, s: Scored, on_apply: OnApply) -> None:
 
 
 def _told(step, done: str = ""):
-    """Do what a callback is for; what it says is shown by the next run of the page."""
+    """Run a callback's step; its message is shown by the next run of the page."""
     try:
         result = step()
     except SedcoreError as error:

@@ -1,7 +1,7 @@
-"""What thresholds are worth: a table of each run at fixed, tuned and oracle thresholds, on the split in force.
+"""The threshold report: each run at fixed, tuned and oracle thresholds, on the split in force.
 
-Tuned is tuned on the run's validation scores, by the objective that the tuning form is set to; the oracle on the split
-itself, which no one can have.
+Tuned thresholds come from the run's validation scores, by the objective of the tuning form; the oracle's are tuned on
+the split itself, which is optimistic.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sedcore.evaluation.objectives import FBeta, Objective
 
 
 def thresholds_worth(scene: Scene) -> None:
-    """Show what tuning on validation is worth on the split in force, beside fixed thresholds and the oracle."""
+    """Show the result of tuning on validation on the split in force, beside fixed and oracle thresholds."""
     st.subheader("What thresholds are worth", anchor=False)
     slow = any(s.scores.large for s in scene.scored)
     if slow and not st.toggle(
@@ -32,7 +32,7 @@ def thresholds_worth(scene: Scene) -> None:
 def honest_table(scene: Scene, wanted: Objective | None = None, common: str | None = None) -> None:
     """Show for every scored run macro and micro F1 at 0.1, 0.5, tuned on validation and the oracle's.
 
-    wanted, common : what is tuned for, the objective of the form by default.
+    wanted, common : objective and average to tune for; by default those of the form.
     """
     if wanted is None:
         wanted, common = chosen_objective()
@@ -65,7 +65,7 @@ def honest_table(scene: Scene, wanted: Objective | None = None, common: str | No
 
 
 def fixed_thresholds(scene: Scene, reports: list[pd.DataFrame]) -> str:
-    """Return in words what a fixed 0.1 gives against a fixed 0.5, in micro F1; Markdown."""
+    """Return a sentence (Markdown) comparing the micro F1 of a fixed 0.1 with that of a fixed 0.5."""
     change = np.array([r["micro_f1"]["0.1"] - r["micro_f1"]["0.5"] for r in reports])
     change = change[~np.isnan(change)]
     if not len(change):
@@ -89,7 +89,7 @@ def fixed_thresholds(scene: Scene, reports: list[pd.DataFrame]) -> str:
 def honest_frame(
     scene: Scene, reports: list[pd.DataFrame], wanted: Objective
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the table, a row a scored run, and what each column of numbers means."""
+    """Return the table, a row a scored run, and the help text of each number column."""
     split = fmt.escape_markdown(scene.split)
     measures = {"Macro F1": "macro_f1", "Micro F1": "micro_f1"}
     if not isinstance(wanted, FBeta) or wanted.beta != 1:

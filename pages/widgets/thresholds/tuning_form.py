@@ -1,7 +1,7 @@
-"""Thresholds chosen by an objective: the form that tunes them on a run's validation scores.
+"""The form that tunes thresholds on a run's validation scores, by an objective.
 
-Whoever uses `tuning_form` is given the thresholds through `on_apply`, {class: threshold}, from within a callback.
-What tuning is worth on the split in force is the threshold report.
+`tuning_form` calls `on_apply` with {class: threshold}, from within a callback. The threshold report shows the result
+on the split in force.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sedcore.evaluation.objectives import Objective
 from sedcore.evaluation.tuning import Tuned
 
 TUNED_ON = "validation"
-APPLIED = "tuning-applied"  # session state: (run id, thresholds, split, objective) as last handed over
+APPLIED = "tuning-applied"  # session state: (run id, thresholds, split, objective) last applied
 OnApply = Callable[[dict[str, float]], None]
 
 KINDS = {
@@ -43,12 +43,12 @@ SCOPES = {"class": "Each class", "macro": "One for all, macro", "micro": "One fo
 
 
 def tuning_form(scene: Scene, on_apply: OnApply) -> None:
-    """Show a popover: objective, its parameter, its scope, the run; its button hands thresholds over."""
+    """Show a popover: objective, its parameter, its scope, the run; its button applies the tuned thresholds."""
     runs = tunable(scene)
     if not runs:
         st.caption(f"No run here has scores on {TUNED_ON}, so there is nothing to tune on.")
         return
-    slow = any(s.scores.large for s in scene.scored)  # then nothing is tuned before it is asked for
+    slow = any(s.scores.large for s in scene.scored)  # then tuning waits for the button
     box = st.popover(
         "Tune", icon=":material/target:", key="tuning-form", on_change="rerun" if slow else "ignore"
     )
@@ -88,7 +88,7 @@ def tunable(scene: Scene) -> list[Run]:
 
 
 def objective_inputs() -> tuple[Objective, str | None]:
-    """Show the inputs of an objective; return it, and the average that one threshold for all is tuned by."""
+    """Show the inputs of an objective; return it, and the average for one threshold for all (None: by class)."""
     kind = st.selectbox("Objective", list(KINDS), format_func=KINDS.get, key="tuning-kind")
     given: dict[str, float] = {}
     if kind == "fbeta":
@@ -115,14 +115,14 @@ def objective_inputs() -> tuple[Objective, str | None]:
 
 
 def tuned(scene: Scene, run: Run, wanted: Objective, common: str | None) -> Tuned:
-    """Return the thresholds tuned on a run's validation scores; an undefined class keeps the one in force."""
+    """Return the thresholds tuned on a run's validation scores; an undefined class keeps its threshold in force."""
     held = cached.scores(run, TUNED_ON)
     kept = scene.choice.class_thresholds(held.summary.classes)
     return cached.tuned(held, wanted, common, kept)
 
 
 def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: Tuned) -> str:
-    """Return in words what tuning gives, and for which classes it gives nothing; Markdown."""
+    """Return in words (Markdown) the result of tuning, and the classes without one."""
     classes = cached.scores(run, TUNED_ON).summary.classes
     name = fmt.escape_markdown(scene.labels[run.run_id])
     value = float(found.values[0]) if common else _mean(found.values)
@@ -180,7 +180,7 @@ def interval_table(run: Run, wanted: Objective, common: str | None, found: Tuned
 
 
 def chosen_objective() -> tuple[Objective, str | None]:
-    """Return what the form of this session is set to; best F1 of each class before it was used."""
+    """Return the objective and average of this session's form; by default the best F1 of each class."""
     state = st.session_state
     kind = state.get("tuning-kind") or "f1"
     names = {

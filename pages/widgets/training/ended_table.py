@@ -1,4 +1,4 @@
-"""The trainings that have ended, how, and what can be done with each: resume, clone, delete."""
+"""The trainings that have ended, with buttons to resume, clone or delete each."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from sedcore.jobs.launch import resume_training
 
 ROWS, AT_FIRST = 12, 50
 DELETE = "delete-run"
-MOST_OFFERED = 3  # interrupted runs that stand above the table
+MOST_OFFERED = 3  # interrupted runs offered above the table
 
 
 def ended_runs(root: Path, runs: list[ListedRun], labels: dict[str, str], inks: dict[str, Ink]) -> None:
-    """Show the trainings that have ended, the latest first; those that were interrupted are offered to go on."""
+    """Show the trainings that have ended, latest first, and offer to resume interrupted ones."""
     ended = sorted(((run, run.seen) for run in runs), key=lambda pair: pair[1].since, reverse=True)
     broken = [(run, status) for run, status in ended if status.state == "interrupted"]
     for run, status in broken[:MOST_OFFERED]:
@@ -42,7 +42,7 @@ def ended_runs(root: Path, runs: list[ListedRun], labels: dict[str, str], inks: 
 
 
 def resume_from_page(root: Path, run: Run) -> None:
-    """Put a run back into the queue, from a callback; say where it is, or what is in the way."""
+    """Put a run back into the queue, from a callback; show a toast on the result."""
     try:
         resume_training(root, run)
     except SedcoreError as error:
@@ -140,7 +140,7 @@ def _decided() -> None:
     st.session_state.pop(DELETE, None)
 
 
-# It stays open over the reruns of the page, until there is a decision.
+# The dialog stays open over reruns of the page until it is answered.
 @st.dialog("Delete this run?", on_dismiss=_decided)
 def _confirm_delete(root: Path, run_id: str) -> None:
     run = Run(root / "runs" / run_id)

@@ -1,4 +1,4 @@
-"""Where a run is to be trained: on this machine, or on a Ray cluster with so many cores and GPUs."""
+"""The choice of where a run is trained: on this machine, or on a Ray cluster with given cores and GPUs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _WORDS = {LOCAL: "this machine", RAY: "a Ray cluster"}
 def engine_choice(before: dict[str, Any] | None = None, key: str = "engine") -> dict[str, Any] | None:
     """Ask where a run is to be trained; return its job, None for this machine.
 
-    What cannot be is said beside it, and raised as a SedcoreError for whoever starts the run. `before` is the job of
-    the run that is edited or cloned.
+    Raises SedcoreError where the answer is not possible, which is also shown. `before` is the job of the run that is
+    edited or cloned.
     """
     before = before if engine_of(before) == RAY else None
     engine = st.selectbox(
@@ -55,9 +55,9 @@ def engine_choice(before: dict[str, Any] | None = None, key: str = "engine") -> 
 
 
 def cluster_notes(root: Path) -> None:
-    """Bring what is said of runs on a cluster up to what the cluster says, every 3 s at most; warn where it is silent.
+    """Update the states of runs on a cluster, every 3 s at most; warn where the cluster does not answer.
 
-    Costs nothing where no run was handed over. Sessions share the answer.
+    Costs nothing where no run is on a cluster. Sessions share the answer.
     """
     for sentence in cached.cluster_silences(root):
         st.warning(escape_markdown(sentence), icon=":material/cloud_off:")

@@ -1,4 +1,4 @@
-"""A training while it runs: how far it is, its curves, its classes over the epochs, its matrices, its log."""
+"""A training while it runs: progress, curves, classes over the epochs, confusion, log."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from sedcore.figures.palette import Ink
 from sedcore.jobs.live import LiveRun
 from sedcore.jobs.queue import cancel, logged
 
-FASTEST_S, SLOWEST_S = 10.0, 60.0  # between two drawings of the figures: about an epoch
-FIRST_S = 5.0  # before the end of the first epoch, when there is little to draw
+FASTEST_S, SLOWEST_S = 10.0, 60.0  # limits of the time between redraws, which is about an epoch
+FIRST_S = 5.0  # between redraws before the end of the first epoch
 MOST_MATRICES = 10  # classes with a 2x2, those with the most errors first
 PHASES = {"validating": "looks how it went", "scoring": "scores validation and test"}
 CANCEL_HELP = (
@@ -39,7 +39,7 @@ KILL_HELP = "It ends at once. Kept is {kept}; what it has learned since is lost.
 
 
 def live_card(live: LiveRun, label: str, ink: Ink) -> DeltaGenerator:
-    """Show a training; return the place for `progress_line`, which is drawn more often than the rest."""
+    """Show a training; return the place for `progress_line`, which is redrawn more often than the rest."""
     run, info = live.run, live.run.info
     with st.container(border=True, key=f"live-{run.run_id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -74,7 +74,7 @@ def _end_button(live: LiveRun) -> None:
 
 
 def end_run(run: Run, at_once: bool = False) -> None:
-    """Cancel or kill a run, from a callback; what goes wrong is told by toast."""
+    """Cancel or kill a run, from a callback; errors become toasts."""
     try:
         cancel(run, at_once)
     except SedcoreError as error:
@@ -82,13 +82,13 @@ def end_run(run: Run, at_once: bool = False) -> None:
 
 
 def progress_line(place: DeltaGenerator, live: LiveRun) -> None:
-    """Draw how far a training is."""
+    """Draw the progress of a training."""
     share, words = how_far(live)
     place.progress(share, text=words)
 
 
 def how_far(live: LiveRun) -> tuple[float, str]:
-    """Return the share of all epochs that is done, 0 to 1, and how it stands in words."""
+    """Return the share of epochs done, 0 to 1, and the progress in words."""
     progress, cancelling = live.progress, live.status.state == "cancelling"
     if "epoch" not in progress:
         if logged(live.run):
@@ -112,13 +112,13 @@ def how_far(live: LiveRun) -> tuple[float, str]:
 
 
 def _figures(run: Run, label: str, ink: Ink) -> float:
-    """Draw what grows by the epoch; return in how many seconds it is worth another look."""
+    """Draw what grows by the epoch; return the seconds until the next redraw."""
     try:
         state = str(run.path), _time(run.path / "history.jsonl"), label, ink
         drawn = cached.figures(state, lambda: _draw(run, label, ink))
         log = run.log_tail(30)
     except SedcoreError as error:
-        show_error(error)  # its folder changed under our hands; the next look tells more
+        show_error(error)  # its folder changed while it was read; the next redraw tries again
         return FIRST_S
     if drawn is None:
         st.caption("Curves begin with the end of the first epoch.")
@@ -137,7 +137,7 @@ class _Drawn:
     last: dict[str, float]
     classes: object | None
     matrices: object | None
-    matrices_of: str  # what they are of, Markdown
+    matrices_of: str  # what the matrices show, Markdown
     epoch_s: float
 
 

@@ -1,6 +1,6 @@
-"""New run filled in by a link: ``?like=RUN_ID`` takes the settings of a run, ``?edit=RUN_ID`` changes one that waits.
+"""New run filled in by a link: ``?like=RUN_ID`` takes a run's settings, ``?edit=RUN_ID`` changes a queued run's.
 
-Nothing in a link is trusted: the id must be that of a training here, and its settings must be readable.
+Links are untrusted: the id must be that of a training here, and its settings must be readable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TAKEN, _PROBLEM = "new-link-taken", "new-link-problem"
 
 
 def open_filled(kind: str, run: Run) -> None:
-    """Open New run filled in from a run, from a callback; what was left unsaved there before is forgotten.
+    """Open New run filled in from a run, from a callback; unsaved changes there are dropped.
 
     kind : LIKE takes its settings, EDIT changes them.
     """
@@ -37,7 +37,7 @@ def open_filled(kind: str, run: Run) -> None:
 
 
 def take_link(root: Path) -> Run | None:
-    """Fill in the form from the page's link, once; return the run that is edited, if any. Says what is in the way."""
+    """Fill in the form from the page's link, once; return the run that is edited, if any. Shows any problem."""
     kind = next((kind for kind in (EDIT, LIKE) if st.query_params.get(kind)), None)
     asked = (kind, st.query_params.get(kind or ""))
     if asked != st.session_state.get(_TAKEN):
@@ -80,7 +80,7 @@ def _fill(root: Path, run: Run, keep_name: bool) -> None:
 
 
 def edit_part(root: Path, run: Run, config: TrainConfig | None, problem: str) -> None:
-    """Show the buttons that save a run that waits, or leave it as it is."""
+    """Show the buttons that save the changes to a queued run, or drop them."""
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Save changes",

@@ -1,4 +1,4 @@
-"""The trainings that wait, in order, and what can be done with each: move, edit, remove."""
+"""The queued trainings in order, with buttons to move, edit or remove each."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _row(place: int, live: LiveRun, labels: dict[str, str]) -> dict[str, object]
         "Up": "↑",
         "Down": "↓",
         "First": "⤒",
-        # What has begun goes on from its checkpoint, with the settings it began with.
+        # A run that has begun goes on from its checkpoint, with the settings it began with.
         "Edit": None if has_checkpoint(run) else "Edit",
         "Remove": "Remove",
         "Model": info["model"],
@@ -81,7 +81,7 @@ def _row(place: int, live: LiveRun, labels: dict[str, str]) -> dict[str, object]
 
 
 def settings_text(config: dict) -> str:
-    """Return the few settings that tell trainings apart: 40 epochs, 0.001, 32, seed 0."""
+    """Return the main settings of a training: 40 epochs, 0.001, 32, seed 0."""
     known = {name: config[name] for name in SHOWN if config.get(name) is not None}
     epochs = [fmt.plural(known.pop("epochs"), "epoch")] if "epochs" in known else []
     return ", ".join(
@@ -90,7 +90,7 @@ def settings_text(config: dict) -> str:
 
 
 def moves(root: Path, runs: list[Run]) -> dict[str, Callable[[Run], None]]:
-    """Return what the buttons do that change the order, by the key of their column; `runs` wait in this order."""
+    """Return the actions of the buttons that change the order, by column key; `runs` are in queue order."""
     place = {run.run_id: number for number, run in enumerate(runs, start=1)}
     return {
         "queued-up": lambda run: move(root, run, place[run.run_id] - 1),
@@ -105,7 +105,7 @@ def edit(run: Run) -> None:
 
 
 def remove(run: Run) -> None:
-    """Take a run out of the queue. One that has begun to be trained meanwhile is left alone."""
+    """Take a run out of the queue. Raises SedcoreError where it no longer waits."""
     if run.status().state != "queued":
         raise SedcoreError(f"run {run.name} waits no more; it is {run.status().state}")
     cancel(run)

@@ -54,7 +54,7 @@ def run_actions(run: Run) -> None:
 
 
 def _attempt(change, run: Run, *values: object) -> None:
-    """Make a change and show the page anew, or say why it cannot be made."""
+    """Make a change and rerun the page, or show why it cannot be made."""
     try:
         change(run, *values)
     except SedcoreError as error:

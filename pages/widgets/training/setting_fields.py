@@ -1,6 +1,7 @@
-"""The fields of New run, one a setting of a training, each as the setting says (`sedcore.training.settings`).
+"""The fields of New run, one a training setting, built from its metadata (`sedcore.training.settings`).
 
-Their values live in the session; they begin as the model has them, and follow the model until the reader changes them.
+Their values live in the session; they start as the model's defaults, and follow the model until the reader changes
+them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def key_of(name: str) -> str:
 
 
 def take_usual(usual: TrainConfig, before: TrainConfig | None = None) -> None:
-    """Give each field its usual value where it has none, or still the one that was usual before."""
+    """Set each field to its default where it is empty or still has the previous model's default."""
     for name in FIELDS:
         key = key_of(name)
         if key not in st.session_state or (before and st.session_state[key] == getattr(before, name)):
@@ -36,13 +37,13 @@ def fill(config: TrainConfig) -> None:
 
 
 def chosen(usual: TrainConfig) -> dict[str, Any]:
-    """Return the settings that differ from what is usual: the command that says them stays short."""
+    """Return the settings that differ from the defaults: only these go into the command."""
     values = {name: st.session_state.get(key_of(name)) for name in _fields_of(usual)}
     return {name: value for name, value in values.items() if value not in (None, getattr(usual, name))}
 
 
 def setting_fields(part: str, usual: TrainConfig, columns: int = 1) -> None:
-    """Show the fields of a part of the form in columns, what is on or off in a row below."""
+    """Show the fields of a part of the form in columns, switches in a row below."""
     fields = [known for known in _fields_of(usual).values() if known.part == part]
     boxes = [known for known in fields if known.type is not bool]
     height = -(-len(boxes) // columns)
@@ -72,7 +73,7 @@ def _box(known: Setting, usual: TrainConfig) -> None:
 
 
 def _common(known: Setting, usual: TrainConfig) -> dict[str, Any]:
-    """Return what every field is told: its key, and what the setting does."""
+    """Return the arguments common to all fields: key and help."""
     words = known.help[0].upper() + known.help[1:]
     if known.default is None:
         value = getattr(usual, known.name)

@@ -1,4 +1,4 @@
-"""What a sweep has found, drawn; a click on a point opens its run, or shows the runs it has."""
+"""Charts of a sweep's results; a click on a point opens its run, or lists its runs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def charts_part(points: pd.DataFrame, titles: Mapping[str, str], created: str, k
 
 
 def importance_part(sweep: Sweep, titles: Mapping[str, str]) -> None:
-    """Show which settings matter, by Optuna's own measure, where enough points are complete."""
+    """Show which settings matter, by Optuna's f-ANOVA, where enough points are complete."""
     try:
         shares = cached.importances(sweep)
     except SedcoreError as error:
@@ -108,13 +108,13 @@ def importance_part(sweep: Sweep, titles: Mapping[str, str]) -> None:
         alt="Importance of settings",
     )
     st.caption(
-        "Share of each setting in what makes the points differ (f-ANOVA, as Optuna computes it); rough with few "
-        "points, and what seeds change is in it."
+        "Share of each setting in the differences between points (f-ANOVA, as Optuna computes it); rough with few "
+        "points, and it includes what seeds change."
     )
 
 
 def _take(chart: str, run_ids: Callable[[int], list[list[str]]]) -> None:
-    """Take a click: one run is opened, several are listed under the chart."""
+    """Handle a click: one run is opened, several are listed under the chart."""
     picked = [
         point["customdata"][0]
         for point in st.session_state[chart]["selection"]["points"]

@@ -1,4 +1,4 @@
-"""The form that begins a sweep: learning rate by batch size first; the file that asks for the same; what it takes."""
+"""The form that begins a sweep, with the equivalent file and the time it takes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def sweep_form(root: Path, runs: list[Run], begun: Callable[[str], None]) -> Non
 
 
 def _fields(root: Path, names: list[str]) -> tuple[dict, str]:
-    """Show the fields; return what they ask for as a table of `parse_spec`, and what is wrong with a list."""
+    """Show the fields; return their values as a table for `parse_spec`, and what is wrong with a list ("": nothing)."""
     left, right = st.columns(2, gap="small")
     with left:
         dataset = st.selectbox("Data set", names, key="sweep-data")
@@ -161,7 +161,7 @@ def _search() -> tuple[str, str, int | None]:
 
 
 def _what_it_takes(root: Path, spec: Spec, runs: list[Run], unfit: dict[tuple[str, str], str]) -> None:
-    """Say how many runs the sweep is, and about how long they take here one after the other."""
+    """Show the number of runs, and about how long they take here one after the other."""
     dataset, speeds = opened(root, spec.dataset), training_speeds(root, runs)
     seconds = seconds_a_run(spec, lambda features: estimates(dataset, features, speeds))
     points = fmt.plural(spec.trials, "point")

@@ -38,7 +38,7 @@ STARTED, PROBLEM = "new-started", "new-problem"
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known beforehand of each model on the chosen data: time an epoch, misfit, best result so far."""
+    """Facts on each model on the chosen data: time an epoch, why it does not fit, best result so far."""
 
     epochs: dict[str, Estimate]
     misfits: dict[str, str | None]
@@ -58,7 +58,7 @@ def take_defaults(dataset: DataSet) -> None:
 
 
 def choose_model(name: str) -> None:
-    """Take a model; what is its own follows it unless the reader has set something else."""
+    """Choose a model; fields that the reader has not set take its defaults."""
     before = _usual()
     st.session_state[MODEL] = name
     take_usual(_usual(), before)
@@ -66,7 +66,7 @@ def choose_model(name: str) -> None:
 
 
 def _usual(dataset: str = "") -> TrainConfig:
-    """Return the settings that the chosen model is trained with where nobody says otherwise."""
+    """Return the default settings of the chosen model."""
     return TrainConfig(dataset, st.session_state[MODEL]).resolved()
 
 
@@ -78,7 +78,7 @@ def settings(
 ) -> None:
     """Show features and settings, the command that does the same, and the button that starts.
 
-    end : shows other buttons in its place, given the configuration and what is wrong with it.
+    end : draws other buttons in its place; called with the configuration and what is wrong with it.
     """
     usual = _usual(dataset.name)
     title = fmt.escape_markdown(MODELS[usual.model].title)
@@ -102,7 +102,7 @@ def settings(
         with st.expander("More settings"):
             setting_fields(MORE, usual)
             setting_fields(RECIPE, usual, columns=2)
-            if end is None:  # a run that waits keeps its engine
+            if end is None:  # a queued run keeps its engine
                 job, engine_problem = asked_engine()
         config, problem = read_config(dataset, usual)
         problem = problem or engine_problem
@@ -168,7 +168,7 @@ def features_part(dataset: DataSet) -> None:
 
 
 def read_config(dataset: DataSet, usual: TrainConfig) -> tuple[TrainConfig | None, str]:
-    """Return what the form asks for, and why it cannot be started ("" where it can)."""
+    """Return the form's configuration, and why it cannot be started ("" where it can)."""
     config = TrainConfig(dataset.name, usual.model, st.session_state[FEATURES], **chosen(usual))
     try:
         config.resolved()
@@ -182,7 +182,7 @@ def read_config(dataset: DataSet, usual: TrainConfig) -> tuple[TrainConfig | Non
 
 
 def start(root: Path, config: TrainConfig, job: dict[str, Any] | None, name: str) -> None:
-    """Queue the training; whatever goes wrong is said beside the button, and the form stays as it is."""
+    """Queue the training; errors are shown beside the button, and the form stays as it is."""
     try:
         run = start_training(root, config, name, job)
     except SedcoreError as error:

@@ -1,6 +1,6 @@
-"""What trains and waits, read once a second for all who look, and the end of a training told on any page.
+"""The live runs, read at most once a second for all sessions, and announcements of a training's end on any page.
 
-Nothing polls where nothing is live, and no hidden tab does (`pages.widgets.base.pulse`).
+Pages poll only while a run is live and their tab is visible (`pages.widgets.base.pulse`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sedcore.errors import SedcoreError
 from sedcore.jobs.live import Look
 from sedcore.jobs.switch import training_enabled
 
-EVERY_S = 3.0  # between two looks of a page; with what others saw a second before, the truth within 5 s
+EVERY_S = 3.0  # between looks of a page; with the shared second a change shows within 5 s
 TOLD = {"finished": "Done", "failed": "Failed", "interrupted": "Interrupted"}
 ICONS = {"finished": ":material/check_circle:", "failed": ":material/error:"}
 _KNOWN, _DONE, _OWN_RERUN, _WATCHED = "watch-known", "watch-done", "watch-own-rerun", "watch-this-page"
 
 
 def watch(title: str, shown: Look | None = None, draw: Callable[[Look], None] | None = None) -> None:
-    """Tell the end of trainings by toast and in the browser's title, for as long as something is live.
+    """Announce the end of trainings by toast and in the browser's title, while something is live.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def watch(title: str, shown: Look | None = None, draw: Callable[[Look], None] | 
         return
     root = artifact_root()
     if not st.session_state.pop(_OWN_RERUN, False):
-        st.session_state[_DONE] = []  # the reader has come by and seen it
+        st.session_state[_DONE] = []  # the reader has seen it
     shown = shown or cached.look(root)
     _tell(root, shown)
     _set_title(title, shown)
@@ -67,7 +67,7 @@ def watch(title: str, shown: Look | None = None, draw: Callable[[Look], None] | 
 
 
 def _tell(root: Path, now: Look) -> None:
-    """Announce what was live when this session looked last and has ended since, each once."""
+    """Announce each run that was live at this session's last look and has ended since."""
     known = st.session_state.setdefault(_KNOWN, set())
     live = {seen.run.run_id for seen in now.runs}
     for run_id in sorted(known - live):

@@ -1,9 +1,8 @@
-"""The threshold board: every number of every chosen run, moving with the thresholds under the finger.
+"""The threshold board: every number of every chosen run, updated while a threshold slider moves.
 
-A components-v2 element: the scripts of SCRIPTS one after another as one module, and board.css; no build step. It is
-fed once with exact counts by run, class and threshold of a grid, computes all that follows from them in the
-browser, and tells the page on release. Thresholds between the points of the grid (typed, tuned) come with their
-own exact counts.
+A components-v2 element: the scripts of SCRIPTS concatenated to one module, and board.css; no build step. It receives
+exact counts by run, class and threshold of a grid once, computes everything else from them in the browser, and tells
+the page on release. Thresholds off the grid (typed, tuned) come with their own exact counts.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from sedcore.evaluation.measures import AVERAGES, OF_DECISIONS, OF_SAMPLES, PICK
 HERE = Path(__file__).parent
 KEY = "board"
 SCRIPTS = ("numbers", "parts", "sheet", "thresholds", "controls", "ranking", "rows", "board")
-_EDIT = "board-edit"  # the last move of the board that this session has taken over
+_EDIT = "board-edit"  # number of the last move applied in this session
 _board = st.components.v2.component(
     "threshold_board",
     css=(HERE / "board.css").read_text(encoding="utf-8"),
@@ -38,13 +37,13 @@ _board = st.components.v2.component(
 
 
 def threshold_board(scene: Scene) -> None:
-    """Show the board for the scored runs of a scene; what is moved there becomes the choice in force."""
+    """Show the board for the scored runs of a scene; its moves become the choice in force."""
     elsewhere = {name: value for name, value in scene.choice.by_class if name not in scene.classes}
     _board(key=KEY, data=board_data(scene), on_moved_change=lambda: _moved(elsewhere))
 
 
 def _moved(elsewhere: dict[str, float]) -> None:
-    """Take over what was moved; `elsewhere` are thresholds of classes that the board does not show, which stay."""
+    """Apply a move; `elsewhere` are thresholds of classes not on the board, which stay."""
     moved = st.session_state[KEY].get("moved")
     if not moved:
         return
@@ -54,7 +53,7 @@ def _moved(elsewhere: dict[str, float]) -> None:
 
 
 def board_data(scene: Scene) -> dict:
-    """Return what the board shows, as board.js describes it."""
+    """Return the board's data, in the form that board.js describes."""
     scored = [s for group in scene.groups for s in group]
     classes, grid = scene.classes, scene.grid()
     columns = [_columns(s, classes) for s in scored]

@@ -1,6 +1,6 @@
-// The threshold board: counts come once, exact, by run, class and threshold of a grid; everything that moves
-// under the finger is computed from them here. On release the page is told. All text is set by textContent: names
-// come from people.
+// The threshold board: exact counts by run, class and threshold of a grid come once; everything that changes while a
+// slider moves is computed from them here. On release the page is told. All text is set by textContent: names are
+// untrusted.
 //
 // data: {edit, version, grid [G], counts (base64 of deflated little-endian tp then fp, each (runs, classes, G)),
 //   bytes (2 or 4 a count), runs [{label, color, glyph, group, baseline, clips, positives [classes; -1: no
@@ -9,7 +9,7 @@
 //   baselines [{label, values {average: {measure: value}}}],
 //   exact {tp [runs][classes], fp, samples [runs][sampled]} at the thresholds in force}
 
-const KEY_PAUSE_MS = 250; // keys that follow each other are one move
+const KEY_PAUSE_MS = 250; // keys pressed in quick succession are one move
 
 const boards = new WeakMap();
 
@@ -28,11 +28,11 @@ class Board {
     this.version = null;
     this.edit = 0; // the last move told to the page
     this.history = [];
-    this.moving = null; // the slider that a finger holds
+    this.moving = null; // the slider being dragged
     this.sight = new IntersectionObserver((seen) => {
       for (const { target, isIntersecting } of seen) target.seen = isIntersecting;
       if (!this.moving) return;
-      this.rows.sheet.close(); // it lies over the rows that were in sight
+      this.rows.sheet.close(); // it covers the rows that were in view
       this.stepSoon();
     });
     this.watch = new ResizeObserver(() => this.fit());
@@ -41,17 +41,17 @@ class Board {
   rest() {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.pause);
-    this.pause = null; // or the page's next word would be taken for an old one
+    this.pause = null; // otherwise the page's next data would be taken for stale
   }
 
-  // -- what the page says ------------------------------------------------------------------------------------------
+  // -- data from the page ------------------------------------------------------------------------------------------
 
   async receive(data) {
     const stale = data.edit < this.edit || this.moving || this.pause; // a later move of ours is on its way
     if (data.version !== this.version) {
       this.version = data.version;
       const counts = await inflate(data.counts, data.bytes);
-      if (this.version !== data.version) return; // overtaken
+      if (this.version !== data.version) return; // newer data came meanwhile
       const half = counts.length / 2;
       this.build(new Thresholds(data, counts.subarray(0, half), counts.subarray(half)));
     } else if (stale) return;
@@ -60,7 +60,7 @@ class Board {
 
   build(thresholds) {
     this.thresholds = thresholds;
-    this.moving = null; // whatever was held is gone
+    this.moving = null; // the slider being dragged is gone
     this.root.ariaBusy = "false";
     this.sight.disconnect();
     this.watch.disconnect();
@@ -100,10 +100,10 @@ class Board {
   }
 
   release(slider) {
-    if (this.moving !== slider) return; // the one that had the focus before loses it after the next is gripped
+    if (this.moving !== slider) return; // the slider focused before loses focus only after the next is gripped
     this.moving = null;
     this.root.ariaBusy = "false";
-    this.step(); // what waited while it moved
+    this.step(); // update what waited during the drag
     this.settle();
   }
 

@@ -1,5 +1,5 @@
-// What thresholds are moved with: a slider and a number for all classes and for each, and the buttons at the top.
-// They call the board: `move`, `change`, `grip` while a finger holds a slider, `release`.
+// The controls: a slider and a number field for all classes and for each, and the buttons at the top. They call the
+// board's `grip` when a drag begins, `move` and `change`, and `release` at its end.
 
 function thresholdSlider(board, c, label) { // c: the class, -1 for all
   const slider = element("input"), grid = board.thresholds.data.grid;
@@ -14,7 +14,7 @@ function thresholdSlider(board, c, label) { // c: the class, -1 for all
   slider.addEventListener("keydown", (event) => {
     const far = { PageUp: 10, PageDown: -10 }[event.key];
     if (!far) return;
-    event.preventDefault(); // browsers differ in how far it goes
+    event.preventDefault(); // browsers differ in the step size
     slider.valueAsNumber += far;
     board.move(c, grid[slider.valueAsNumber], false);
   });
@@ -46,7 +46,7 @@ function thresholdNumber(board, c, label) {
   return input;
 }
 
-// Shows a threshold on its slider and as its number, but leaves a number that is being typed.
+// Shows a threshold on its slider and in its number field, unless the field is being typed in.
 function showThreshold(slider, number, threshold, place) {
   const text = thresholdText(threshold);
   if (slider.valueAsNumber !== place) slider.valueAsNumber = place;
@@ -93,7 +93,7 @@ class Head {
     try {
       await navigator.clipboard.writeText(text);
       this.say("Copied");
-    } catch { // pages that are not served safely may not touch the clipboard
+    } catch { // the clipboard needs a secure context (HTTPS or localhost)
       this.copied.value = text;
       this.copied.hidden = false;
       this.copied.select();

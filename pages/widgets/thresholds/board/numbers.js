@@ -1,8 +1,8 @@
-// Numbers of the board: sums, ratios and their writing, digit by digit as the page itself computes and writes them.
+// Numbers of the board: sums, ratios and formatting, to the last digit as in Python.
 
 const DASH = "–", MINUS = "−";
 
-const partials = new Float64Array(64); // of `exactSum`: 40 hold any sum of doubles
+const partials = new Float64Array(64); // for `exactSum`: 40 suffice for any sum of doubles
 
 // The exactly rounded sum (Shewchuk 1997, as Python's math.fsum): the same digits as the page's own tables.
 function exactSum(values, length) {
@@ -67,10 +67,10 @@ const FORMULAS = {
   },
 };
 
-// What the page says of measures, with their functions; one that has none here is left out.
+// The page's measures, each with its function; one without a function here is left out.
 const withFormulas = (measures) => measures.flatMap((m) => (FORMULAS[m.name] ? [{ ...m, formula: FORMULAS[m.name] }] : []));
 
-// NaN where a class has none for lack of positives: Measure.defined.
+// NaN where a class has too few positives, as in Measure.defined.
 function scoreOf(measure, tp, fp, positives, clips) {
   const predicted = tp + fp;
   if (positives === 0 && !(measure.definedIfPredicted && predicted)) return NaN;

@@ -23,11 +23,11 @@ function runMark(run) {
 
 const focused = (input) => input.getRootNode().activeElement === input;
 
-// As board.css has them, for what is drawn without it.
+// The same values as in board.css, for drawing on the canvas.
 const NORMAL = 400, BEST = 650, LATER = 0.35;
 const BAR_LEFT = 4, BAR_HEIGHT = 18, BAR_SHARE = 0.88; // px, px, of the cell's width at 1
 
-// ---- numbers: an element each, which says `shown` and keeps `value`, the same unrounded ----------------------
+// ---- numbers: an element each, with its text in `shown` and the unrounded number in `value` ------------------
 
 function numeral(made) {
   made.textNode = made.appendChild(document.createTextNode(""));
@@ -46,7 +46,7 @@ function say(cell, text, value) {
 const sayScore = (cell, value) => say(cell, three(value), value);
 const barShare = (cell) => (cell.bar && Number(cell.shown)) || 0;
 
-// The document is written only where it differs: most numbers of a step do not.
+// The document is changed only where the text differs: most numbers of a step do not.
 function put(cell) {
   const { shown, best, later, written } = cell;
   if (written.shown !== shown) {
@@ -57,7 +57,7 @@ function put(cell) {
   if (written.later !== later) cell.classList.toggle("later", (written.later = later));
 }
 
-// Marks the best of each group of runs that compare, as shown: ties are all best, and one alone is none.
+// Marks the best of each group of runs that compare, as shown: ties are all best, a single run is not marked.
 function markBest(runs, cells) {
   const best = new Map(), many = new Map();
   const shown = cells.map((cell) => (cell.later ? DASH : cell.shown));

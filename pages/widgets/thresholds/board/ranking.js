@@ -1,4 +1,4 @@
-// The ranking: a line a run with all its averages, best macro F1 first, and what one gets without listening.
+// The ranking: a line a run with all its averages, best macro F1 first, and the trivial baselines.
 // Names stand on the left, numbers on the right in a panel that scrolls sideways.
 
 const TITLES = { macro: "Macro", micro: "Micro", weighted: "Weighted", samples: "Samples" };
@@ -81,7 +81,7 @@ class Ranking {
     return made;
   }
 
-  // What one gets without listening: under the runs, at no threshold.
+  // The trivial baselines, below the runs: they have no threshold.
   baseline({ label, values }) {
     const { right } = this.halves("line trivial", "", element("div", "run", label));
     const cells = this.cells(right, () => numberCell(false));
@@ -99,7 +99,7 @@ class Ranking {
     lines.forEach(({ cells }, r) => {
       for (const { average, measure, key } of this.scores) {
         const values = scores[r][average], cell = cells[key];
-        cell.later = !values; // and keeps its last number
+        cell.later = !values; // until then it shows its last number
         if (values) sayScore(cell, values[measure]);
       }
       const comparable = base >= 0 && r !== base && runs[r].group === runs[base].group;
@@ -118,8 +118,8 @@ class Ranking {
     return runs.map((_, r) => r).sort((a, b) => runs[a].group - runs[b].group || value(b) - value(a) || a - b);
   }
 
-  // Places lines, by a style: lines that move in the document would be laid out and painted anew. Runs that do not
-  // compare stand apart; those that show the same macro F1 share a rank. Numbers on the sheet are there already.
+  // Places lines by a style: moving them in the document would repeat layout and paint. Runs that do not compare
+  // stand apart; those that show the same macro F1 share a rank. Numbers on the sheet are in place already.
   place(order, scores, moving) {
     let placed = 0, ranked = 0;
     order.forEach((r, k) => {

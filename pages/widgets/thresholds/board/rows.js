@@ -1,5 +1,5 @@
 // Each class: a row with its slider and lock on the left, its number for every run on the right. Only rows in
-// sight and a few beside them are in the document; the height of the others is kept by margins.
+// view and a few beside them are in the document; margins stand in for the others.
 
 const COUNTS = { name: "counts", title: "Counts", help: "Hits, misses, false alarms, clips rightly left out" };
 const KINDS = ["tp", "fn", "fp", "tn"];
@@ -40,7 +40,7 @@ class ClassRows {
     return head;
   }
 
-  // Which classes are there, how high a row is, and the names over the columns.
+  // Lists the classes, measures the height of a row, and writes the names over the columns.
   fit() {
     const { root, thresholds, sight } = this.board;
     for (const [measure, made] of Object.entries(this.buttons)) {
@@ -76,7 +76,7 @@ class ClassRows {
     const wanted = this.listed.slice(from, from + many), kept = new Set(wanted);
     for (const [c, row] of this.rows) if (!kept.has(c)) this.remove(c, row);
     let before = this.lefts.firstChild.nextSibling, beside = this.names.nextSibling;
-    for (const c of wanted) { // those that stay are not touched: one of them may have the focus
+    for (const c of wanted) { // rows that stay are not touched: one may have the focus
       const row = this.rows.get(c) || this.row(c);
       if (!this.rows.has(c)) {
         this.rows.set(c, row);
@@ -97,7 +97,7 @@ class ClassRows {
 
   remove(c, row) {
     this.rows.delete(c);
-    this.board.release(row.slider); // a finger that holds it has nothing left to hold
+    this.board.release(row.slider); // a drag of its slider ends with it
     this.board.sight.unobserve(row.right);
     row.left.remove();
     row.right.remove();
@@ -115,7 +115,7 @@ class ClassRows {
     return { c, left, right, slider, number, lock, cells, numbers: cells.flatMap((cell) => cell.four || [cell]) };
   }
 
-  // While a finger moves a slider, rows out of sight wait for the release, or until they come into sight.
+  // During a drag, rows out of view are updated on release or when they come into view.
   show(moving) {
     const rows = [...this.rows.values()].filter(({ right }) => right.seen || !moving);
     for (const row of rows) this.say(row);

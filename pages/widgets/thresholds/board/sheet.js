@@ -1,5 +1,5 @@
-// A sheet: the canvas on which a panel's numbers are drawn while a finger moves a slider, in the place, size and
-// colour that they have in the document. Laying out and painting some 300 texts costs a browser more than a
+// A sheet: the canvas on which a panel's numbers are drawn during a drag, in the place, size and colour that they
+// have in the document. Laying out and painting some 300 texts costs a browser more than a
 // frame; drawing them costs a few milliseconds. What is drawn is each number's `shown`, as in the document.
 
 class Sheet {
@@ -37,12 +37,12 @@ class Sheet {
     this.pen.fillRect(left, this.row(line + top), width * share, height);
   }
 
-  // The row of pixels of the canvas for a place in the window: browsers put text and boxes on whole ones.
+  // The canvas row for a y in the window: browsers place text and boxes on whole pixels.
   row(y) {
     return Math.ceil((y - this.tops[0]) * this.scale - 0.5);
   }
 
-  // Measures the lines, all in one go, and lays the canvas over them.
+  // Measures all lines at once, and lays the canvas over them.
   open(lines) {
     const { canvas, panel, pen } = this, scale = (this.scale = devicePixelRatio);
     const boxes = lines.map(({ right }) => right.getBoundingClientRect());
@@ -60,7 +60,7 @@ class Sheet {
     panel.classList.add("drawn"); // hides the document's
   }
 
-  // In pixels of the canvas from the left, in the window's from the top of the line.
+  // x in canvas pixels from the left, y in window pixels from the top of the line.
   spotOf(number, line) {
     const { pen, scale } = this, style = getComputedStyle(number), box = number.getBoundingClientRect();
     const column = (x) => (x - line.left) * scale;

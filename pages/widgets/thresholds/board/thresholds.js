@@ -1,5 +1,5 @@
 // The thresholds in force, the exact counts at them, and the averages that follow, by the rules of
-// sedcore/evaluation/averages.py. `data` is what the page has fed: see board.js.
+// sedcore/evaluation/averages.py. `data` comes from the page: see board.js.
 
 const AVERAGES = ["macro", "micro", "weighted", "samples"];
 
@@ -7,14 +7,14 @@ class Thresholds {
   constructor(data, tp, fp) {
     this.data = data;
     this.measures = withFormulas(data.measures);
-    this.columns = Array.from({ length: 5 }, () => new Float64Array(data.classes.length)); // of `averages`
+    this.columns = Array.from({ length: 5 }, () => new Float64Array(data.classes.length)); // for `averages`
     this.tp = tp;
     this.fp = fp;
-    this.at = new Int32Array(data.classes.length); // of each class its place on the grid; -1: the page's counts
+    this.at = new Int32Array(data.classes.length); // grid index of each class; -1: the page's counts
     this.now = null; // {threshold, own {class: threshold}}
   }
 
-  // `told`: the page knows them and has sent the counts there, on the grid or not.
+  // `told`: they come from the page, with exact counts at them, on the grid or not.
   set(now, told) {
     this.now = now;
     this.told = told;
@@ -43,7 +43,7 @@ class Thresholds {
     return this.nameOf(c) in this.now.own;
   }
 
-  place(threshold) { // of the nearest point of the grid
+  place(threshold) { // index of the nearest point of the grid
     const grid = this.data.grid, last = grid.length - 1;
     return this.stop(Math.round(((threshold - grid[0]) / (grid[last] - grid[0] || 1)) * last));
   }
@@ -97,7 +97,7 @@ class Thresholds {
   }
 }
 
-// Without a prototype: a class may be named like one of its parts.
+// No prototype: a class may be named like one of its properties.
 const copied = (own) => Object.assign(Object.create(null), own);
 const valueOf = (now, name) => now.own[name] ?? now.threshold;
 
