@@ -16,12 +16,12 @@ function columnsOf(measures) {
   return AVERAGES.flatMap((average) => {
     const columns = measures.filter(({ averages }) => averages.includes(average)).map((measure, k) =>
       ({ average, measure: measure.name, short: measure.short, key: `${average} ${measure.short}`, first: k === 0 }));
-    if (average === "macro") columns.splice(1, 0, { average: "delta", key: "delta", width: 58 });
+    if (average === "macro") columns.splice(1, 0, { average: "delta", key: "delta", width: 54 });
     return columns;
   });
 }
 
-const widthOf = ({ width, average, first }) => width ?? (first ? (average === "macro" ? 80 : 90) : 54);
+const widthOf = ({ width, average, first }) => width ?? (first ? (average === "macro" ? 80 : 86) : 50);
 
 class Ranking {
   constructor(thresholds) {
