@@ -160,9 +160,7 @@ def test_a_further_kind_is_one_row_of_the_table(tmp_path, monkeypatch):
     np.testing.assert_array_equal(imported.open_features("root"), np.sqrt(imported.open_features("mel")))
     assert imported.feature_info("root")["normalise"] and imported.feature_info("root")["bands"] == 20
     write(tmp_path, "later", features=("mel",))
-    assert derivable(["mel"]) == ["logmel", "mfcc", "mfcc_report", "root"] and "root" not in derivable(
-        ["logmel"]
-    )
+    assert "root" in derivable(["mel"]) and "root" not in derivable(["logmel"])
     assert cli.main(["data", "features", "later", "--features", "root", "--artifacts", str(tmp_path)]) == 0
     later = open_dataset(tmp_path, "later").open_features("root")
     np.testing.assert_array_equal(later, imported.open_features("root"))

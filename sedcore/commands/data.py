@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sedcore.artifacts.root import artifact_root
 from sedcore.commands.common import Adder, engine_arguments, print_json, progress_bar, progress_lines, tell
+from sedcore.data.features import FEATURE_KINDS
 
 ON_A_NODE = "auto"  # as the address: this machine is a node of the cluster
 
@@ -22,7 +23,8 @@ def register(add: Adder, commands, group) -> None:
     imported.add_argument(
         "--fractions", type=_fractions, metavar="A,B,C", help="cut --train into the three splits"
     )
-    imported.add_argument("--features", type=_feature_kinds, default=("logmel",), metavar="KIND[,KIND]")
+    features = {"type": _feature_kinds, "metavar": "KIND[,KIND]", "help": f"of {', '.join(FEATURE_KINDS)}"}
+    imported.add_argument("--features", default=("logmel",), **features)
     imported.add_argument("--source", choices=("npy", "audio"))
     imported.add_argument("--labels", type=Path, metavar="FILE")
     imported.add_argument("--clip-seconds", type=float, default=10.0, metavar="S")
@@ -36,7 +38,7 @@ def register(add: Adder, commands, group) -> None:
     engine_arguments(imported, resources=False)
     built = add(data, "features", _build_features, "add features that follow from those stored")
     built.add_argument("name", metavar="NAME")
-    built.add_argument("--features", type=_feature_kinds, required=True, metavar="KIND[,KIND]")
+    built.add_argument("--features", required=True, **features)
     engine_arguments(built, resources=False)
     show = add(data, "show", _data_show, "what a data set holds, and the problems found at its import")
     show.add_argument("name", metavar="NAME")
@@ -46,12 +48,10 @@ def register(add: Adder, commands, group) -> None:
     demo.add_argument("--clips", type=int, default=1000)
     demo.add_argument("--name", default="demo")
     demo.add_argument("--seed", type=int, default=0)
-    demo.add_argument("--features", type=_feature_kinds, default=("logmel",), metavar="KIND[,KIND]")
+    demo.add_argument("--features", default=("logmel",), **features)
 
 
 def _feature_kinds(text: str) -> tuple[str, ...]:
-    from sedcore.data.features import FEATURE_KINDS
-
     kinds = tuple(part.strip() for part in text.split(",") if part.strip())
     if not kinds or not set(kinds) <= set(FEATURE_KINDS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of {', '.join(FEATURE_KINDS)}")
