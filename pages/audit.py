@@ -56,7 +56,7 @@ def main() -> None:
             top.markdown("Paste or upload printed results: every number is checked for what it can be.")
             return
         try:
-            found = cached.audited(text, clips, classes)
+            audit = cached.audited(text, clips, classes)
         except SedcoreError as error:
             top.markdown("This could not be read, so nothing was checked.")
             show_error(error)
@@ -65,12 +65,12 @@ def main() -> None:
         st.caption(
             "The example: the averages and matrices printed in the course report that this project grew from."
         )
-        found = cached.audited_report()
-    top.markdown(answer(found))
-    legend(found)
-    for number, one in enumerate(found.audited):
+        audit = cached.audited_report()
+    top.markdown(answer(audit))
+    legend(audit)
+    for number, one in enumerate(audit.audited):
         show_result(one, number)
-    show_whole(found)
+    show_whole(audit)
 
 
 def own_input() -> tuple[str, int | None, int | None]:
@@ -118,17 +118,17 @@ def uploaded(file) -> str:
         raise SedcoreError(f"{file.name} is not UTF-8 text: save the table as text, CSV or JSON.") from None
 
 
-def answer(found: Audit) -> str:
+def answer(audit: Audit) -> str:
     """Return the page's answer in words."""
-    return f"**{fmt.escape_markdown(found.answer())}**"
+    return f"**{fmt.escape_markdown(audit.answer())}**"
 
 
-def legend(found: Audit) -> None:
+def legend(audit: Audit) -> None:
     """Say what the marks mean, and how the input was understood."""
-    held = {verdict for one in found.audited for verdict in one.cells().values()}
+    held = {verdict for one in audit.audited for verdict in one.cells().values()}
     said = [f"{MARKS[verdict]} {meaning}" for verdict, meaning in MEANINGS.items() if verdict in held]
     said.append("no mark: nothing printed can check it" if Verdict.NOT_CHECKABLE in held else "")
-    notes = [fmt.escape_markdown(note) for note in found.document.notes]
+    notes = [fmt.escape_markdown(note) for note in audit.document.notes]
     rule = "Numbers are taken as rounded, half a unit either way."
     st.caption(" · ".join(part for part in said if part) + f". {' '.join([*notes, rule])}")
 
@@ -188,14 +188,14 @@ def show_table(frame: pd.DataFrame, kind: str, number: int) -> None:
     )
 
 
-def show_whole(found: Audit) -> None:
+def show_whole(audit: Audit) -> None:
     """Show what concerns all tables: the choice of the threshold, the scores of trivial predictions."""
-    for finding in found.findings:
+    for finding in audit.findings:
         st.caption(f"{finding.verdict.value.capitalize()}: {fmt.escape_markdown(finding.sentence)}")
     rows = [
         {"Split": split or fmt.DASH, "Predicting": name}
         | {f"{average} F1": fmt.score(row["f1"][0]) for average, row in ranges.items() if "f1" in row}
-        for split, named in found.baselines.items()
+        for split, named in audit.baselines.items()
         for name, ranges in named.items()
     ]
     if rows:

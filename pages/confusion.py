@@ -84,7 +84,7 @@ def answer(scene: Scene) -> str:
 
 def matrices(scene: Scene) -> list[Matrices]:
     """Return the matrices of all chosen runs; printed ones where a reported run has them."""
-    found = [
+    shown = [
         Matrices(
             s.label,
             run_mark(scene, s.run),
@@ -101,16 +101,16 @@ def matrices(scene: Scene) -> list[Matrices]:
             note = f"printed, at its own threshold {fmt.threshold(printed.get('threshold'))}"
             cells = Confusion.from_matrices(np.array(cells)).matrices()
             classes = tuple(printed["classes"])
-            found.append(
+            shown.append(
                 Matrices(scene.labels[run.run_id], run_mark(scene, run), scene.ink(run), classes, cells, note)
             )
-    return found
+    return shown
 
 
 def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
     """Show the 2x2 matrices as bars: a panel a run with its classes, or a panel a class with the runs."""
-    found = matrices(scene)
-    classes = tuple(dict.fromkeys(name for m in found for name in m.classes))
+    shown = matrices(scene)
+    classes = tuple(dict.fromkeys(name for m in shown for name in m.classes))
     with controls:
         by = st.segmented_control(
             "Panels",
@@ -132,7 +132,7 @@ def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-        tables.csv_button(confusion_csv(found, scene.split), f"confusion-{scene.split}.csv", "confusion-csv")
+        tables.csv_button(confusion_csv(shown, scene.split), f"confusion-{scene.split}.csv", "confusion-csv")
     st.markdown(f":small[{legend(rates == 'rates')}]")
     if len(classes) > MOST_PANELS:
         named = st.multiselect(
@@ -143,7 +143,7 @@ def small_multiples(scene: Scene, controls: DeltaGenerator) -> None:
             key="confusion-classes",
         )
         classes = tuple(name for name in classes if name in named)
-    panels = run_panels(found, classes) if by == "run" else class_panels(found, classes)
+    panels = run_panels(shown, classes) if by == "run" else class_panels(shown, classes)
     # one scale for all panels, so that they compare
     every = np.concatenate([cells for _, _, cells, _, _ in panels]) if panels else np.zeros((1, 2, 2))
     scale = (max(every[:, 1].sum(axis=1).max(), 1), max(every[:, 0].sum(axis=1).max(), 1))
@@ -177,10 +177,10 @@ def swatch_text(word: str, color: str) -> str:
     return f':color[■]{{foreground="{color}"}} {word}'
 
 
-def run_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
+def run_panels(shown: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
     """Return (title, rows, cells, hover, inks of the rows) a run."""
     panels = []
-    for m in found:
+    for m in shown:
         inside = [m.classes.index(name) for name in classes if name in m.classes]
         rows = [fmt.class_title(m.classes[i]) for i in inside]
         note = f" :small[{m.note}]" if m.note else ""
@@ -188,11 +188,11 @@ def run_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
     return [panel for panel in panels if panel[1]]
 
 
-def class_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
+def class_panels(shown: list[Matrices], classes: tuple[str, ...]) -> list[tuple]:
     """Return (title, rows, cells, hover, inks of the rows) a class."""
     panels = []
     for name in classes:
-        having = [m for m in found if name in m.classes]
+        having = [m for m in shown if name in m.classes]
         rows = [f"{m.label} ({m.note})" if m.note else m.label for m in having]
         cells = np.stack([m.cells[m.classes.index(name)] for m in having])
         title = fmt.class_title(name)
@@ -200,11 +200,11 @@ def class_panels(found: list[Matrices], classes: tuple[str, ...]) -> list[tuple]
     return panels
 
 
-def confusion_csv(found: list[Matrices], split: str) -> pd.DataFrame:
+def confusion_csv(shown: list[Matrices], split: str) -> pd.DataFrame:
     """Return the four numbers of each run and class, long."""
     rows = [
         {"name": m.label, "split": split, "class": name, "tp": tp, "fp": fp, "fn": fn, "tn": tn}
-        for m in found
+        for m in shown
         for name, ((tn, fp), (fn, tp)) in zip(m.classes, m.cells.tolist())
     ]
     return pd.DataFrame(rows)

@@ -94,9 +94,9 @@ def class_maps(scene: Scene, runs: list[Run]) -> None:
             placeholder=f"Runs whose classes to show by epoch, up to {MOST_MAPS}",
         )
         shown = [by_id[run_id] for run_id in picked]
-    found = [(run, table) for run in shown if not (table := run.class_history("ap")).empty]
-    left_out = len(shown) - len(found)
-    if not found:
+    with_classes = [(run, table) for run in shown if not (table := run.class_history("ap")).empty]
+    left_out = len(shown) - len(with_classes)
+    if not with_classes:
         if len(runs) > MOST_MAPS and left_out:
             st.caption(f"{fmt.plural(left_out, 'run')} did not record it.")
         return
@@ -105,8 +105,8 @@ def class_maps(scene: Scene, runs: list[Run]) -> None:
         "Average precision of each class on validation; the best epoch is framed, the last value stands beside it."
         + (f" {fmt.plural(left_out, 'run')} did not record it." if left_out else "")
     )
-    columns = st.columns(min(len(found), 2), gap="medium")
-    for number, (run, table) in enumerate(found):
+    columns = st.columns(min(len(with_classes), 2), gap="medium")
+    for number, (run, table) in enumerate(with_classes):
         with columns[number % len(columns)]:
             st.markdown(run_mark(scene, run))
             best = run.info["best_epoch"] or best_epoch(cached.histories([run])[run.run_id])
@@ -120,15 +120,15 @@ def as_one() -> bool:
     return st.session_state.get("curves-seeds", True)
 
 
-def seeds_as_one(groups: list[list[Run]], found: dict[str, History]) -> list[History]:
+def seeds_as_one(groups: list[list[Run]], by_run: dict[str, History]) -> list[History]:
     """Return the histories, those of several seeds of one configuration as their mean."""
     histories = []
     for group in groups:
-        first = found[group[0].run_id]
+        first = by_run[group[0].run_id]
         if len(group) == 1:
             histories.append(first)
         else:
-            tables = [found[run.run_id].table for run in group]
+            tables = [by_run[run.run_id].table for run in group]
             histories.append(mean_history(group_label(group, first.label), first.ink, tables))
     return [history for history in histories if len(history.table)]
 

@@ -59,9 +59,9 @@ def answer(dataset: DataSet, balance: pd.DataFrame, shift: pd.DataFrame) -> str:
         )
     elif len(dataset.splits) > 1:
         sentences.append("The splits are balanced alike, up to chance.")
-    found = len(dataset.problems)
+    problems = len(dataset.problems)
     sentences.append(
-        f"The import found {fmt.plural(found, 'problem')}." if found else "The import found no problem."
+        f"The import found {fmt.plural(problems, 'problem')}." if problems else "The import found no problem."
     )
     return " ".join(sentences)
 

@@ -182,21 +182,21 @@ def choose_truth(source: Source | None) -> tuple[Truth | None, str]:
 
 def settle(source: Source, truth: Truth, split: str) -> Understood:
     """Match scores and truth; ask about the classes that have no sure counterpart."""
-    found = matched(source, truth, split, ())
-    if not found.questions:
-        return found
+    understood = matched(source, truth, split, ())
+    if not understood.questions:
+        return understood
     with st.container(border=True, key="import-questions"):
         st.markdown(":material/help: **Which class is which?**")
-        ours = [q for q in found.questions if q.of == "scores"]
-        answers = ask_scores(ours, found)
-        found = matched(source, truth, split, answers)
-        theirs = [q for q in found.questions if q.of == "truth"]
-        if not any(q.of == "scores" for q in found.questions):
+        ours = [q for q in understood.questions if q.of == "scores"]
+        answers = ask_scores(ours, understood)
+        understood = matched(source, truth, split, answers)
+        theirs = [q for q in understood.questions if q.of == "truth"]
+        if not any(q.of == "scores" for q in understood.questions):
             for question in theirs[:MOST_QUESTIONS]:
                 chosen = st.selectbox(
                     f"{fmt.escape_markdown(question.name)} of the truth has no scores",
                     [UNDECIDED, OUT],
-                    key=field_key("truth", found, question.name),
+                    key=field_key("truth", understood, question.name),
                 )
                 answers += ((LEAVE_OUT, question.name),) if chosen == OUT else ()
             if len(theirs) > MOST_QUESTIONS and st.checkbox(
@@ -206,30 +206,30 @@ def settle(source: Source, truth: Truth, split: str) -> Understood:
     return matched(source, truth, split, answers)
 
 
-def ask_scores(questions: Sequence[Question], found: Understood) -> tuple[tuple[str, str], ...]:
+def ask_scores(questions: Sequence[Question], understood: Understood) -> tuple[tuple[str, str], ...]:
     """Ask about classes of the scores; return the answers as a class map."""
-    missing = [q.name for q in found.questions if q.of == "truth"]
+    missing = [q.name for q in understood.questions if q.of == "truth"]
     answers: list[tuple[str, str]] = []
     columns = st.columns(3)
     for place, question in enumerate(questions[:MOST_QUESTIONS]):
         near = dict.fromkeys([*question.candidates, *missing])
         # options by index: a class may have the same name as one of the fixed options
         options = [(UNDECIDED, None), (OUT, LEAVE_OUT), *((name, name) for name in near)]
-        options += [] if found.closed else [(KEEP, question.name)]
+        options += [] if understood.closed else [(KEEP, question.name)]
         with columns[place % 3]:
             chosen = st.selectbox(
                 f"{fmt.escape_markdown(question.name)} of the scores is",
                 range(len(options)),
                 format_func=[label for label, _ in options].__getitem__,
-                key=field_key("scores", found, question.name),
+                key=field_key("scores", understood, question.name),
             )
         if chosen:
             answers.append((question.name, options[chosen][1]))
-    ways = [OUT] if found.closed else [OUT, KEEP]
+    ways = [OUT] if understood.closed else [OUT, KEEP]
     others = len(questions) - MOST_QUESTIONS
     if others > 0:
         chosen = st.selectbox(
-            f"The {others} other classes", [UNDECIDED, *ways], key=field_key("others", found, "")
+            f"The {others} other classes", [UNDECIDED, *ways], key=field_key("others", understood, "")
         )
         if chosen != UNDECIDED:
             answers.append((OTHERS, LEAVE_OUT if chosen == OUT else OTHERS))

@@ -241,7 +241,7 @@ def bold_by_group(scene: Scene, frame: pd.DataFrame, numbers: list[str]) -> pd.D
 
 def averages_csv(scene: Scene, draws: Mapping[str, Draws] | None) -> pd.DataFrame:
     """Return the averages of all runs, long: a row a run and average; with `draws` low and high of each number."""
-    found = []
+    tables_of_runs = []
     for s in scene.scored:
         table = s.evaluation.averages_table()
         for m in OF_DECISIONS if draws else ():
@@ -250,8 +250,8 @@ def averages_csv(scene: Scene, draws: Mapping[str, Draws] | None) -> pd.DataFram
                 for name in table["average"]
             ]
             table[f"{m.name}_low"], table[f"{m.name}_high"] = np.array(ends, np.float64).T
-        found.append(_named(s, table, scene))
-    return pd.concat(found)
+        tables_of_runs.append(_named(s, table, scene))
+    return pd.concat(tables_of_runs)
 
 
 def classes_csv(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -> pd.DataFrame:
@@ -259,15 +259,15 @@ def classes_csv(scene: Scene, measure: str, draws: Mapping[str, Draws] | None) -
 
     Beside the chosen measure stand its trivial value and, with `draws`, the ends of its intervals.
     """
-    found = []
+    tables_of_runs = []
     for s in scene.scored:
         table = s.evaluation.class_table()
         if draws:
             ends = class_intervals([s], draws, measure, s.evaluation.classes)[:, :, 0]
             table[f"{measure}_low"], table[f"{measure}_high"] = ends
         table[f"{measure}_trivial"] = all_positive_scores(s.evaluation, measure)
-        found.append(_named(s, table, scene))
-    return pd.concat(found)
+        tables_of_runs.append(_named(s, table, scene))
+    return pd.concat(tables_of_runs)
 
 
 def _named(s, table: pd.DataFrame, scene: Scene) -> pd.DataFrame:

@@ -81,20 +81,20 @@ def answer(scene: Scene) -> str:
             f"**{name}** has {lower} {fmt.score(first.value(measure))} {interval(low, high)} on "
             f"{fmt.escape_markdown(scene.split)}; a verdict needs a second run with the same clips and labels."
         )
-    found = every_pair(rivals, measure)
+    pairs = every_pair(rivals, measure)
     second = fmt.escape_markdown(rivals[1].label)
     gap = (
-        f"{fmt.difference(found.difference[0, 1])} {interval(found.low[0, 1], found.high[0, 1], signed=True)}"
+        f"{fmt.difference(pairs.difference[0, 1])} {interval(pairs.low[0, 1], pairs.high[0, 1], signed=True)}"
     )
-    proven = int(np.isin(found.verdict, (BETTER, WORSE)).sum()) // 2
+    proven = int(np.isin(pairs.verdict, (BETTER, WORSE)).sum()) // 2
     every = len(rivals) * (len(rivals) - 1) // 2
-    beaten = sum(word == BETTER for word in found.verdict[0])
-    if found.verdict[0, 1] == BETTER:
+    beaten = sum(word == BETTER for word in pairs.verdict[0])
+    if pairs.verdict[0, 1] == BETTER:
         text = f"**{name}** leads **{second}** on {lower}: better ({gap})"
-    elif found.verdict[0, 1] == NOT_PROVEN:
+    elif pairs.verdict[0, 1] == NOT_PROVEN:
         text = f"**{name}** is ahead of **{second}** on {lower}, but that is not proven ({gap})"
     else:
-        text = f"**{name}** and **{second}** do not compare on {lower}: {found.verdict[0, 1]}"
+        text = f"**{name}** and **{second}** do not compare on {lower}: {pairs.verdict[0, 1]}"
     if every == 1:
         return f"{text}."
     than = f"it is proven better than {beaten} of {fmt.plural(len(rivals) - 1, 'other')}"
@@ -114,16 +114,16 @@ def pair(scene: Scene, rivals: list[Contender], measure: str) -> None:
         first = pick("First", rivals, 0, "pair-first")
         others = [rival for rival in rivals if rival is not first]
         second = pick("Second", others, 0, "pair-second")
-    found, frame = class_differences(first, second, measure), pair_frame(first, second, measure)
+    differences, frame = class_differences(first, second, measure), pair_frame(first, second, measure)
     name = measure_behind(measure).title
-    st.markdown(pair_answer(first, second, found, frame, name))
+    st.markdown(pair_answer(first, second, differences, frame, name))
     left, right = st.columns([3, 2], gap="medium")
-    order = np.argsort(-np.nan_to_num(found.difference, nan=-np.inf), kind="stable")
+    order = np.argsort(-np.nan_to_num(differences.difference, nan=-np.inf), kind="stable")
     with left:
-        forest(first, second, found, order, name)
+        forest(first, second, differences, order, name)
     with right:
         steps(first, second, measure)
-    pair_table(scene, first, second, frame.iloc[order], found, measure)
+    pair_table(scene, first, second, frame.iloc[order], differences, measure)
 
 
 def pick(label: str, rivals: list[Contender], default: int, key: str) -> Contender:
@@ -136,39 +136,44 @@ def pick(label: str, rivals: list[Contender], default: int, key: str) -> Contend
 
 
 def pair_answer(
-    first: Contender, second: Contender, found: Differences, frame: pd.DataFrame, name: str
+    first: Contender, second: Contender, differences: Differences, frame: pd.DataFrame, name: str
 ) -> str:
     """Return in words on which classes the first is better and worse."""
     parts = []
     for word in (BETTER, WORSE):
-        names = [fmt.escape_markdown(c) for c, v in zip(frame["Class"], found.verdict) if v == word]
+        names = [fmt.escape_markdown(c) for c, v in zip(frame["Class"], differences.verdict) if v == word]
         if names:
             parts.append(f"{word} on {fmt.listing(names, 5)}")
     one, other = fmt.escape_markdown(first.label), fmt.escape_markdown(second.label)
     said = " and ".join(parts) if parts else "neither better nor worse on any class beyond doubt"
-    rest = int((found.verdict == NOT_PROVEN).sum())
+    rest = int((differences.verdict == NOT_PROVEN).sum())
     return (
         f"By {name} **{one}** is {said} than **{other}**; {fmt.plural(rest, 'class', 'classes')} not proven."
     )
 
 
-def forest(first: Contender, second: Contender, found: Differences, order: np.ndarray, name: str) -> None:
+def forest(
+    first: Contender, second: Contender, differences: Differences, order: np.ndarray, name: str
+) -> None:
     """Draw the differences of the classes."""
     if len(order) > MOST_ROWS:
-        largest = np.argsort(-np.nan_to_num(np.abs(found.difference), nan=-1), kind="stable")[:MOST_ROWS]
+        largest = np.argsort(-np.nan_to_num(np.abs(differences.difference), nan=-1), kind="stable")[
+            :MOST_ROWS
+        ]
         order = np.array([c for c in order if c in set(largest.tolist())])
     names = [fmt.class_title(first.classes[c]) for c in order]
-    part = Differences(**{field: values[order] for field, values in vars(found).items()})
+    part = Differences(**{field: values[order] for field, values in vars(differences).items()})
     figure = forest_plot(names, part, name, first.label, second.label)
     st.plotly_chart(figure, key="verdicts-forest", config=style.CONFIG)
     shown = (
-        f"The {MOST_ROWS} largest of {len(found.difference)} classes. "
-        if len(found.verdict) > MOST_ROWS
+        f"The {MOST_ROWS} largest of {len(differences.difference)} classes. "
+        if len(differences.verdict) > MOST_ROWS
         else ""
     )
+    tested = int((~np.isnan(differences.p_corrected)).sum())
     st.caption(
         f"{shown}Lines are marginal 95 % intervals, each of its own class; the words are corrected over the "
-        f"{fmt.plural(int((~np.isnan(found.p_corrected)).sum()), 'tested class', 'tested classes')} (Holm), so a line "
+        f"{fmt.plural(tested, 'tested class', 'tested classes')} (Holm), so a line "
         "that leaves out 0 can be not proven. Few positives: under 20 clips, no verdict."
     )
 
@@ -194,13 +199,18 @@ def steps(first: Contender, second: Contender, measure: str) -> None:
 
 
 def pair_table(
-    scene: Scene, first: Contender, second: Contender, frame: pd.DataFrame, found: Differences, measure: str
+    scene: Scene,
+    first: Contender,
+    second: Contender,
+    frame: pd.DataFrame,
+    differences: Differences,
+    measure: str,
 ) -> None:
     """Show every number of the pair."""
     name = measure_behind(measure).title
     file = f"verdicts-{scene.split}.csv"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(resampling_note(first, found, measure_behind(measure).name))
+        st.caption(resampling_note(first, differences, measure_behind(measure).name))
         tables.csv_button(frame, file, "verdicts-pair-csv")
     shown = frame.drop(columns=["Low", "High"])
     place = shown.columns.get_loc("Difference") + 1

@@ -38,21 +38,21 @@ def spread(values: np.ndarray) -> np.ndarray:
 
 def class_support(selection: Selection) -> list[int]:
     """Return the positive clips of each class of a selection, from the first run that has the class."""
-    found: dict[str, int] = {}
+    support: dict[str, int] = {}
     for s in _in_order(selection):
         for name, number in zip(s.evaluation.classes, s.evaluation.support):
-            found.setdefault(name, int(number))
-    return [found[name] for name in selection.classes]
+            support.setdefault(name, int(number))
+    return [support[name] for name in selection.classes]
 
 
 def trivial_values(selection: Selection, measure: str) -> np.ndarray:
     """Return (classes,) values of the trivial baselines, each from the first run where it is defined."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for s in _in_order(selection):
         for name, value in zip(s.evaluation.classes, all_positive_scores(s.evaluation, measure)):
-            if np.isnan(found.get(name, np.nan)):
-                found[name] = float(value)
-    return np.array([found[name] for name in selection.classes])
+            if np.isnan(values.get(name, np.nan)):
+                values[name] = float(value)
+    return np.array([values[name] for name in selection.classes])
 
 
 def _in_order(selection: Selection) -> list[Scored]:

@@ -117,12 +117,12 @@ class Comparison:
 
     def pairs(self, measure: str = "macro_ap") -> pd.DataFrame:
         """Return a row a pair: difference first minus second, its 95 % interval, p (Holm over the pairs), verdict."""
-        found, names = self._pairs(measure), self.names
+        tests, names = self._pairs(measure), self.names
         rows = [
             (
                 *(names[a], names[b]),
-                *(part[a, b] for part in (found.difference, found.low, found.high, found.p_corrected)),
-                found.verdict[a, b],
+                *(part[a, b] for part in (tests.difference, tests.low, tests.high, tests.p_corrected)),
+                tests.verdict[a, b],
             )
             for a, b in zip(*np.triu_indices(len(names), 1))
         ]
@@ -135,10 +135,19 @@ class Comparison:
 
         A class with fewer than 20 positive clips has "few positives" in place of a verdict.
         """
-        found, name = self.differences(measure, first, second), measure_behind(measure).name
+        differences, name = self.differences(measure, first, second), measure_behind(measure).name
         one, other = (self._rivals[place] for place in self._two(first, second))
-        columns = {one.label: one.value(name), other.label: other.value(name), "difference": found.difference}
-        columns |= {"low": found.low, "high": found.high, "p": found.p_corrected, "verdict": found.verdict}
+        columns = {
+            one.label: one.value(name),
+            other.label: other.value(name),
+            "difference": differences.difference,
+        }
+        columns |= {
+            "low": differences.low,
+            "high": differences.high,
+            "p": differences.p_corrected,
+            "verdict": differences.verdict,
+        }
         return pd.DataFrame(columns, index=pd.Index(one.classes, name="class"))
 
     def differences(
@@ -156,9 +165,9 @@ class Comparison:
         return f"{self._table().to_html(escape=True)}<p>{html.escape(self._sentence())}</p>"
 
     def _table(self) -> pd.DataFrame:
-        found = self.frame().set_index(["name", "measure"])
-        cells = {measure: [_cell(found.loc[(name, measure)]) for name in self.names] for measure in _SHOWN}
-        ranks = [int(found.loc[(name, _SHOWN[0]), "rank"]) for name in self.names]
+        table = self.frame().set_index(["name", "measure"])
+        cells = {measure: [_cell(table.loc[(name, measure)]) for name in self.names] for measure in _SHOWN}
+        ranks = [int(table.loc[(name, _SHOWN[0]), "rank"]) for name in self.names]
         return pd.DataFrame(cells | {"rank": ranks}, index=self.names)
 
     def _sentence(self) -> str:
@@ -222,14 +231,14 @@ def _held(number: int, name: str, one: Any, thresholds: Any, classes: Sequence[s
 
 def _why_not(first: Scored, second: Scored) -> str:
     """Return why two do not compare, as a sentence."""
-    found = mismatch(first.scores.predictions, second.scores.predictions)
+    differ = mismatch(first.scores.predictions, second.scores.predictions)
     words = []
-    if found.classes:
-        words.append(f"other classes ({', '.join(found.classes[:4])} in one alone)")
-    if found.shared < max(found.clips):
-        words.append(f"other clips ({found.clips[0]} and {found.clips[1]}, {found.shared} in common)")
-    if found.relabelled:
-        words.append(f"other labels for {found.relabelled} clips")
+    if differ.classes:
+        words.append(f"other classes ({', '.join(differ.classes[:4])} in one alone)")
+    if differ.shared < max(differ.clips):
+        words.append(f"other clips ({differ.clips[0]} and {differ.clips[1]}, {differ.shared} in common)")
+    if differ.relabelled:
+        words.append(f"other labels for {differ.relabelled} clips")
     return f"{second.label!r} does not compare with {first.label!r}: they have {', and '.join(words)}"
 
 

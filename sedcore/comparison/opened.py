@@ -58,14 +58,14 @@ class Runs:
         """
         runs, choice = self._listed(), _choice(thresholds)
         known, _ = self._reader.look_up(runs, split)
-        found = all_runs(runs, split, choice, known)
+        columns_of_runs = all_runs(runs, split, choice, known)
         columns: dict[str, Any] = {key: [run.info[key] for run in runs] for key in _ABOUT}
         columns |= {
             "state": [run.status().state for run in runs],
-            "clips": found.clips,
-            "classes": found.classes,
+            "clips": columns_of_runs.clips,
+            "classes": columns_of_runs.classes,
         }
-        columns |= found.values | {"collapsed": found.collapsed}
+        columns |= columns_of_runs.values | {"collapsed": columns_of_runs.collapsed}
         return pd.DataFrame(columns, index=pd.Index([run.run_id for run in runs], name="run_id"))
 
     def compare(
@@ -92,15 +92,15 @@ class Runs:
         choice = _choice(
             thresholds, runs=tuple(self[name].run_id for name in names), split=split, common=common
         )
-        found = select(self._reader, choice)
-        if found.split != split or found.unscored:
-            run, why = next(iter(found.unscored), (None, f"no run has scores on {split}"))
-            raise SedcoreError(f"run {found.labels[run.run_id]}: {why}" if run else f"{self.root}: {why}")
-        if len(found.scored) < 2:
+        selection = select(self._reader, choice)
+        if selection.split != split or selection.unscored:
+            run, why = next(iter(selection.unscored), (None, f"no run has scores on {split}"))
+            raise SedcoreError(f"run {selection.labels[run.run_id]}: {why}" if run else f"{self.root}: {why}")
+        if len(selection.scored) < 2:
             raise SedcoreError(
-                f"two runs or more are compared; {self.root} gives {len(found.scored)} on {split}"
+                f"two runs or more are compared; {self.root} gives {len(selection.scored)} on {split}"
             )
-        return Comparison(found.scored, average_seeds=seeds)
+        return Comparison(selection.scored, average_seeds=seeds)
 
     def __repr__(self) -> str:
         return f"{len(self)} runs in {self.root}\n{self._short().to_string()}"

@@ -181,8 +181,8 @@ def _bars(
 
 def _texts(x: float, y: np.ndarray, words: Sequence[str], position: str, font: dict | None = None) -> dict:
     """Return words beside bars, all at one x."""
-    found = dict(type="scatter", x=np.full(len(y), x), y=y, mode="text", text=words, textposition=position)
-    return found | {"hoverinfo": "skip"} | ({"textfont": font} if font else {})
+    trace = dict(type="scatter", x=np.full(len(y), x), y=y, mode="text", text=words, textposition=position)
+    return trace | {"hoverinfo": "skip"} | ({"textfont": font} if font else {})
 
 
 def _cell_words(cells: np.ndarray, share: np.ndarray, truth: int, decision: int, rates: bool) -> list[str]:

@@ -72,10 +72,10 @@ def histogram_figure(panels: Sequence[ScorePanel], abreast: int = ABREAST) -> go
     )
 
 
-def reliability_figure(found: Sequence[Reliability]) -> go.Figure:
+def reliability_figure(runs: Sequence[Reliability]) -> go.Figure:
     """Return the share of clips that hold the class against their mean score; on the diagonal they agree."""
     traces = []
-    for run in found:
+    for run in runs:
         held, ink = run.calibration, run.ink
         traces.append(
             dict(
@@ -91,7 +91,7 @@ def reliability_figure(found: Sequence[Reliability]) -> go.Figure:
                 cliponaxis=False,
             )
         )
-    thresholds = dict.fromkeys(run.threshold for run in found)
+    thresholds = dict.fromkeys(run.threshold for run in runs)
     return drawn(
         traces,
         height=340,

@@ -133,9 +133,9 @@ def _near_ticks(low: float, high: float) -> list[float]:
     """Return three numbers in a narrow range, with as few digits as tell them apart."""
     thirds = [low + (high - low) * share for share in (0.2, 0.5, 0.8)]
     for digits in range(1, 8):
-        found = sorted({float(f"{value:.{digits}g}") for value in thirds})
-        if len(found) == 3 and low <= found[0] and found[-1] <= high:
-            return found
+        ticks = sorted({float(f"{value:.{digits}g}") for value in thirds})
+        if len(ticks) == 3 and low <= ticks[0] and ticks[-1] <= high:
+            return ticks
     return thirds
 
 

@@ -24,7 +24,7 @@ def verdict_color(verdict: str) -> str:
 
 
 def forest_plot(
-    classes: Sequence[str], found: Differences, measure: str, first: str, second: str
+    classes: Sequence[str], differences: Differences, measure: str, first: str, second: str
 ) -> go.Figure:
     """Return a row a class: the difference first minus second, its marginal interval, and the verdict in words.
 
@@ -43,10 +43,10 @@ def forest_plot(
             showarrow=False,
             font={"size": SMALL, "color": verdict_color(verdict)},
         )
-        for name, verdict in zip(names, found.verdict)
+        for name, verdict in zip(names, differences.verdict)
     ]
     return drawn(
-        [*_interval_lines(names, found), _difference_marks(names, found, said)],
+        [*_interval_lines(names, differences), _difference_marks(names, differences, said)],
         height=ROW * len(names) + 66,
         margin={"l": 8, "r": 84, "t": 8},
         x={
@@ -67,7 +67,7 @@ def forest_plot(
     )
 
 
-def _interval_lines(names: Sequence[str], found: Differences) -> list[dict]:
+def _interval_lines(names: Sequence[str], differences: Differences) -> list[dict]:
     """Return a line a class, from the low to the high end of its interval."""
     return [
         dict(
@@ -78,27 +78,33 @@ def _interval_lines(names: Sequence[str], found: Differences) -> list[dict]:
             line={"color": faint(verdict_color(verdict), 0.75), "width": 3},
             hoverinfo="skip",
         )
-        for name, low, high, verdict in zip(names, found.low, found.high, found.verdict)
+        for name, low, high, verdict in zip(names, differences.low, differences.high, differences.verdict)
         if not np.isnan(low)
     ]
 
 
-def _difference_marks(names: Sequence[str], found: Differences, said: str) -> dict:
+def _difference_marks(names: Sequence[str], differences: Differences, said: str) -> dict:
     """Return a mark a class at its difference; `said` is the hover's line on the difference."""
-    known = [i for i in range(len(names)) if not np.isnan(found.difference[i])]
+    known = [i for i in range(len(names)) if not np.isnan(differences.difference[i])]
     return dict(
         type="scatter",
-        x=found.difference[known],
+        x=differences.difference[known],
         y=[names[i] for i in known],
         mode="markers",
         marker={
-            "color": [verdict_color(found.verdict[i]) for i in known],
-            "symbol": ["circle-open" if found.verdict[i] == FEW else "circle" for i in known],
+            "color": [verdict_color(differences.verdict[i]) for i in known],
+            "symbol": ["circle-open" if differences.verdict[i] == FEW else "circle" for i in known],
             "size": 9,
-            "line": {"width": [2 if found.verdict[i] == FEW else 0 for i in known]},
+            "line": {"width": [2 if differences.verdict[i] == FEW else 0 for i in known]},
         },
         customdata=[
-            [found.low[i], found.high[i], found.verdict[i], _p_words(found.p_corrected[i])] for i in known
+            [
+                differences.low[i],
+                differences.high[i],
+                differences.verdict[i],
+                _p_words(differences.p_corrected[i]),
+            ]
+            for i in known
         ],
         hovertemplate=f"<b>%{{y}}</b><br>{said}"
         "<br>95 % interval [%{customdata[0]:+.3f}, %{customdata[1]:+.3f}]"

@@ -225,13 +225,13 @@ def resampled_runs(board: Board) -> list[Scored]:
     rows = board.rows.tolist()
     if len(rows) > MOST_RESAMPLED:
         rows = [row for row in rows if scene.runs[row].run_id in scene.inks][:MOST_RESAMPLED]
-    found = []
+    scored = []
     for row in rows:
         try:
-            found.append(scene.score(scene.runs[row]))
+            scored.append(scene.score(scene.runs[row]))
         except SedcoreError:
             continue  # damaged since it was counted
-    return found
+    return scored
 
 
 def intervals(board: Board) -> dict[str, str]:

@@ -100,8 +100,8 @@ def standings_frame(
     rivals: Sequence[Contender], measure: str, trivial: dict[str, Evaluation]
 ) -> pd.DataFrame:
     """Return rank, value, interval and a column against each run (by run id), best first."""
-    found = every_pair(rivals, measure)
-    ranks = proven_ranks(found.verdict == "better")
+    pairs = every_pair(rivals, measure)
+    ranks = proven_ranks(pairs.verdict == "better")
     rows = []
     for i, rival in enumerate(rivals):
         tied = np.count_nonzero(ranks == ranks[i]) > 1
@@ -113,8 +113,8 @@ def standings_frame(
             "95 %": fmt.interval(*rival.draws.interval(measure)),
         }
         for j, other in enumerate(rivals):
-            gap = fmt.difference(found.difference[i, j])
-            row[other.run.run_id] = "" if i == j else f"{found.verdict[i, j]} {gap}"
+            gap = fmt.difference(pairs.difference[i, j])
+            row[other.run.run_id] = "" if i == j else f"{pairs.verdict[i, j]} {gap}"
         rows.append(row)
     for name, e in trivial.items():
         rows.append(
@@ -127,24 +127,24 @@ def below_baselines(runs: Sequence[tuple[str, Evaluation]], trivial: dict[str, E
     """Return a sentence (Markdown) for each run, by label, that a trivial baseline beats."""
     said = []
     for label, e in runs:
-        found = beaten_by_baselines(e, trivial)
-        if found:
-            measures = fmt.listing([RUN_MEASURES[name].title for name in found])
-            names = fmt.listing(list(dict.fromkeys(name for names in found.values() for name in names)))
+        beaten = beaten_by_baselines(e, trivial)
+        if beaten:
+            measures = fmt.listing([RUN_MEASURES[name].title for name in beaten])
+            names = fmt.listing(list(dict.fromkeys(name for names in beaten.values() for name in names)))
             said.append(
                 f"**{fmt.escape_markdown(label)}** is below a trivial baseline on {measures} ({names})."
             )
     return said
 
 
-def resampling_note(rival: Contender, found: Differences | None = None, name: str = "") -> str:
+def resampling_note(rival: Contender, differences: Differences | None = None, name: str = "") -> str:
     """Return in words what the numbers rest on; for a pair, how p is computed in the class measure `name`."""
     counted, ranked = map(fmt.count, resamples_of(rival.members[0]))
     clips = fmt.plural(rival.members[0].evaluation.clips, "clip")
     text = f"Paired bootstrap over {clips}: {counted} resamples, {ranked} for AP and ROC AUC."
-    if found is not None and MEASURES[name].studentised:
+    if differences is not None and MEASURES[name].studentised:
         text += f" Interval and p of {MEASURES[name].title} come from the bootstrap standard error, by Student's t."
-    elif found is not None and found.from_error.any():
+    elif differences is not None and differences.from_error.any():
         text += " Where so few cannot reach the corrected level, p comes from the bootstrap standard error (marked ≈)."
     return text
 
@@ -152,8 +152,8 @@ def resampling_note(rival: Contender, found: Differences | None = None, name: st
 def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFrame:
     """Return a row a class, in canonical order: values, difference, interval, p, verdict, and McNemar's."""
     name = measure_behind(measure).name
-    found = class_differences(first, second, measure)
-    marked = found.from_error & (not MEASURES[name].studentised)
+    differences = class_differences(first, second, measure)
+    marked = differences.from_error & (not MEASURES[name].studentised)
     frame = pd.DataFrame(
         {
             "Class": [fmt.class_title(c) for c in first.classes],
@@ -161,11 +161,11 @@ def pair_frame(first: Contender, second: Contender, measure: str) -> pd.DataFram
             "First": first.value(name),
             "Second": second.value(name),
             "Trivial": trivial_of_classes(first, name),
-            "Difference": found.difference,
-            "Low": found.low,
-            "High": found.high,
-            "p": found.p_corrected,
-            "Verdict": [f"{word} ≈" if mark else word for word, mark in zip(found.verdict, marked)],
+            "Difference": differences.difference,
+            "Low": differences.low,
+            "High": differences.high,
+            "p": differences.p_corrected,
+            "Verdict": [f"{word} ≈" if mark else word for word, mark in zip(differences.verdict, marked)],
         }
     )
     test = mcnemar_of(first, second)

@@ -65,8 +65,8 @@ def tuning_form(scene: Scene, on_apply: OnApply) -> None:
             help="The thresholds then hold for all runs on the page.",
         )
         wanted, common = objective_inputs()
-        found = tuned(scene, run, wanted, common)
-        st.caption(said(run, scene, wanted, common, found))
+        result = tuned(scene, run, wanted, common)
+        st.caption(said(run, scene, wanted, common, result))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Apply",
@@ -79,7 +79,7 @@ def tuning_form(scene: Scene, on_apply: OnApply) -> None:
                 "Intervals", key="tuning-intervals", help="How sure each threshold is."
             )
         if sure:
-            interval_table(run, wanted, common, found)
+            interval_table(run, wanted, common, result)
 
 
 def tunable(scene: Scene) -> list[Run]:
@@ -121,17 +121,17 @@ def tuned(scene: Scene, run: Run, wanted: Objective, common: str | None) -> Tune
     return cached.tuned(held, wanted, common, kept)
 
 
-def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: Tuned) -> str:
+def said(run: Run, scene: Scene, wanted: Objective, common: str | None, result: Tuned) -> str:
     """Return in words (Markdown) the result of tuning, and the classes without one."""
     classes = cached.scores(run, TUNED_ON).summary.classes
     name = fmt.escape_markdown(scene.labels[run.run_id])
-    value = float(found.values[0]) if common else _mean(found.values)
+    value = float(result.values[0]) if common else _mean(result.values)
     of = f"by the {common} average" if common else "on average of the classes"
     parts = [f"{name} on {TUNED_ON}: {wanted.measured} {fmt.score(value)} {of}."]
-    undefined = [fmt.class_title(name) for c, name in enumerate(classes) if found.undefined[c]]
-    lost = ~found.reached & ~found.undefined
+    undefined = [fmt.class_title(name) for c, name in enumerate(classes) if result.undefined[c]]
+    lost = ~result.reached & ~result.undefined
     if common:
-        parts.append(f"The threshold is {fmt.threshold(found.thresholds[0])}.")
+        parts.append(f"The threshold is {fmt.threshold(result.thresholds[0])}.")
     elif undefined:
         named = fmt.listing([fmt.escape_markdown(n) for n in undefined])
         parts.append(f"No positive clip, so the threshold stays: {named}.")
@@ -144,7 +144,7 @@ def said(run: Run, scene: Scene, wanted: Objective, common: str | None, found: T
     return " ".join(parts)
 
 
-def interval_table(run: Run, wanted: Objective, common: str | None, found: Tuned) -> None:
+def interval_table(run: Run, wanted: Objective, common: str | None, result: Tuned) -> None:
     """Show each tuned threshold with its bootstrap interval and its value on validation."""
     held = cached.scores(run, TUNED_ON)
     spans = cached.threshold_intervals(held, wanted, common)
@@ -153,9 +153,9 @@ def interval_table(run: Run, wanted: Objective, common: str | None, found: Tuned
     frame = pd.DataFrame(
         {
             "Class": ["All"] if common else [fmt.class_title(name) for name in classes],
-            "Threshold": found.thresholds[shown],
+            "Threshold": result.thresholds[shown],
             "95 % interval": [_span(spans.low[c], spans.high[c]) for c in shown],
-            wanted.measured: found.values[shown],
+            wanted.measured: result.values[shown],
             "Positives": [int(positives.sum())] if common else positives,
         }
     )
@@ -194,9 +194,9 @@ def chosen_objective() -> tuple[Objective, str | None]:
 
 
 def _apply(scene: Scene, run: Run, wanted: Objective, common: str | None, on_apply: OnApply) -> None:
-    found = tuned(scene, run, wanted, common)
+    result = tuned(scene, run, wanted, common)
     classes = cached.scores(run, TUNED_ON).summary.classes
-    thresholds = dict(zip(classes, found.thresholds.tolist()))
+    thresholds = dict(zip(classes, result.thresholds.tolist()))
     told = wanted.to_json() | ({"common": common} if common else {})
     st.session_state[APPLIED] = (run.run_id, thresholds, TUNED_ON, told)
     on_apply(thresholds)
