@@ -33,7 +33,16 @@ def test_the_smallest_input_gives_a_probability_for_each_class(name, classes):
     assert scores.shape == (2, classes) and ((scores >= 0) & (scores <= 1)).all()
 
 
-@pytest.mark.parametrize("name", ["cnn", "crnn", "crnn_time", "rnn_time", "cnn_per_class"])
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_card_says_whether_there_are_frames_and_outputs_are_float32(name):
+    model = build(name, 3, 64, 1000, precision="bfloat16")
+    assert model_card(name).frames == ("frames" in [layer.name for layer in model.layers])
+    assert model.outputs[0].dtype == "float32"  # bfloat16 keeps 8 bits of a score
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, card in MODELS.items() if card.min_bands > 1 and card.min_frames > 1)
+)
 def test_input_that_is_too_small_is_one_sentence(name):
     card = model_card(name)
     for bands, frames in ((card.min_bands - 1, 1000), (64, card.min_frames - 1)):

@@ -30,6 +30,9 @@ from sedcore.data.mel import FeatureParams, split_windows
 from sedcore.data.store import list_datasets, open_dataset
 from sedcore.data.writing import write_dataset
 from sedcore.errors import SedcoreError
+from sedcore.training.checks import check_fit
+from sedcore.training.config import TrainConfig
+from tests.support.small_sets import small_set
 
 PARAMS = FeatureParams(sample_rate_hz=8000, n_fft=256, hop_s=0.02, bands=20, clip_s=1.0, n_mfcc=8)
 CLASSES = ("Cat", "Dog")
@@ -444,3 +447,12 @@ def test_damaged_features_are_named(tmp_path):
     (folder / "logmel.npy").write_bytes(b"nothing")
     with pytest.raises(SedcoreError, match="could not be opened"):
         open_dataset(tmp_path, "set").open_features("logmel")
+
+
+def test_a_training_is_told_how_its_features_come_to_be(tmp_path):
+    dataset = small_set(tmp_path, "dB", clips=20)
+    assert dataset.feature_names() == ["logmel"]  # of which MFCC follow and mel does not
+    with pytest.raises(SedcoreError, match="add them with: data features dB --features mfcc$"):
+        check_fit(dataset, TrainConfig("dB", "ann", features="mfcc"))
+    with pytest.raises(SedcoreError, match="import the data again with --features mel$"):
+        check_fit(dataset, TrainConfig("dB", "ann", features="mel"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sedcore.data.features import check_kinds
+from sedcore.data.features import check_kinds, derivable
 from sedcore.data.store import DataSet
 from sedcore.errors import SedcoreError
 from sedcore.models.catalog import model_card
@@ -18,9 +18,11 @@ def check_fit(dataset: DataSet, config: TrainConfig) -> None:
         # A cloned demo set has only tables, and no stored features to derive others from.
         bare = built == "none" and dataset.info["source"].get("kind") == "demo"
         command = f"demo-data --name {dataset.name}" if bare else f"data features {dataset.name}"
+        remedy = f"add them with: {command} --features {config.features}"
+        if not bare and config.features not in derivable(dataset.feature_names()):
+            remedy = f"they do not follow from those: import the data again with --features {config.features}"
         raise SedcoreError(
-            f"data set {dataset.name} has no features {config.features!r} (built: {built}); "
-            f"add them with: {command} --features {config.features}"
+            f"data set {dataset.name} has no features {config.features!r} (built: {built}); {remedy}"
         )
     info = dataset.feature_info(config.features)
     misfit = model_card(config.model).misfit(info["bands"], info["frames"])

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any
 
 from sedcore.errors import SedcoreError
-from sedcore.models.catalog import ModelCard, model_card
+from sedcore.models.catalog import MODELS, ModelCard, model_card
 from sedcore.naming import suggestion
 from sedcore.training.settings import DATA, MAIN, MORE, Setting, setting, settings_of
 
@@ -29,7 +29,7 @@ class TrainConfig:
     dataset: str = setting(
         "Data set", "the data set to train on", default=MISSING, part=DATA, searched=False, metavar="NAME"
     )
-    model: str = setting("Model", "the model to train", default=MISSING, part=DATA)
+    model: str = setting("Model", f"the model to train: {', '.join(MODELS)}", default=MISSING, part=DATA)
     features: str = setting(
         "Features",
         "what the model sees of a clip: time by mel bands, or cepstral coefficients",
