@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -13,16 +15,20 @@ from sedcore.evaluation.evaluate import evaluate
 from tests.support.serving import PHONE, SMALL_CLIPS, SMALL_DEMO, WIDE
 
 pytestmark = pytest.mark.browser
-PAGES = {
-    "": "Overview",
-    "curves": "Curves",
-    "metrics": "Metrics",
-    "thresholds": "Thresholds",
-    "confusion": "Confusion",
-    "new_run": "New run",
-    "queue": "Queue",
-    "data_sets": "Data sets",
-}
+
+
+def menu_of(entry: Path) -> dict[str, str]:
+    """Return the title of each page by its address, as the entry has them; importing it would run it."""
+    tables = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(entry.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["PAGES"]
+    ]
+    pages = {name: title for entries in tables[0].values() for name, title, _ in entries}
+    return {"" if name == "overview" else name: title for name, title in pages.items()}
+
+
+PAGES = menu_of(Path(__file__).parents[2] / "dashboard.py")
 
 
 def scored(root) -> list:
