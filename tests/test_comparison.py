@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -91,3 +94,22 @@ def test_recent_results_are_made_once_and_the_oldest_goes():
     with pytest.raises(SedcoreError):
         recent.get("d", fail)
     assert "d" not in recent and recent.get("d", lambda: "mended") == "mended"
+
+
+def test_a_slow_result_is_made_once_and_holds_nobody_else_up():
+    recent: Recent[str] = Recent(4)
+    begun, go_on, made = threading.Event(), threading.Event(), []
+
+    def slow() -> str:
+        begun.set()
+        assert go_on.wait(20)
+        made.append("slow")
+        return "slow"
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(recent.get, "slow", slow)
+        assert begun.wait(20)
+        second = pool.submit(recent.get, "slow", slow)
+        assert recent.get("other", lambda: "other") == "other"  # while the slow one is being made
+        go_on.set()
+        assert (first.result(20), second.result(20)) == ("slow", "slow") and made == ["slow"]

@@ -14,9 +14,7 @@ They are runs like imported ones, with a history if one is logged. `sedcore.arti
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import os
-import platform
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,6 +27,7 @@ from sedcore.artifacts.logged_run import VALIDATION, LoggedRun, logging_lock, re
 from sedcore.artifacts.manage import display_name
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run, create_run, new_run_id, save_predictions
+from sedcore.artifacts.versions import versions_of
 from sedcore.errors import SedcoreError
 from sedcore.evaluation.evaluate import collapsed
 
@@ -142,7 +141,7 @@ def _info(
         "classes": [str(one) for one in (classes if classes is not None else dataset.get("classes", []))],
         "config": settings,
         "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
-        "versions": _versions(),
+        "versions": versions_of(library for module, library in _LIBRARIES.items() if module in sys.modules),
     }
 
 
@@ -164,17 +163,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for module, library in _LIBRARIES.items():
-        if module in sys.modules:
-            try:
-                versions[library] = importlib.metadata.version(library)
-            except importlib.metadata.PackageNotFoundError:
-                continue
-    return versions
 
 
 def _three(split: str, scored: Scored) -> Scored:

@@ -21,17 +21,36 @@ class Recent(Generic[Value]):
     def __init__(self, most: int):
         self._most = most
         self._results: OrderedDict[Hashable, Value] = OrderedDict()
-        self._lock = threading.RLock()  # held while a result is made, so that none is made twice
+        self._lock = threading.Lock()
+        self._making: dict[Hashable, threading.RLock] = {}  # of each key whose result is being made
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the result under a key, made now if need be. What `make` raises is raised, and nothing is kept."""
+        """Return the result under a key, made now if need be. What `make` raises is raised, and nothing is kept.
+
+        Whoever asks for the same key meanwhile waits for it; other keys are free.
+        """
         with self._lock:
-            if key not in self._results:
-                self._results[key] = make()
+            if key in self._results:
+                return self._touch(key)
+            making = self._making.setdefault(key, threading.RLock())
+        with making:
+            with self._lock:
+                if key in self._results:
+                    return self._touch(key)
+            try:
+                result = make()
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+            with self._lock:
+                self._results[key] = result
                 while len(self._results) > self._most:
                     self._results.popitem(last=False)
-            self._results.move_to_end(key)
-            return self._results[key]
+            return result
+
+    def _touch(self, key: Hashable) -> Value:
+        self._results.move_to_end(key)
+        return self._results[key]
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._results

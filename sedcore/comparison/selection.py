@@ -238,6 +238,7 @@ def unique_labels(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def splits_of(runs: Sequence[Run]) -> list[str]:
+    """Return the splits that any of the runs has scores or printed tables of, in the usual order."""
     splits = {split for run in runs for split in run.splits()}
     for run in runs:
         splits |= set(((run.reported() or {}) if run.info["kind"] == "reported" else {}).get("tables", {}))

@@ -145,14 +145,17 @@ class RunMeasure:
 
 
 def precision(tp, predicted, positives, clips) -> np.ndarray:
+    """Return TP / (TP + FP), 0 where nothing is predicted."""
     return ratio(tp, predicted)
 
 
 def recall(tp, predicted, positives, clips) -> np.ndarray:
+    """Return TP / (TP + FN), 0 where nothing is positive."""
     return ratio(tp, positives)
 
 
 def f1(tp, predicted, positives, clips) -> np.ndarray:
+    """Return 2 TP / (2 TP + FP + FN), 0 where nothing is positive or predicted."""
     return ratio(2 * tp, positives + predicted)
 
 

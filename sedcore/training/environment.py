@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import subprocess
 from pathlib import Path
+
+from sedcore.artifacts.versions import versions_of
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "librosa", "pandas")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that can affect a result."""
-    numbers = {"python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            numbers[library] = importlib.metadata.version(library)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return numbers
+    return versions_of(_LIBRARIES)
 
 
 def git_revision() -> str | None:

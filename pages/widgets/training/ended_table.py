@@ -148,19 +148,30 @@ def _confirm_delete(root: Path, run_id: str) -> None:
         _decided()
         st.markdown("It is gone already.")
         return
+    ask_to_delete(run, "past-delete", deleted=_decided, kept=_decided)
+
+
+def ask_to_delete(
+    run: Run, key: str, deleted: Callable[[], None], kept: Callable[[], None] = lambda: None
+) -> None:
+    """Ask, in a dialog, before a run folder is removed, and show the page anew after the answer.
+
+    key : the buttons are KEY-yes and KEY-no.
+    deleted, kept : called after the answer.
+    """
     st.markdown(
         f"**{fmt.escape_markdown(run.name)}** is removed with its scores, history and weights. This cannot be undone."
     )
     with st.container(horizontal=True):
-        if st.button("Delete", type="primary", key="past-delete-yes"):
+        if st.button("Delete", type="primary", key=f"{key}-yes"):
             try:
                 delete_run(run)
             except SedcoreError as error:
                 show_error(error)
                 return
-            choice.forget(run_id)
-            _decided()
+            choice.forget(run.run_id)
+            deleted()
             st.rerun()
-        if st.button("Keep", key="past-delete-no"):
-            _decided()
+        if st.button("Keep", key=f"{key}-no"):
+            kept()
             st.rerun()

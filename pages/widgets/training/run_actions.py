@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.widgets.base import format as fmt
 from pages.widgets.base.messages import show_error
 from pages.widgets.base.navigation import link_to
 from pages.widgets.runs import choice
-from pages.widgets.training.ended_table import clone, resume_from_page
+from pages.widgets.training.ended_table import ask_to_delete, clone, resume_from_page
 from sedcore.artifacts.checkpoint import has_checkpoint
-from sedcore.artifacts.manage import delete_run, note_run, rename_run, tag_run
+from sedcore.artifacts.manage import note_run, rename_run, tag_run
 from sedcore.artifacts.root import artifact_root
 from sedcore.artifacts.runs import Run
 from sedcore.artifacts.status import RESUMABLE_STATES
@@ -65,19 +64,8 @@ def _attempt(change, run: Run, *values: object) -> None:
 
 @st.dialog("Delete this run?")
 def _confirm_delete(run: Run) -> None:
-    """Ask before a run folder is removed."""
-    st.markdown(
-        f"**{fmt.escape_markdown(run.name)}** is removed with its scores, history and weights. "
-        "This cannot be undone."
+    ask_to_delete(
+        run,
+        "run-delete",
+        deleted=lambda: st.switch_page("pages/overview.py", query_params=choice.url_params()),
     )
-    with st.container(horizontal=True):
-        if st.button("Delete", type="primary", key="run-delete-yes"):
-            try:
-                delete_run(run)
-            except SedcoreError as error:
-                show_error(error)
-                return
-            choice.forget(run.run_id)
-            st.switch_page("pages/overview.py", query_params=choice.url_params())
-        if st.button("Keep", key="run-delete-no"):
-            st.rerun()
