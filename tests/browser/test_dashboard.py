@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from sedcore.artifacts.runs import list_runs
+from sedcore.artifacts.runs import create_run, list_runs
 from sedcore.data.store import list_datasets
 from sedcore.evaluation.evaluate import evaluate
 from tests.support.serving import PHONE, SMALL_CLIPS, SMALL_DEMO, WIDE
@@ -93,6 +93,21 @@ def test_every_data_set_and_kind_of_run_has_its_page(visitors, root):
     for run in every_kind.values():
         visitor.open(f"run?run={run.run_id}")
         visitor.check()
+
+
+def test_a_run_is_deleted_from_its_page_after_it_has_asked(visitors, root):
+    run = create_run(root, {"kind": "imported", "run_id": "unwanted", "name": "unwanted"}, state="finished")
+    visitor = visitors()
+    page = visitor.open("run?run=unwanted")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert run.path.exists()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator("h1").first).to_have_text("Overview")
+    assert not run.path.exists()
+    visitor.check()
 
 
 def test_moving_a_threshold_changes_the_table(visitors, root):
